@@ -1,0 +1,53 @@
+"""Observables of configurations and thermodynamic averages of their series."""
+
+import numpy as np
+
+
+def order_parameter(states: np.ndarray, pair: np.ndarray) -> np.ndarray:
+    r"""Order parameter per site of each configuration.
+
+    For a table g(a, b) of the clock or Ising form this is
+    :math:`|\sum_j e^{2\pi i q_j/Q}|/N` (for Ising \|m\|); for the delta form
+    :math:`(Q \max_a n_a/N - 1)/(Q - 1)` (Wu, Rev. Mod. Phys. 54, 235, 1982).
+
+    Parameters
+    ----------
+    states : ndarray of integers, shape (n_sites, n_chains)
+    pair : ndarray, shape (Q, Q)
+        Pair table of the Hamiltonian, which tells the form.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_chains,), between 0 and 1
+    """
+    n_sites, q = len(states), len(pair)
+    counts = np.stack([(states == a).sum(axis=0) for a in range(q)])
+    if q > 2 and np.array_equal(pair, np.eye(q)):
+        return (q * counts.max(axis=0) / n_sites - 1) / (q - 1)
+    phases = np.exp(2j * np.pi * np.arange(q) / q)
+    return np.abs(phases @ counts) / n_sites
+
+
+def thermodynamics(energy, order, temperature: float, n_sites: int) -> dict[str, float]:
+    """Averages per site at one temperature.
+
+    Parameters
+    ----------
+    energy : ndarray
+        Energies in J (extensive).
+    order : ndarray
+        Order parameter per site, same shape.
+    temperature : float
+        In J/k_B.
+
+    Returns
+    -------
+    dict
+        `u` = <E>/N, `m` = <m>, `c` = (<E^2> - <E>^2)/(N T^2), `chi` = N (<m^2> - <m>^2)/T.
+    """
+    return {
+        "u": float(np.mean(energy)) / n_sites,
+        "m": float(np.mean(order)),
+        "c": float(np.var(energy)) / (n_sites * temperature**2),
+        "chi": float(np.var(order)) * n_sites / temperature,
+    }
