@@ -1,0 +1,65 @@
+"""The EDNN's energy, tabulated over all states of a tile, on a lattice of any size."""
+
+import numpy as np
+
+from ..physics.exact import all_states
+from ..physics.lattice import Lattice
+from ..physics.tiles import Tiling
+from ..sampling import kernels
+
+# A table of float32 beyond this many entries (64 MiB) would leave the caches far behind.
+MAX_TABLE = 2**24
+
+
+def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
+    """Energy of every state of a tile, float32 (n_states ** sites_per_tile,), in J.
+
+    Parameters
+    ----------
+    tile_network : callable
+        Maps states, uint8 (n, sites_per_tile), to energies, float (n,).
+
+    Raises
+    ------
+    ValueError
+        If the table would have more than `MAX_TABLE` entries.
+    """
+    if sites_per_tile * np.log(n_states) > np.log(MAX_TABLE) + 1e-9:
+        raise ValueError(f"a tile has {n_states}^{sites_per_tile} states, at most {MAX_TABLE} fit")
+    chunks = np.array_split(all_states(n_states, sites_per_tile), 16)
+    return np.concatenate([tile_network(chunk) for chunk in chunks]).astype(np.float32)
+
+
+class EdnnEnergy:
+    """Energies and Metropolis sweeps of a sum of tabulated tile energies.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    focus, context : int
+    n_states : int
+    table : ndarray of float32, shape (n_states ** sites_per_tile,)
+        Tile energies; the first site of a tile is the most significant digit.
+    """
+
+    def __init__(self, lattice: Lattice, focus: int, context: int, n_states: int, table):
+        tiling = Tiling(lattice, focus, context)
+        self.lattice = lattice
+        self.n_states = n_states
+        self.table = np.ascontiguousarray(table, np.float32)
+        self._tiles = tiling.sites
+        per_tile = self._tiles.shape[1]
+        self._powers = (n_states ** np.arange(per_tile - 1, -1, -1)).astype(np.int32)
+        members, places, counts = tiling.members
+        self._members = members, self._powers[places], counts
+
+    def energies(self, states: np.ndarray) -> np.ndarray:
+        """See `EnergyModel.energies`."""
+        codes = kernels.tile_codes(states, self._tiles, self._powers)
+        return self.table[codes].sum(axis=0, dtype=np.float64)
+
+    def sweep(self, states, beta, streams, n_sweeps: int) -> np.ndarray:
+        """See `EnergyModel.sweep`."""
+        tiles = self._tiles, self._powers, *self._members
+        beta = beta.astype(np.float32)
+        return kernels.tile_sweeps(states, *tiles, self.table, self.n_states, beta, streams, n_sweeps)

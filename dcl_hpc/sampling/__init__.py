@@ -1,0 +1,1 @@
+"""Markov chains: random streams, numba kernels, replica exchange and statistics of series."""

@@ -1,0 +1,45 @@
+"""Many Markov chains of one energy model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import kernels
+from .streams import Purpose, streams
+
+
+@dataclass
+class Chains:
+    """Chains with their inverse temperatures and generators; all that a restart needs.
+
+    Attributes
+    ----------
+    states : uint8 (n_sites, n_chains)
+    beta : float64 (n_chains,)
+        In 1/J.
+    streams : uint32 (4, n_chains)
+    """
+
+    states: np.ndarray
+    beta: np.ndarray
+    streams: np.ndarray
+
+    @classmethod
+    def start(cls, model, beta, chains, seed: int, purpose: Purpose, realization: int = 0):
+        """Chains at independent, uniformly random configurations.
+
+        Parameters
+        ----------
+        model : EnergyModel
+        beta : array_like, shape (n_chains,)
+        chains : sequence of int
+            Global numbers of the chains, which key their streams.
+        """
+        state = streams(seed, purpose, chains, realization)
+        states = np.empty((model.lattice.n_sites, len(chains)), np.uint8)
+        kernels.random_states(state, model.n_states, states)
+        return cls(states, np.array(beta, dtype=float), state)
+
+    def sweep(self, model, n_sweeps: int = 1) -> np.ndarray:
+        """Run Metropolis sweeps; returns accepted proposals, int64 (n_chains,)."""
+        return model.sweep(self.states, self.beta, self.streams, n_sweeps)
