@@ -1,0 +1,1 @@
+"""The machine: MPI, signals and log lines."""

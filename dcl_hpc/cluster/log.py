@@ -1,0 +1,73 @@
+"""Log lines and progress of rank 0; the other ranks are silent."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+
+class Log:
+    """Prints on rank 0 only.
+
+    Parameters
+    ----------
+    rank : int
+    """
+
+    def __init__(self, rank: int):
+        self.loud = rank == 0
+
+    def __call__(self, text: str) -> None:
+        """Print one line."""
+        if self.loud:
+            tqdm.write(text)
+            sys.stdout.flush()
+
+    def progress(self, title: str, total: int, done: int = 0, unit: str = "it"):
+        """A progress bar on a terminal, a line every ten seconds elsewhere."""
+        return Progress(title, total, done, unit, self.loud)
+
+
+class Progress:
+    """Progress of one long loop; `step(n)` tells that n more units are done."""
+
+    def __init__(self, title: str, total: int, done: int, unit: str, loud: bool):
+        self.title, self.total, self.done, self.unit = title, total, done, unit
+        self.initial = done
+        self.started = self.printed = time.monotonic()
+        self.loud = loud
+        self.bar = None
+        if loud and sys.stderr.isatty():
+            self.bar = tqdm(total=total, initial=done, desc=title, unit=unit, unit_scale=True, leave=False)
+
+    def step(self, n: int = 1, note: str = "") -> None:
+        """Advance by n units."""
+        self.done += n
+        if self.bar is not None:
+            if note:
+                self.bar.set_postfix_str(note, refresh=False)
+            self.bar.update(n)
+        elif self.loud and time.monotonic() - self.printed > 10:
+            self.printed = time.monotonic()
+            self._line(note)
+
+    def _line(self, note: str) -> None:
+        meter = tqdm.format_meter(
+            self.done,
+            self.total,
+            self.printed - self.started,
+            initial=self.initial,
+            prefix=self.title,
+            unit=self.unit,
+            unit_scale=True,
+            postfix=note,
+            bar_format="{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} {rate_fmt}, {remaining} left {postfix}",
+        )
+        print(meter, flush=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,344 @@
+"""The job file: one TOML document per study, validated as a whole before anything starts."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import UserError
+from .physics import hamiltonian
+from .physics.lattice import Lattice
+from .physics.tiles import Tiling
+from .sampling.streams import Purpose, generator
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LatticeSection(Section):
+    """Periodic lattice on which the system is observed."""
+
+    shape: tuple[Annotated[int, Field(ge=2)], ...] = Field(min_length=1, max_length=4)
+
+
+class Ising(Section):
+    """Ising model with uniform coupling, E = -J sum s_i s_j."""
+
+    kind: Literal["ising"]
+    coupling: float = 1.0
+
+    def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
+        """The Hamiltonian on a lattice."""
+        return hamiltonian.ising(lattice, self.coupling)
+
+
+class Potts(Section):
+    """Potts model with uniform coupling."""
+
+    kind: Literal["potts"]
+    states: int = Field(3, ge=2, le=255)
+    form: Literal["clock", "delta"] = "clock"
+    coupling: float = 1.0
+
+    def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
+        """The Hamiltonian on a lattice."""
+        form = hamiltonian.clock if self.form == "clock" else hamiltonian.potts
+        return form(lattice, self.states, self.coupling)
+
+
+class EdwardsAnderson(Section):
+    """One realization of an Edwards-Anderson glass.
+
+    `couplings` draws them from the job's seed and `instance`; "published" takes the authors'
+    instance of that number (69 is the one in the paper's Fig. 5).
+    """
+
+    kind: Literal["edwards_anderson"]
+    couplings: Literal["gaussian", "bimodal", "published"] = "gaussian"
+    instance: int = Field(0, ge=0, lt=2**32)
+
+    def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
+        """The Hamiltonian on a lattice."""
+        if self.couplings == "published":
+            couplings = hamiltonian.published_couplings(lattice, self.instance)
+        else:
+            random = generator(seed, Purpose.COUPLINGS, self.instance)
+            couplings = hamiltonian.random_couplings(lattice, self.couplings, random)
+        return hamiltonian.ising(lattice, couplings)
+
+
+class Observe(Section):
+    """Observations at one temperature by Metropolis chains of the true Hamiltonian."""
+
+    temperature: Positive
+    samples: Count
+    chains: Count = 1000
+    thermalization: int = Field(500, ge=0, description="sweeps before the first record")
+    thin: Count | Literal["auto"] = Field("auto", description="sweeps between records")
+
+    @model_validator(mode="after")
+    def _whole_records(self):
+        if self.samples % self.chains:
+            nearest = max(1, round(self.samples / self.chains)) * self.chains
+            raise ValueError(
+                f"samples = {self.samples} is not a multiple of chains = {self.chains}; "
+                f"take samples = {nearest}"
+            )
+        return self
+
+
+class Training(Section):
+    """What both trainings have in common; `batch` is the global batch over all ranks."""
+
+    epochs: Count
+    batch: Count
+    learning_rate: Positive
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps")
+    clip: Positive = Field(1.0, description="largest norm of the gradient")
+    validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
+
+
+class Rnn(Training):
+    """Recurrent network that learns P(configuration)."""
+
+    order: Literal["raster", "snake", "spiral"] = "spiral"
+    cell: Literal["gru"] = "gru"
+    hidden: Count = 128
+    positional: bool = Field(True, description="input and output weights of their own per site")
+    epochs: Count = 10
+    batch: Count = 1000
+    learning_rate: Positive = 2e-3
+
+
+class Labels(Section):
+    """Configurations that the RNN labels with energies, and from where they come."""
+
+    count: Count = 200_000
+    random: float = Field(1.0, ge=0, description="share of uniformly random configurations")
+    observed: float = Field(0.0, ge=0, description="share of observed configurations")
+
+    @model_validator(mode="after")
+    def _something(self):
+        if self.random + self.observed <= 0:
+            raise ValueError("give at least one of random, observed a positive share")
+        return self
+
+
+class Ednn(Training):
+    """Extensive network: one small network on every tile, outputs summed."""
+
+    focus: Count = 2
+    context: int = Field(1, ge=0)
+    hidden: tuple[Count, ...] = (32, 64)
+    epochs: Count = 30
+    batch: Count = 1000
+    learning_rate: Positive = 2e-3
+
+
+class Levels(Section):
+    """Test set: configurations of every energy level, never used in training."""
+
+    per_level: Count = 1000
+    width: Positive | None = Field(None, description="J; bins for continuous spectra")
+    ladders: Count = 8
+    max_sweeps: Count = 20_000
+
+
+class Grid(Section):
+    """Equally spaced temperatures, both ends included."""
+
+    start: Positive
+    stop: Positive
+    step: Positive
+
+
+class Sweep(Section):
+    """Predictions: Metropolis with replica exchange over temperatures, for each energy and shape."""
+
+    energies: tuple[Literal["true", "rnn", "ednn"], ...] = Field(("true", "rnn", "ednn"), min_length=1)
+    shapes: tuple[tuple[Annotated[int, Field(ge=2)], ...], ...] = ()
+    temperatures: tuple[Positive, ...] | Grid
+    ladders: Annotated[int, Field(ge=2)] = 16
+    thermalization: int = Field(500, ge=0)
+    sweeps: Annotated[int, Field(ge=2)] = 5000
+    rnn_sweeps: Annotated[int, Field(ge=2)] = Field(500, description="as sweeps, for the RNN")
+    exchange: bool = True
+
+    @property
+    def ladder(self) -> np.ndarray:
+        """Temperatures in ascending order, float64."""
+        t = self.temperatures
+        if isinstance(t, Grid):
+            n = int(np.floor((t.stop - t.start) / t.step + 1e-9)) + 1
+            return np.round(t.start + t.step * np.arange(n), 12)
+        return np.unique(t)
+
+    @model_validator(mode="after")
+    def _ladder_has_rungs(self):
+        if len(self.ladder) < 2:
+            raise ValueError("temperatures must name at least two temperatures")
+        return self
+
+
+# What each stage depends on; a file made with other values belongs to another job.
+_SAMPLING = ("name", "seed", "lattice", "hamiltonian", "observe")
+DEPENDENCIES = {
+    "observe": _SAMPLING,
+    "rnn": (*_SAMPLING, "rnn"),
+    "label": (*_SAMPLING, "rnn", "labels"),
+    "ednn": (*_SAMPLING, "rnn", "labels", "ednn"),
+    "evaluate": (*_SAMPLING, "rnn", "labels", "ednn", "levels"),
+    "sweep_true": ("name", "seed", "lattice", "hamiltonian", "sweep"),
+    "sweep_rnn": (*_SAMPLING, "rnn", "sweep"),
+    "sweep_ednn": (*_SAMPLING, "rnn", "labels", "ednn", "sweep"),
+}
+
+
+class Job(Section):
+    """A whole study."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)
+    seed: int = Field(1, ge=0, lt=2**63)
+    lattice: LatticeSection
+    hamiltonian: Annotated[Ising | Potts | EdwardsAnderson, Field(discriminator="kind")]
+    observe: Observe
+    rnn: Rnn = Rnn()
+    labels: Labels = Labels()
+    ednn: Ednn = Ednn()
+    levels: Levels = Levels()
+    sweep: Sweep
+
+    @model_validator(mode="after")
+    def _across_sections(self):
+        shape = self.lattice.shape
+        if self.rnn.order == "spiral" and len(shape) != 2:
+            raise ValueError("rnn.order = 'spiral' needs a two-dimensional lattice; take 'snake'")
+        glass = self.hamiltonian.kind == "edwards_anderson"
+        if glass and self.hamiltonian.couplings == "published" and len(shape) != 2:
+            raise ValueError("hamiltonian.couplings = 'published' needs a two-dimensional lattice")
+        for other in self.shapes:
+            if len(other) != len(shape):
+                raise ValueError(f"sweep.shapes: {list(other)} has not the dimension of lattice.shape")
+            if glass and other != shape:
+                raise ValueError("sweep.shapes: a glass realization exists on its own lattice only")
+        if self.uses_ednn:
+            if glass:
+                raise ValueError(
+                    "sweep.energies: one EDNN shared by all tiles cannot represent quenched "
+                    "disorder; take ['true', 'rnn'] for edwards_anderson"
+                )
+            for other in (shape, *self.shapes):
+                try:
+                    Tiling(Lattice(other), self.ednn.focus, self.ednn.context)
+                except ValueError as error:
+                    raise ValueError(
+                        f"lattice {list(other)} does not fit ednn.focus = {self.ednn.focus}, "
+                        f"ednn.context = {self.ednn.context}: {error}; change the shape, focus or context"
+                    ) from None
+        return self
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes to predict, the observed one if none are named."""
+        return self.sweep.shapes or (self.lattice.shape,)
+
+    @property
+    def uses_ednn(self) -> bool:
+        """Whether any stage needs the EDNN."""
+        return "ednn" in self.sweep.energies
+
+    @property
+    def uses_rnn(self) -> bool:
+        """Whether any stage needs the RNN."""
+        return self.uses_ednn or "rnn" in self.sweep.energies
+
+    def build_lattice(self) -> Lattice:
+        """The observed lattice."""
+        return Lattice(self.lattice.shape)
+
+    def build_hamiltonian(self, shape: tuple[int, ...] | None = None) -> hamiltonian.Hamiltonian:
+        """The true Hamiltonian, on the observed lattice or on another shape."""
+        return self.hamiltonian.build(Lattice(shape or self.lattice.shape), self.seed)
+
+    def dependencies(self, stage: str) -> dict:
+        """The values that a stage's result depends on, as plain JSON types."""
+        values = self.model_dump(mode="json")
+        return {key: values[key] for key in DEPENDENCIES[stage]}
+
+
+def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
+    """Read and validate a job file.
+
+    Parameters
+    ----------
+    path : path of the TOML file
+    overrides : sequence of "section.key=value"
+        Values are TOML; a bare word is taken as a string.
+
+    Returns
+    -------
+    job : Job
+    text : str
+        The file verbatim.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, malformed or invalid.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except FileNotFoundError:
+        raise UserError(f"job file {path} does not exist; give its path or set DCL_JOB") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"job file {path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"job file {path} is not valid TOML: {error}") from None
+    for override in overrides:
+        _apply(document, override)
+    try:
+        return Job.model_validate(document), text
+    except ValidationError as error:
+        raise UserError(f"job file {path}: {_first_problem(error)}") from None
+
+
+def _apply(document: dict, override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not all(key.split(".")):
+        raise UserError(f"--set {override}: write it as section.key=value, e.g. rnn.epochs=5")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        document = document.setdefault(section, {})
+        if not isinstance(document, dict):
+            raise UserError(f"--set {override}: {section} is not a section")
+    document[last] = parsed
+
+
+def _first_problem(error: ValidationError) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        what = f"unknown key {where}; check its spelling"
+    elif first["type"] == "missing":
+        what = f"{where} is missing"
+    else:
+        message = first["msg"].removeprefix("Value error, ")
+        given = f" (given: {first['input']!r})" if where and first["type"] != "value_error" else ""
+        what = f"{where}: {message}{given}" if where else message
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return what + more
