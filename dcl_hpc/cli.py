@@ -1,0 +1,77 @@
+"""What all commands share: arguments, the job, the run folder, the machinery around the work."""
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import job as job_file
+from .cluster import mpi
+from .cluster.log import Log
+from .cluster.signals import UNFINISHED, StopRequest, Stopped
+from .storage.runs import Run
+
+DEFAULT_JOB = "jobs/ising_L8.toml"
+
+
+@dataclass
+class Context:
+    """What a stage works with: the run, its communicator, the log and the stop request."""
+
+    run: Run
+    comm: object
+    log: Log
+    stop: StopRequest
+
+
+def parser(module: str, about: str) -> argparse.ArgumentParser:
+    """An argument parser with the arguments that all commands take."""
+    result = argparse.ArgumentParser(
+        prog=f"python -m dcl_hpc.{module}",
+        description=about,
+        epilog="Start it under mpiexec or srun to use several ranks. A stage that was stopped goes on "
+        "where it was; one that is complete is left as it is. Exit codes: 0 done, 2 wrong input, "
+        f"{UNFINISHED} stopped by a signal after saving (start again to go on).",
+    )
+    result.add_argument(
+        "job", nargs="?", default=os.environ.get("DCL_JOB", DEFAULT_JOB),
+        help="job file (default: $DCL_JOB, else %(default)s)",
+    )  # fmt: skip
+    result.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="overrides",
+        help="override a value of the job file, e.g. --set rnn.epochs=5; may be repeated",
+    )  # fmt: skip
+    result.add_argument(
+        "--runs", type=Path, default=Path(os.environ.get("DCL_RUNS", "runs")), metavar="FOLDER",
+        help="where results go, in a folder named after the job (default: $DCL_RUNS, else %(default)s)",
+    )  # fmt: skip
+    return result
+
+
+def load_run(options, ranks: int) -> Run:
+    """The run that the arguments name; raises UserError."""
+    job, text = job_file.load(options.job, tuple(options.overrides))
+    return Run(job, text, str(options.job), options.runs, ranks)
+
+
+def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
+    """Parse, load the job on rank 0, run the stages, and exit.
+
+    Parameters
+    ----------
+    stages : callables (context, options)
+    """
+    options = command_parser.parse_args(argv)
+
+    def work(comm):
+        run = mpi.on_root(comm, load_run, options, comm.size)
+        context = Context(run, comm, Log(comm.rank), StopRequest())
+        try:
+            for stage in stages:
+                stage(context, options)
+        except Stopped:
+            context.log("stopped after saving; start the same command again to go on")
+            return UNFINISHED
+        return 0
+
+    mpi.run(work)

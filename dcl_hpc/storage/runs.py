@@ -1,0 +1,177 @@
+"""The folder of a run, which file each stage makes, and whether it belongs to this job."""
+
+import json
+import platform
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import h5py
+
+from .. import __version__
+from ..errors import UserError
+from ..job import Job
+from .store import COMMITTED, WALL
+
+FORMAT_VERSION = 1
+LIBRARIES = ("numpy", "numba", "h5py", "mpi4py", "tensorflow", "tensorflow-cpu", "horovod")
+# Which stage makes the file that another one needs.
+COMMANDS = {
+    "observe": "python -m dcl_hpc.observe",
+    "rnn": "python -m dcl_hpc.train --network rnn",
+    "label": "python -m dcl_hpc.label",
+    "ednn": "python -m dcl_hpc.train --network ednn",
+    "evaluate": "python -m dcl_hpc.evaluate",
+    "sweep": "python -m dcl_hpc.sweep",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Files of one job under `folder`/`job.name`.
+
+    Parameters
+    ----------
+    job : Job
+    job_text : str
+        The job file verbatim, kept in every output.
+    job_path : str
+    folder : Path
+    ranks : int
+    """
+
+    job: Job
+    job_text: str
+    job_path: str
+    folder: Path
+    ranks: int
+
+    @property
+    def root(self) -> Path:
+        """Folder of this job."""
+        return self.folder / self.job.name
+
+    def path(self, stage: str) -> Path:
+        """File that a stage makes; sweeps are named sweep_ENERGY_SHAPE, e.g. sweep_true_6x6."""
+        if stage.startswith("sweep_"):
+            return self.root / "sweeps" / f"{stage.removeprefix('sweep_')}.h5"
+        return self.root / {
+            "observe": "observations.h5",
+            "rnn": "rnn/best.h5",
+            "label": "labels.h5",
+            "ednn": "ednn/best.h5",
+            "evaluate": "evaluation.h5",
+        }[stage]
+
+    @cached_property
+    def sweeps(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Energy and shape of every sweep; the RNN knows the observed shape only."""
+        return [
+            (energy, shape)
+            for energy in self.job.sweep.energies
+            for shape in self.job.shapes
+            if energy != "rnn" or shape == self.job.lattice.shape
+        ]
+
+    def attributes(self, stage: str) -> dict:
+        """Root attributes that say what a file is and where it came from."""
+        versions = {"python": platform.python_version()}
+        for name in LIBRARIES:
+            try:
+                versions[name] = version(name)
+            except PackageNotFoundError:
+                continue
+        return {
+            "format": "dcl_hpc",
+            "format_version": FORMAT_VERSION,
+            "creator": f"dcl_hpc {__version__}",
+            "git_commit": _git_commit(),
+            "stage": stage,
+            "job_name": self.job.name,
+            "job_file": self.job_text,
+            "job": self.job.model_dump_json(),
+            "dependencies": json.dumps(self._dependencies(stage)),
+            "seed": self.job.seed,
+            "ranks": self.ranks,
+            "library_versions": json.dumps(versions),
+        }
+
+    def _dependencies(self, stage: str) -> dict:
+        if stage.startswith("sweep_"):
+            stage = stage.rsplit("_", 1)[0]
+        return self.job.dependencies(stage)
+
+    def done(self, stage: str) -> bool:
+        """Whether the stage's file exists, belongs to this job, and is complete.
+
+        Raises
+        ------
+        UserError
+            If a file is there that is damaged or was made by another job.
+        """
+        progress = self.progress(stage)
+        return progress is not None and progress[0] >= progress[1]
+
+    def progress(self, stage: str) -> tuple[int, int, float] | None:
+        """Committed units, total units and seconds spent; None before the stage has begun."""
+        path = self.path(stage)
+        if not path.exists():
+            return None
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                made_with = json.loads(file.attrs["dependencies"])
+                result = (
+                    int(file[COMMITTED][0]),
+                    int(file.attrs["total"]),
+                    float(file[WALL][0]),
+                )
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{path} is damaged or not a file of this program ({error}); move it away and run the "
+                "stage again"
+            ) from None
+        difference = _first_difference(made_with, self._dependencies(stage))
+        if difference:
+            raise UserError(
+                f"{path} was made by another job: {difference}; choose another name "
+                f"(--set name=NEW), or move the file away to make it anew"
+            )
+        return result
+
+    def require(self, stage: str) -> Path:
+        """Path of a complete input file.
+
+        Raises
+        ------
+        UserError
+            If it is missing, unfinished, damaged, or belongs to another job.
+        """
+        if not self.done(stage):
+            state = "is not finished" if self.path(stage).exists() else "does not exist"
+            command = COMMANDS[stage.split("_")[0]]
+            raise UserError(f"{self.path(stage)} {state}; first run: {command} {self.job_path}")
+        return self.path(stage)
+
+
+def _first_difference(there, here, where: str = "") -> str:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in sorted({*there, *here}):
+            found = _first_difference(there.get(key), here.get(key), f"{where}.{key}" if where else key)
+            if found:
+                return found
+        return ""
+    return "" if there == here else f"{where} is {there} there and {here} in this job"
+
+
+def _git_commit() -> str:
+    here = Path(__file__).resolve().parent
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return answer.stdout.strip()
