@@ -59,9 +59,9 @@ class Run:
             return self.root / "sweeps" / f"{stage.removeprefix('sweep_')}.h5"
         return self.root / {
             "observe": "observations.h5",
-            "rnn": "rnn/best.h5",
+            "rnn": "rnn/network.h5",
             "label": "labels.h5",
-            "ednn": "ednn/best.h5",
+            "ednn": "ednn/network.h5",
             "evaluate": "evaluation.h5",
         }[stage]
 

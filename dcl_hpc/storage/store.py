@@ -48,7 +48,7 @@ def array_field(data: np.ndarray, axes: tuple[str, ...], about: str) -> Field:
     return Field(data.shape, data.dtype, axes, about, data)
 
 
-def write_file(path: Path, layout: dict[str, Field], attributes: dict, total: int, done: int = 0):
+def write_file(path: Path, layout, attributes: dict, total: int, done: int = 0, wall: float = 0.0):
     """Create a file in one piece on one rank: written beside, then renamed.
 
     Parameters
@@ -57,6 +57,8 @@ def write_file(path: Path, layout: dict[str, Field], attributes: dict, total: in
     attributes : dict of root attributes
     total, done : int
         Units of work that make the file complete, and units that are done already.
+    wall : float
+        Seconds that the units done have taken.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def write_file(path: Path, layout: dict[str, Field], attributes: dict, total: in
             for name, entry in layout.items():
                 _create(file, name, entry)
             _create(file, COMMITTED, array_field(np.array([done, 0]), ("units, slot",), "progress"))
-            _create(file, WALL, array_field(np.zeros(1), ("",), "time spent so far, s"))
+            _create(file, WALL, array_field(np.array([wall]), ("",), "time spent so far, s"))
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -96,6 +98,41 @@ def _create(file: h5py.File, name: str, entry: Field) -> None:
         dataset.dims[axis].label = label
     if entry.data is not None:
         dataset[...] = entry.data
+
+
+class Rows:
+    """Rows of data sets whose leading axes count samples; read by one process, block by block.
+
+    Parameters
+    ----------
+    path : path of the file
+    names : sequence of str
+        Data sets with equal leading axes.
+    leading : int
+        How many axes count samples, 1 or 2; two are flattened in C order.
+    """
+
+    def __init__(self, path, names, leading: int = 1):
+        self._file = h5py.File(path, "r", locking=False)
+        self._data = [self._file[name] for name in names]
+        self._inner = self._data[0].shape[1] if leading == 2 else None
+        self.n = int(np.prod(self._data[0].shape[:leading]))
+
+    def read(self, start: int, stop: int) -> list[np.ndarray]:
+        """Rows start..stop-1 of every data set, remaining axes flattened."""
+        return [self._read(data, start, stop) for data in self._data]
+
+    def _read(self, data, start, stop):
+        if self._inner is None:
+            rows = data[start:stop]
+            return rows.reshape(len(rows), *([-1] if rows.ndim > 1 else []))
+        (first, offset), last = divmod(start, self._inner), (stop - 1) // self._inner
+        if first == last:
+            rows = data[first, offset : offset + stop - start]
+        else:
+            rows = data[first : last + 1]
+            rows = rows.reshape(-1, *rows.shape[2:])[offset : offset + stop - start]
+        return rows.reshape(len(rows), *([-1] if rows.ndim > 1 else []))
 
 
 class Store:

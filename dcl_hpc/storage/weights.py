@@ -10,7 +10,7 @@ from ..errors import UserError
 from .store import array_field, write_file
 
 
-def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: dict, done, total):
+def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: dict, done, total, wall):
     """Write a checkpoint.
 
     Parameters
@@ -22,6 +22,8 @@ def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: di
         Learning curves, one value per epoch.
     done, total : int
         Training steps done, and of the whole training.
+    wall : float
+        Seconds of training so far.
     """
     layout = {}
     for name, value in arrays.items():
@@ -29,7 +31,7 @@ def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: di
         layout[f"arrays/{name}"] = array_field(value, ("",) * value.ndim, "weights")
     for name, values in history.items():
         layout[f"history/{name}"] = array_field(np.array(values, float), ("epoch",), name)
-    write_file(path, layout, {**attributes, "settings": json.dumps(settings)}, total, done)
+    write_file(path, layout, {**attributes, "settings": json.dumps(settings)}, total, done, wall)
 
 
 def load(path: Path) -> tuple[dict, dict, dict]:

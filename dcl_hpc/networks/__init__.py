@@ -1,0 +1,1 @@
+"""What the networks are, and the loop that trains them."""

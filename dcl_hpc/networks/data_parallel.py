@@ -1,0 +1,63 @@
+"""Data-parallel training: Horovod behind a small interface, and its twin for one process.
+
+The only module that imports Horovod.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+
+def configure(threads: int) -> None:
+    """Set TensorFlow's threads; call before its first operation."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+class SingleProcess:
+    """One process that has the whole batch."""
+
+    rank, size = 0, 1
+
+    def broadcast(self, variables) -> None:
+        """Give all ranks the variables of rank 0."""
+
+    def mean(self, tensors: list) -> list:
+        """Mean of each tensor over ranks; usable inside tf.function."""
+        return tensors
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """Sum of a float64 array over ranks."""
+        return values
+
+
+class Horovod:
+    """One rank of a Horovod job; each rank takes the GPU of its local rank, where there are any."""
+
+    def __init__(self):
+        import horovod.tensorflow as hvd
+
+        hvd.init()
+        self._hvd = hvd
+        self.rank, self.size = hvd.rank(), hvd.size()
+        gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        if gpus:
+            tf.config.set_visible_devices(gpus[hvd.local_rank() % len(gpus)], "GPU")
+
+    def broadcast(self, variables) -> None:
+        """See `SingleProcess.broadcast`."""
+        self._hvd.broadcast_variables(variables, root_rank=0)
+
+    def mean(self, tensors: list) -> list:
+        """See `SingleProcess.mean`."""
+        return self._hvd.grouped_allreduce(tensors, op=self._hvd.Average)
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """See `SingleProcess.sum`."""
+        return self._hvd.allreduce(tf.constant(values, tf.float64), op=self._hvd.Sum).numpy()
+
+
+def connect(ranks: int):
+    """The interface for this number of ranks."""
+    return Horovod() if ranks > 1 else SingleProcess()

@@ -1,0 +1,223 @@
+"""The training loop of both networks."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from ..errors import UserError
+
+CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass
+class State:
+    """Where a training stands.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Epoch and step within it that come next.
+    loss_sum : float
+        Sum of the batch losses of the unfinished epoch.
+    best : float
+        Lowest validation loss so far.
+    wall : float
+        Seconds of training.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    best: float = float("inf")
+    wall: float = 0.0
+
+
+class Adam:
+    """Adam (Kingma and Ba, arXiv:1412.6980) with warm-up, cosine decay and clipping by norm.
+
+    Parameters
+    ----------
+    variables : list of tf.Variable
+    rate : float
+        Largest learning rate.
+    steps : int
+        Steps of the whole training.
+    warmup : float
+        Share of the steps in which the rate rises linearly.
+    clip : float
+        Largest Euclidean norm of the gradient.
+    """
+
+    beta1, beta2, epsilon = 0.9, 0.999, 1e-7
+
+    def __init__(self, variables, rate: float, steps: int, warmup: float, clip: float):
+        self.variables, self.clip = list(variables), clip
+        self.rate, self.steps, self.warmup = rate, steps, max(1.0, warmup * steps)
+        self.first = [tf.Variable(tf.zeros_like(v)) for v in self.variables]
+        self.second = [tf.Variable(tf.zeros_like(v)) for v in self.variables]
+        self.count = tf.Variable(0.0)
+
+    def learning_rate(self, count):
+        """Rate at a step."""
+        progress = (count - self.warmup) / max(1.0, self.steps - self.warmup)
+        cosine = 0.5 * (1 + tf.cos(np.pi * tf.clip_by_value(progress, 0.0, 1.0)))
+        return self.rate * tf.minimum(count / self.warmup, 0.01 + 0.99 * cosine)
+
+    def apply(self, gradients) -> None:
+        """Update the variables."""
+        gradients, _ = tf.clip_by_global_norm(gradients, self.clip)
+        t = self.count.assign_add(1.0)
+        rate = self.learning_rate(t) * tf.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
+        for variable, m, v, g in zip(self.variables, self.first, self.second, gradients, strict=True):
+            m.assign_add((1 - self.beta1) * (g - m))
+            v.assign_add((1 - self.beta2) * (g * g - v))
+            variable.assign_sub(rate * m / (tf.sqrt(v) + self.epsilon))
+
+
+class Trainer:
+    """Trains a network on batches, the same way on any number of ranks.
+
+    Parameters
+    ----------
+    variables : list of tf.Variable
+        With unique names.
+    loss : callable
+        Maps the tensors of a batch to the loss of each row, float32 (rows,).
+    batches : Batches
+    parallel : SingleProcess or Horovod
+    settings : object with epochs, learning_rate, warmup, clip
+    """
+
+    def __init__(self, variables, loss, batches, parallel, settings):
+        self.variables, self.batches, self.parallel = list(variables), batches, parallel
+        self.epochs = settings.epochs
+        self.total = settings.epochs * batches.steps
+        self.optimizer = Adam(
+            self.variables, settings.learning_rate, self.total, settings.warmup, settings.clip
+        )
+        self.state = State()
+        self.history: dict[str, list[float]] = {}
+        self.best = [v.numpy() for v in self.variables]
+        self._row_losses = tf.function(loss, reduce_retracing=True)
+        share = batches.batch / parallel.size
+
+        @tf.function(reduce_retracing=True)
+        def gradients(*columns):
+            with tf.GradientTape() as tape:
+                # the mean over ranks of these sums is the mean over the global batch
+                value = tf.reduce_sum(loss(*columns)) / share
+            return value, tape.gradient(value, self.variables)
+
+        @tf.function(reduce_retracing=True)
+        def step(*columns):
+            value, local = gradients(*columns)
+            value, *mean = parallel.mean([value, *local])
+            self.optimizer.apply(mean)
+            return value
+
+        self.gradients, self._step = gradients, step
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that a restart needs beside `state`; best weights under best_NAME."""
+        result = {"adam_count": self.optimizer.count.numpy()}
+        rows = zip(self.variables, self.best, self.optimizer.first, self.optimizer.second, strict=True)
+        for variable, best, first, second in rows:
+            name = variable.name.split(":")[0]
+            result[f"last_{name}"], result[f"best_{name}"] = variable.numpy(), best
+            result[f"first_{name}"], result[f"second_{name}"] = first.numpy(), second.numpy()
+        return result
+
+    def restore(self, state: State, arrays: dict, history: dict) -> None:
+        """Go on from what `arrays`, `state` and `history` were."""
+        self.state, self.history = state, history
+        self.optimizer.count.assign(arrays["adam_count"])
+        rows = zip(self.variables, self.optimizer.first, self.optimizer.second, strict=True)
+        for k, (variable, first, second) in enumerate(rows):
+            name = variable.name.split(":")[0]
+            variable.assign(arrays[f"last_{name}"])
+            first.assign(arrays[f"first_{name}"])
+            second.assign(arrays[f"second_{name}"])
+            self.best[k] = arrays[f"best_{name}"]
+
+    def run(self, save, progress, should_stop, baseline: np.ndarray | None = None) -> bool:
+        """Train to the end.
+
+        Parameters
+        ----------
+        save : callable ()
+            Writes a checkpoint; called at the end of every epoch, about once a minute, and
+            before stopping.
+        progress : object with step(n, note)
+        should_stop : callable () -> bool
+            Collective; asked after every tenth step.
+        baseline : ndarray of float64, shape (validation rows,), optional
+            Smallest loss that each validation row could have; the mean excess over it is recorded as
+            `excess`.
+
+        Returns
+        -------
+        bool
+            Whether the training is complete.
+
+        Raises
+        ------
+        UserError
+            If the loss is not finite.
+        """
+        everything = [*self.variables, *self.optimizer.first, *self.optimizer.second, self.optimizer.count]
+        self.parallel.broadcast(everything)
+        clock, saved = time.monotonic() - self.state.wall, time.monotonic()
+        while self.state.epoch < self.epochs:
+            for batch in self.batches.epoch(self.state.epoch, self.state.step):
+                loss = float(self._step(*[tf.constant(column) for column in batch]))
+                self._check(loss)
+                self.state.step += 1
+                self.state.loss_sum += loss
+                self.state.wall = time.monotonic() - clock
+                progress.step(self.batches.batch, f"loss {loss:.4f}")
+                last = self.state.step == self.batches.steps
+                if self.state.step % 10 == 0 and not last and should_stop():
+                    save()
+                    return False
+                if time.monotonic() - saved > CHECKPOINT_SECONDS and not last:
+                    save()
+                    saved = time.monotonic()
+            self._end_epoch(baseline)
+            self.state.wall = time.monotonic() - clock
+            save()
+            saved = time.monotonic()
+        return True
+
+    def _check(self, loss: float) -> None:
+        if not np.isfinite(loss):
+            raise UserError(
+                f"the loss is {loss} in epoch {self.state.epoch + 1}: training diverged; lower "
+                "learning_rate (the last good checkpoint is kept)"
+            )
+
+    def _end_epoch(self, baseline) -> None:
+        validation, excess = self.validate(baseline)
+        self._check(validation)
+        training = self.state.loss_sum / self.batches.steps
+        row = {"training": training, "validation": validation}
+        if baseline is not None:
+            row["excess"] = excess
+        for name, value in row.items():
+            self.history.setdefault(name, []).append(value)
+        if validation < self.state.best:
+            self.state.best = validation
+            self.best = [v.numpy() for v in self.variables]
+        self.state.epoch, self.state.step, self.state.loss_sum = self.state.epoch + 1, 0, 0.0
+
+    def validate(self, baseline: np.ndarray | None = None) -> tuple[float, float]:
+        """Mean validation loss, and its mean excess over a baseline."""
+        sums = np.zeros(3)
+        for row, columns in self.batches.held_out():
+            losses = self._row_losses(*[tf.constant(c) for c in columns]).numpy().astype(float)
+            sums[:2] += losses.sum(), len(losses)
+            if baseline is not None:
+                sums[2] += (losses - baseline[row : row + len(losses)]).sum()
+        sums = self.parallel.sum(sums)
+        return float(sums[0] / sums[1]), float(sums[2] / sums[1])
