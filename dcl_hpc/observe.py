@@ -8,7 +8,6 @@ from . import cli
 from .cluster import mpi
 from .cluster.signals import Stopped
 from .energy.true import TrueEnergy
-from .errors import UserError
 from .physics.observables import order_parameter
 from .sampling.chains import Chains
 from .sampling.statistics import autocorrelation_time
@@ -29,12 +28,10 @@ def observe(context: cli.Context, options=None) -> None:
         log(f"observe: {path} is complete")
         return
     if comm.size > job.observe.chains:
-        error = UserError(
+        mpi.refuse(
             f"{comm.size} ranks for observe.chains = {job.observe.chains}: start at most as many ranks "
             "as chains"
         )
-        error.on_all_ranks = True
-        raise error
     started = time.monotonic()
     hamiltonian = job.build_hamiltonian()
     model = TrueEnergy(hamiltonian)

@@ -10,6 +10,7 @@ import mpi4py
 from ..errors import UserError
 
 mpi4py.rc.initialize = False
+mpi4py.rc.finalize = True  # when Python ends, after Horovod's own shutdown
 from mpi4py import MPI  # noqa: E402 - after the line above, so that settings come before MPI_Init
 
 
@@ -51,6 +52,13 @@ def on_root(comm, function, *arguments):
         error.on_all_ranks = True
         raise error
     return result
+
+
+def refuse(message: str) -> None:
+    """Raise a `UserError` that every rank raises alike."""
+    error = UserError(message)
+    error.on_all_ranks = True
+    raise error
 
 
 def share(comm, n: int) -> slice:
@@ -95,6 +103,4 @@ def run(function) -> None:
             comm.Abort(1)
         code = 130 if isinstance(error, KeyboardInterrupt) else 1
     sys.stdout.flush()
-    if MPI.Is_initialized() and not MPI.Is_finalized():
-        MPI.Finalize()
     sys.exit(code)

@@ -7,22 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 
-def encode(states: np.ndarray, n_states: int) -> np.ndarray:
-    """Network inputs: +1 and -1 for two states, one-hot for more.
-
-    Parameters
-    ----------
-    states : ndarray of integers, shape (..., n)
-
-    Returns
-    -------
-    ndarray of float32, shape (..., n) or (..., n * n_states)
-    """
-    if n_states == 2:
-        return 2 * states.astype(np.float32) - 1
-    return np.eye(n_states, dtype=np.float32)[states].reshape(*states.shape[:-1], -1)
-
-
 class Ednn(tf.Module):
     """Sum over tiles of a fully connected network with ReLU units.
 
@@ -66,29 +50,3 @@ class Ednn(tf.Module):
         outputs = tf.tensordot(x, self.weights[-1], 1) + self.biases[-1]
         return self.scale * tf.reduce_sum(outputs, axis=[1, 2])
 
-
-def tile_network(arrays: dict, scale: float, n_states: int):
-    """The network of one tile as a numpy function of states, for tabulation.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        Weights as saved: weights_0, biases_0, ...
-    scale : float
-
-    Returns
-    -------
-    callable
-        Maps states, uint8 (n, sites_per_tile), to energies in J, float64 (n,).
-    """
-    layers = sum(name.startswith("weights_") for name in arrays)
-
-    def energies(states):
-        x = encode(states, n_states).astype(np.float64)
-        for k in range(layers):
-            x = x @ arrays[f"weights_{k}"] + arrays[f"biases_{k}"]
-            if k < layers - 1:
-                x = np.maximum(x, 0)
-        return scale * x[:, 0]
-
-    return energies

@@ -9,6 +9,8 @@ states, so P is normalised exactly for any weights.
 import numpy as np
 import tensorflow as tf
 
+from . import gru
+
 
 class Gru(tf.Module):
     """A gated recurrent unit (Cho et al., arXiv:1409.1259; reset after the product) with a softmax head.
@@ -47,34 +49,20 @@ class Gru(tf.Module):
         self.output = tf.Variable(normal(copies, hidden, n_states, scale=0.1 / np.sqrt(hidden)), name="output")
         self.output_bias = tf.Variable(np.zeros((copies, 1, n_states), np.float32), name="output_bias")
 
-    def cell(self, projected, h):
-        """One step: projected input (batch, 3 hidden) and state (batch, hidden) to the new state."""
-        update, reset, candidate = tf.split(projected, 3, axis=1)
-        from_h = tf.split(tf.matmul(h, self.recurrent), 3, axis=1)
-        update = tf.sigmoid(update + from_h[0])
-        reset = tf.sigmoid(reset + from_h[1])
-        candidate = tf.tanh(candidate + reset * (from_h[2] + self.reset_bias))
-        return candidate + update * (h - candidate)
-
     def project(self, sequence):
-        """Projected inputs of all steps, a list of n_sites tensors (batch, 3 hidden)."""
-        n_sites = len(self.order)
+        """Projected inputs of all steps, float32 (n_sites, batch, 3 hidden)."""
         start = tf.fill([tf.shape(sequence)[0], 1], self.n_states)
         tokens = tf.concat([start, sequence[:, :-1]], axis=1)
         inputs = tf.one_hot(tf.transpose(tokens), self.n_states + 1)
         if self.positional:
-            return tf.unstack(tf.matmul(inputs, self.input), num=n_sites)
-        return tf.unstack(tf.tensordot(inputs, self.input[0], 1), num=n_sites)
+            return tf.matmul(inputs, self.input)
+        return tf.tensordot(inputs, self.input[0], 1)
 
     def log_prob(self, states):
         """Log-probability of configurations, float32 (batch,), from states, uint8 (batch, n_sites)."""
         sequence = tf.gather(tf.cast(states, tf.int32), self.order, axis=1)
-        h = tf.zeros([tf.shape(sequence)[0], self.hidden])
-        outputs = []
-        for projected in self.project(sequence):
-            h = self.cell(projected, h)
-            outputs.append(h)
-        logits = tf.matmul(tf.stack(outputs), self.output) + self.output_bias
+        h = gru.sequence(self.project(sequence), self.recurrent, self.reset_bias)
+        logits = tf.matmul(h, self.output) + self.output_bias
         negative = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.transpose(sequence), logits)
         return -tf.reduce_sum(negative, axis=0)
 
@@ -100,7 +88,8 @@ class Gru(tf.Module):
 
         def body(k, h, hidden, log_conditionals):
             copy = first + k if self.positional else 0
-            h = self.cell(tf.gather(self.input[copy], tokens[k]), h)
+            projected = tf.gather(self.input[copy], tokens[k])
+            h = gru.cell(projected, tf.matmul(h, self.recurrent), h, self.reset_bias)[0]
             logits = tf.matmul(h, self.output[copy]) + self.output_bias[copy]
             negative = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens[k + 1], logits)
             return k + 1, h, hidden.write(k, h), log_conditionals.write(k, -negative)

@@ -197,6 +197,10 @@ class Store:
             with dataset.collective:
                 dataset[index] = values
 
+    def write_alone(self, name: str, index, values) -> None:
+        """Write part of a dataset from this rank alone."""
+        self._file[name][index] = values
+
     @property
     def committed(self) -> int:
         """Units of work whose data is valid."""

@@ -1,0 +1,88 @@
+"""Label configurations with the RNN's energy, for the EDNN to learn from."""
+
+import time
+
+import numpy as np
+
+from . import cli, models
+from .cluster import mpi
+from .cluster.signals import Stopped
+from .sampling.streams import Purpose, generator
+from .storage.store import Field, Rows, Store, write_file
+
+# Configurations that one rank labels at a time; also the unit of the random streams.
+BLOCK = 4000
+
+
+def label(context: cli.Context, options=None) -> None:
+    """Make the labels of a job, or go on with them."""
+    run, comm, log = context.run, context.comm, context.log
+    path = run.path("label")
+    if not run.job.uses_ednn:
+        log("label: sweep.energies does not ask for the EDNN")
+        return
+    if mpi.on_root(comm, run.done, "label"):
+        log(f"label: {path} is complete")
+        return
+    observations = mpi.on_root(comm, run.require, "observe")
+    mpi.on_root(comm, run.require, "rnn")
+    started = time.monotonic()
+    if not mpi.on_root(comm, path.exists):
+        mpi.on_root(comm, _create, run)
+    model = models.rnn_energy(run)
+    source = Rows(observations, ["observations/states/value"], leading=2)
+    with Store(path, comm, write=True) as store:
+        _fill(context, store, model, source, started)
+
+
+def _create(run) -> None:
+    count, n_sites = run.job.labels.count, int(np.prod(run.job.lattice.shape))
+    layout = {
+        "labels/states/value": Field((count, n_sites), np.uint8, ("sample", "site"), "states 0..Q-1"),
+        "labels/energy/value": Field((count,), np.float32, ("sample",), "-T_o ln P by the RNN, J"),
+    }
+    attributes = {**run.attributes("label"), "temperature": run.job.observe.temperature}
+    write_file(run.path("label"), layout, attributes, total=-(-count // BLOCK))
+
+
+def configurations(job, source, block: int, n_states: int) -> np.ndarray:
+    """Configurations of one block of labels, mixed from the sources the job names.
+
+    Returns
+    -------
+    ndarray of uint8, shape (rows of the block, n_sites)
+    """
+    labels = job.labels
+    n = min(BLOCK, labels.count - block * BLOCK)
+    random = generator(job.seed, Purpose.LABELS, block)
+    observed = round(n * labels.observed / (labels.observed + labels.random))
+    states = random.integers(0, n_states, (n, int(np.prod(job.lattice.shape))), np.uint8)
+    if observed:
+        observed = min(observed, source.n)
+        # equal stretches of the observations, so that all of them take part
+        blocks = -(-labels.count // BLOCK)
+        start = (source.n - observed) * block // max(1, blocks - 1)
+        states[:observed] = source.read(start, start + observed)[0]
+    return states[random.permutation(n)]
+
+
+def _fill(context, store, model, source, started: float) -> None:
+    job, comm = context.run.job, context.comm
+    done, spent = store.committed, store.wall_seconds
+    with context.log.progress("label", job.labels.count, done * BLOCK, "cfg") as progress:
+        while done < store.total:
+            block = done + comm.rank
+            if block < store.total:
+                states = configurations(job, source, block, model.n_states)
+                rows = slice(block * BLOCK, block * BLOCK + len(states))
+                store.write_alone("labels/states/value", rows, states)
+                store.write_alone("labels/energy/value", rows, model.energies(states.T))
+            done = min(done + comm.size, store.total)
+            store.commit(done, 0, spent + time.monotonic() - started)
+            progress.step(comm.size * BLOCK)
+            if done < store.total and context.stop.agreed(comm):
+                raise Stopped
+
+
+if __name__ == "__main__":
+    cli.main(cli.parser("label", __doc__), label)

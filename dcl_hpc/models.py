@@ -1,0 +1,95 @@
+"""Trained networks and energy models, put together from a run's files."""
+
+import numpy as np
+
+from .energy.ednn import EdnnEnergy, tabulate
+from .energy.true import TrueEnergy
+from .physics.lattice import Lattice
+from .physics.tiles import Tiling
+from .physics.unwrap import ORDERS
+from .sampling.streams import Purpose, generator
+from .storage import weights
+
+
+def build_rnn(job):
+    """A new RNN of a job, with random weights."""
+    from .networks.rnn import Gru
+
+    lattice = job.build_lattice()
+    random = generator(job.seed, Purpose.WEIGHTS, 0)
+    n_states = job.build_hamiltonian().n_states
+    return Gru(n_states, ORDERS[job.rnn.order](lattice), job.rnn.hidden, job.rnn.positional, random)
+
+
+def build_ednn(job, mean: float, scale: float):
+    """A new EDNN of a job for energies of this mean and standard deviation (J)."""
+    from .networks.ednn import Ednn
+
+    tiling = Tiling(job.build_lattice(), job.ednn.focus, job.ednn.context)
+    random = generator(job.seed, Purpose.WEIGHTS, 1)
+    n_states = job.build_hamiltonian().n_states
+    return Ednn(n_states, tiling.sites, job.ednn.hidden, mean, scale, random)
+
+
+def rnn_energy(run):
+    """Energy model of the trained RNN, on the observed lattice."""
+    from .energy.rnn import RnnEnergy
+
+    network = build_rnn(run.job)
+    _, arrays, _ = weights.load(run.require("rnn"))
+    for variable in network.trainable_variables:
+        variable.assign(arrays["best_" + variable.name.split(":")[0]])
+    return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature)
+
+
+def ednn_energy(run, shape=None):
+    """Energy model of the trained EDNN on any shape that its tiles fit; needs no TensorFlow."""
+    job = run.job
+    settings, arrays, _ = weights.load(run.require("ednn"))
+    best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
+    n_states = job.build_hamiltonian().n_states
+    lattice = Lattice(shape or job.lattice.shape)
+    table = tabulate(
+        tile_energies(best, settings["scale"], n_states),
+        n_states,
+        (job.ednn.focus + 2 * job.ednn.context) ** lattice.dimension,
+    )
+    return EdnnEnergy(lattice, job.ednn.focus, job.ednn.context, n_states, table)
+
+
+def energy_model(run, energy: str, shape=None):
+    """The energy model of that name: "true", "rnn" or "ednn"."""
+    if energy == "true":
+        return TrueEnergy(run.job.build_hamiltonian(shape))
+    return rnn_energy(run) if energy == "rnn" else ednn_energy(run, shape)
+
+
+def tile_energies(arrays: dict, scale: float, n_states: int):
+    """The trained network of one tile as a numpy function of its states.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        weights_0, biases_0, ...
+    scale : float
+        Energy unit of the network, in J.
+
+    Returns
+    -------
+    callable
+        Maps states, uint8 (n, sites_per_tile), to energies in J, float64 (n,).
+    """
+    layers = sum(name.startswith("weights_") for name in arrays)
+
+    def energies(states):
+        if n_states == 2:
+            x = 2.0 * states - 1
+        else:
+            x = np.eye(n_states)[states].reshape(len(states), -1)
+        for k in range(layers):
+            x = x @ arrays[f"weights_{k}"] + arrays[f"biases_{k}"]
+            if k < layers - 1:
+                x = np.maximum(x, 0)
+        return scale * x[:, 0]
+
+    return energies

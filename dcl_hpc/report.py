@@ -1,0 +1,183 @@
+"""Write the report of a run: one page, its figures, and summary.json."""
+
+import json
+import os
+import time
+
+import numpy as np
+
+from . import __version__, cli
+from .cluster import mpi
+from .sweep import stage_name
+
+
+def report(context: cli.Context, options=None) -> None:
+    """Write the report from all results; rank 0 works, the others wait."""
+    mpi.on_root(context.comm, write_report, context.run)
+    folder = context.run.root / "report"
+    context.log(f"report: {folder / 'index.html'}")
+    if context.comm.rank == 0:
+        context.log(headline(json.loads((folder / "summary.json").read_text())))
+
+
+def stages(run) -> list[str]:
+    """All stages of a job that make a file, in order."""
+    result = ["observe"]
+    result += ["rnn"] * run.job.uses_rnn
+    result += ["label", "ednn"] * run.job.uses_ednn
+    result += ["evaluate"] * run.job.uses_rnn
+    return result + [stage_name(energy, shape) for energy, shape in run.sweeps]
+
+
+def write_report(run) -> None:
+    """Collect results, draw figures, write summary.json and index.html."""
+    from .reporting import figures, page, tables
+    from .storage import results
+
+    started = time.monotonic()
+    job = run.job
+    for stage in stages(run):
+        run.require(stage)
+    folder = run.root / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    observed = results.read_observed(run.path("observe"))
+    summary = {"name": job.name, "temperature": job.observe.temperature, "rnn": None, "ednn": None}
+    pages = []
+
+    def add(name, title, caption, figure):
+        path = folder / f"{name}.png"
+        figure.savefig(path)
+        figures.close(figure)
+        pages.append(page.Figure(title, caption, path))
+
+    errors, histories = {}, {}
+    if job.uses_rnn:
+        energies, width = results.read_evaluation(run.path("evaluate"))
+        for name in [name for name in ("rnn", "ednn") if name in energies]:
+            histories[name] = results.read_history(run.path(name))
+            errors[name] = tables.energy_errors(energies[name], energies["true"], width)
+            summary[name] = {"rmse": errors[name]["rmse"], "slope": errors[name]["slope"]}
+        best = int(np.argmin(histories["rnn"]["validation"]))
+        kl = histories["rnn"].get("excess")
+        summary["rnn"]["kl"] = None if kl is None else float(kl[best])
+    by_shape = _sweep_tables(run, tables, results)
+    summary["sweeps"] = [
+        {key: value for key, value in sweep.items() if key != "exact_curve"}
+        for sweeps in by_shape.values()
+        for sweep in sweeps
+    ]
+    shape = tuple(job.lattice.shape)
+    add(
+        "headline", "Prediction from one temperature",
+        "Energy and specific heat per site; symbols: Metropolis with the learned energies; line: exact; "
+        "dashed: the temperature of the observations.",
+        figures.headline(by_shape, shape, job.observe.temperature),
+    )  # fmt: skip
+    if errors:
+        add(
+            "energies", "Predicted against true energy",
+            "Test set with the same number of configurations of every energy level; both energies "
+            "relative to their mean.",
+            figures.predicted_energies(energies, errors),
+        )  # fmt: skip
+        add(
+            "levels", "Errors by energy level",
+            "Root mean square error, and bias with spread; a straight line through the bias is an error "
+            "of slope, which shifts the temperature axis.",
+            figures.errors_by_level(errors),
+        )  # fmt: skip
+        add(
+            "learning", "Learning curves",
+            "KL divergence: mean excess of -ln P over the exact value on held-out observations.",
+            figures.learning_curves(histories),
+        )  # fmt: skip
+    for other, sweeps in by_shape.items():
+        size = "x".join(map(str, other))
+        add(
+            f"thermodynamics_{size}", f"Thermodynamics, {size}",
+            "Error bars: jackknife over blocks longer than the autocorrelation time.",
+            figures.thermodynamics(sweeps, job.observe.temperature),
+        )  # fmt: skip
+    summary["observations"] = {"samples": job.observe.samples, **observed}
+    summary["wall_seconds"] = {stage: run.progress(stage)[2] for stage in stages(run)}
+    summary["wall_seconds"]["report"] = time.monotonic() - started
+    described = run.attributes("report")
+    summary["creator"], summary["git_commit"] = described["creator"], described["git_commit"]
+    _replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
+    text = page.render(
+        summary, pages, _description(job, observed),
+        f"dcl_hpc {__version__}, commit {described['git_commit']}, seed {job.seed}; "
+        f"libraries {described['library_versions']}",
+        run.job_text,
+    )  # fmt: skip
+    _replace(folder / "index.html", text)
+
+
+def _sweep_tables(run, tables, results) -> dict:
+    by_shape, job = {}, run.job
+    for energy, shape in run.sweeps:
+        by_shape.setdefault(shape, []).append(energy)
+    for shape, energies in by_shape.items():
+        hamiltonian = job.build_hamiltonian(shape)
+        ladder = job.sweep.ladder
+        fine = np.linspace(ladder[0], ladder[-1], 121)
+        curve = {"temperature": fine.tolist(), **tables.exact_table(hamiltonian, fine)}
+        reference = tables.exact_table(hamiltonian, ladder)
+        by_shape[shape] = []
+        for energy in energies:
+            series = results.read_sweep(run.path(stage_name(energy, shape)))
+            table = tables.sweep_table(series, hamiltonian.lattice.n_sites)
+            worst, at = tables.largest_error(table, reference)
+            by_shape[shape].append(
+                {
+                    "energy": energy,
+                    "shape": list(shape),
+                    **table,
+                    "u_exact": reference["u"],
+                    "c_exact": reference["c"],
+                    "exchange_acceptance": series.acceptance.tolist() if job.sweep.exchange else None,
+                    "max_abs_du": worst,
+                    "t_at_max": at,
+                    "exact_curve": curve,
+                }
+            )
+    return by_shape
+
+
+def _description(job, observed) -> str:
+    lattice = "x".join(map(str, job.lattice.shape))
+    return (
+        f"{job.observe.samples:,} configurations of the {job.hamiltonian.kind.replace('_', '-')} model on "
+        f"the {lattice} lattice, observed at T = {job.observe.temperature} only (one every "
+        f"{observed['thin']} sweeps of a chain; autocorrelation time "
+        f"{observed['autocorrelation_time']:.2f} sweeps). The learners saw no energy and no Hamiltonian."
+    )
+
+
+def headline(summary: dict) -> str:
+    """The table that ends a run, as text."""
+    lines = []
+    for name in ("rnn", "ednn"):
+        if summary[name]:
+            kl = summary[name].get("kl")
+            lines.append(
+                f"  {name.upper():<5} RMSE over all energy levels {summary[name]['rmse']:.3f} J, slope "
+                f"{summary[name]['slope']:.4f}" + (f", KL {kl:.4f} nats" if kl is not None else "")
+            )
+    for sweep in summary["sweeps"]:
+        if sweep["max_abs_du"] is not None:
+            lines.append(
+                f"  {sweep['energy']:<5} {'x'.join(map(str, sweep['shape'])):>7}  largest |u - exact| "
+                f"{sweep['max_abs_du']:.4f} J per site at T = {sweep['t_at_max']:.2f}"
+            )
+    return "\n".join(lines)
+
+
+def _replace(path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+if __name__ == "__main__":
+    cli.main(cli.parser("report", __doc__), report)

@@ -1,0 +1,146 @@
+"""Figures of the report, after those of the paper."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 - after the choice of backend
+import numpy as np  # noqa: E402
+
+NAMES = {"true": "true Hamiltonian", "rnn": "RNN", "ednn": "EDNN"}
+COLOURS = {"true": "#555555", "rnn": "#c44e52", "ednn": "#1f6fb4"}
+MARKERS = {"true": "s", "rnn": "^", "ednn": "o"}
+LABELS = {
+    "u": "energy per site $u$ / J",
+    "m": r"order parameter $\langle|m|\rangle$",
+    "c": "specific heat $c$ / k$_B$",
+    "chi": r"susceptibility $\chi$ / J$^{-1}$",
+}
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "figure.dpi": 110,
+    "savefig.bbox": "tight",
+}
+
+
+def predicted_energies(energies: dict, errors: dict):
+    """Predicted against true energy with the diagonal (the paper's Fig. 2 top and 3b)."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(errors), figsize=(3.4 * len(errors), 3.2), squeeze=False)
+        true = energies["true"]
+        for axis, name in zip(axes[0], errors, strict=True):
+            model = energies[name] - energies[name].mean() + true.mean()
+            axis.plot(true, model, ".", ms=2, alpha=0.3, color=COLOURS[name], rasterized=True)
+            ends = [true.min(), true.max()]
+            axis.plot(ends, ends, "k-", lw=0.8)
+            axis.set_title(f"{NAMES[name]}: RMSE {errors[name]['rmse']:.2f} J", fontsize=9)
+            axis.set_xlabel("true energy / J")
+            axis.set_ylabel("predicted energy / J")
+    return figure
+
+
+def errors_by_level(errors: dict):
+    """RMSE and bias by energy level; the slope of E_model on E_true in the legend (Fig. 4)."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 2, figsize=(6.8, 2.8))
+        for name, rows in errors.items():
+            style = {"color": COLOURS[name], "marker": MARKERS[name], "ms": 3, "lw": 1}
+            axes[0].plot(rows["level"], rows["level_rmse"], label=NAMES[name], **style)
+            label = f"{NAMES[name]}, slope {rows['slope']:.4f}"
+            bias, spread = np.array(rows["bias"]), np.array(rows["spread"])
+            axes[1].plot(rows["level"], bias, label=label, **style)
+            axes[1].fill_between(rows["level"], bias - spread, bias + spread, alpha=0.15, color=COLOURS[name])
+        axes[0].set_ylabel("RMSE / J")
+        axes[1].set_ylabel("bias and spread / J")
+        axes[1].axhline(0, color="k", lw=0.6)
+        for axis in axes:
+            axis.set_xlabel("true energy / J")
+            axis.legend(fontsize=8)
+        figure.tight_layout()
+    return figure
+
+
+def learning_curves(histories: dict):
+    """Loss against epoch for each network, with the RNN's KL divergence to the exact distribution."""
+    panels = [(name, "loss") for name in histories]
+    if "excess" in histories.get("rnn", {}):
+        panels.insert(1, ("rnn", "excess"))
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 2.6), squeeze=False)
+        for axis, (name, what) in zip(axes[0], panels, strict=True):
+            history = histories[name]
+            epochs = np.arange(1, len(history["training"]) + 1)
+            if what == "excess":
+                axis.plot(epochs, history["excess"], "o-", ms=3, color=COLOURS["rnn"])
+                axis.set_ylabel("KL divergence / nats per configuration")
+                axis.set_yscale("log")
+            else:
+                axis.plot(epochs, history["training"], "o-", ms=3, color="#999999", label="training")
+                axis.plot(epochs, history["validation"], "o-", ms=3, color=COLOURS[name], label="validation")
+                axis.set_ylabel("-ln P / nats" if name == "rnn" else "relative squared error")
+                if name == "ednn":
+                    axis.set_yscale("log")
+                axis.legend()
+            axis.set_title(NAMES[name], fontsize=9)
+            axis.set_xlabel("epoch")
+            axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+        figure.tight_layout()
+    return figure
+
+
+def thermodynamics(sweeps: list[dict], observed_at: float, quantities=("u", "m", "c", "chi")):
+    """Averages against temperature for all sweeps of one shape (Fig. 2 bottom and 3c)."""
+    columns = min(2, len(quantities))
+    rows = -(-len(quantities) // columns)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=(3.5 * columns, 2.6 * rows), squeeze=False)
+        for axis, name in zip(axes.ravel(), quantities, strict=True):
+            curve = sweeps[0]["exact_curve"]
+            if curve[name][0] is not None:
+                axis.plot(curve["temperature"], curve[name], "k-", lw=1, label="exact")
+            for sweep in sweeps:
+                axis.errorbar(
+                    sweep["temperature"], sweep[name], sweep[f"{name}_error"], fmt=MARKERS[sweep["energy"]],
+                    ms=3.5, lw=0, elinewidth=0.8, color=COLOURS[sweep["energy"]], mfc="none",
+                    label=NAMES[sweep["energy"]],
+                )  # fmt: skip
+            axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
+            axis.set_xlabel("temperature / (J/k$_B$)")
+            axis.set_ylabel(LABELS[name])
+        axes[0, 0].legend(fontsize=8)
+        figure.tight_layout()
+    return figure
+
+
+def headline(sweeps_by_shape: dict, observed_shape, observed_at: float):
+    """One picture of the whole result: u and c on every lattice, observed and never seen."""
+    with plt.rc_context(STYLE):
+        shapes = list(sweeps_by_shape)
+        figure, axes = plt.subplots(2, len(shapes), figsize=(3.4 * len(shapes), 4.6), squeeze=False)
+        for column, shape in enumerate(shapes):
+            for axis, name in zip(axes[:, column], ("u", "c"), strict=True):
+                curve = sweeps_by_shape[shape][0]["exact_curve"]
+                if curve[name][0] is not None:
+                    axis.plot(curve["temperature"], curve[name], "k-", lw=1, label="exact")
+                for sweep in sweeps_by_shape[shape]:
+                    energy = sweep["energy"]
+                    if energy != "true":
+                        axis.plot(
+                            sweep["temperature"], sweep[name], MARKERS[energy], ms=4, mfc="none",
+                            color=COLOURS[energy], label=NAMES[energy],
+                        )  # fmt: skip
+                axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
+                axis.set_ylabel(LABELS[name])
+            seen = "observed at the dashed line" if shape == observed_shape else "never observed"
+            axes[0, column].set_title(f"{'x'.join(map(str, shape))}, {seen}", fontsize=9)
+            axes[1, column].set_xlabel("temperature / (J/k$_B$)")
+        axes[0, 0].legend(fontsize=8)
+        figure.tight_layout()
+    return figure
+
+
+def close(figure) -> None:
+    """Free a figure's memory."""
+    plt.close(figure)

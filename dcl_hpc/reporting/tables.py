@@ -1,0 +1,111 @@
+"""Numbers of the report: errors of the energy models and thermodynamics of the sweeps."""
+
+import numpy as np
+
+from ..physics import exact
+from ..physics.observables import thermodynamics
+from ..sampling.statistics import autocorrelation_time, jackknife
+
+QUANTITIES = ("u", "m", "c", "chi")
+# Fewest and most blocks per ladder; blocks shorter than a few autocorrelation times are no use.
+MAX_BLOCKS, TIMES_PER_BLOCK = 10, 10
+
+
+def energy_errors(model: np.ndarray, true: np.ndarray, width: float) -> dict:
+    """Errors of an energy model on the test set.
+
+    Energies are compared after subtracting their means over the set, since only differences mean
+    anything.
+
+    Parameters
+    ----------
+    model, true : ndarray, shape (n,)
+        Energies in J.
+    width : float
+        Spacing of the levels in J.
+
+    Returns
+    -------
+    dict
+        `rmse` (J); `slope` of E_model on E_true; and per level `level` (true energy, J), `bias`,
+        `spread` (J) and `level_rmse` (J).
+    """
+    model, true = model - model.mean(), true.copy()
+    reference = true.mean()
+    difference = model - (true - reference)
+    keys = np.round(true / width)
+    rows = {"level": [], "bias": [], "spread": [], "level_rmse": []}
+    for key in np.unique(keys):
+        mine = difference[keys == key]
+        rows["level"].append(float(true[keys == key].mean()))
+        rows["bias"].append(float(mine.mean()))
+        rows["spread"].append(float(mine.std()))
+        rows["level_rmse"].append(float(np.sqrt((mine**2).mean())))
+    centred = true - reference
+    return {
+        "rmse": float(np.sqrt((difference**2).mean())),
+        "slope": float(centred @ model / (centred @ centred)),
+        **rows,
+    }
+
+
+def sweep_table(series, n_sites: int) -> dict:
+    """Thermodynamics per site with jackknife errors at every temperature of a sweep.
+
+    Blocks are stretches of single ladders, at least several autocorrelation times long.
+
+    Parameters
+    ----------
+    series : SweepSeries
+
+    Returns
+    -------
+    dict
+        `temperature`, `autocorrelation_time` (sweeps), and for each of u, m, c, chi the list of values
+        and `NAME_error`.
+    """
+    table = {"temperature": series.temperature.tolist(), "autocorrelation_time": []}
+    for name in QUANTITIES:
+        table[name], table[f"{name}_error"] = [], []
+    for t, energy, order in zip(series.temperature, series.energy, series.order, strict=True):
+        tau = autocorrelation_time(energy.T)
+        n_blocks = int(np.clip(energy.shape[1] / (TIMES_PER_BLOCK * tau), 1, MAX_BLOCKS))
+        blocks = [
+            part
+            for ladder in np.stack([energy, order], axis=1)
+            for part in np.array_split(ladder, n_blocks, axis=1)
+        ]
+
+        def estimate(data, t=t):
+            averages = thermodynamics(data[0], data[1], t, n_sites)
+            return np.array([averages[name] for name in QUANTITIES])
+
+        values, errors = jackknife(estimate, blocks)
+        table["autocorrelation_time"].append(tau)
+        for name, value, error in zip(QUANTITIES, values, errors, strict=True):
+            table[name].append(float(value))
+            table[f"{name}_error"].append(float(error))
+    return table
+
+
+def exact_table(hamiltonian, temperatures) -> dict:
+    """Exact u, c and, on narrow lattices, m and chi; None where no method fits."""
+    n_sites = hamiltonian.lattice.n_sites
+    table = {name: [] for name in QUANTITIES}
+    for t in temperatures:
+        solution = exact.solve(hamiltonian, t)
+        table["u"].append(solution and solution.energy / n_sites)
+        table["c"].append(solution and solution.variance / (n_sites * t**2))
+        moments = exact.magnetization(hamiltonian, t) or (None, None)
+        table["m"].append(moments[0])
+        table["chi"].append(moments[1])
+    return table
+
+
+def largest_error(table: dict, reference: dict) -> tuple[float, float] | tuple[None, None]:
+    """Largest deviation of u from the exact curve in J per site, and its temperature."""
+    if any(value is None for value in reference["u"]):
+        return None, None
+    deviation = np.abs(np.array(table["u"]) - np.array(reference["u"]))
+    worst = int(deviation.argmax())
+    return float(deviation[worst]), table["temperature"][worst]

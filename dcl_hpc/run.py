@@ -1,0 +1,42 @@
+"""Run all stages of a job in order, skipping what is complete; --ranks N starts N MPI ranks here."""
+
+import os
+import shutil
+import sys
+
+from . import cli
+from .evaluate import evaluate
+from .label import label
+from .observe import observe
+from .report import report
+from .sweep import sweep
+from .train import train_ednn, train_rnn
+
+STAGES = (observe, train_rnn, label, train_ednn, evaluate, sweep, report)
+# Open MPI: root is allowed (containers), more ranks than cores too, and a rank's threads may use all
+# cores. Other MPI libraries ignore these.
+SETTINGS = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMPI_MCA_hwloc_base_binding_policy": "none",
+}
+
+
+def start_ranks(options, arguments: list[str]) -> None:
+    """Replace this process by mpiexec running the same command on several ranks."""
+    launcher = shutil.which("mpiexec")
+    if launcher is None:
+        print("dcl_hpc: error: mpiexec is not in PATH; load an MPI module", file=sys.stderr)
+        sys.exit(2)
+    command = [launcher, "-n", str(options.ranks), sys.executable, "-m", "dcl_hpc.run", *arguments]
+    os.execve(launcher, command, {**SETTINGS, **os.environ})
+
+
+if __name__ == "__main__":
+    parser = cli.parser("run", __doc__)
+    parser.add_argument("--ranks", type=int, default=1, help="MPI ranks to start on this machine (default 1)")
+    options, arguments = parser.parse_args(), sys.argv[1:]
+    if options.ranks > 1 and "OMPI_COMM_WORLD_SIZE" not in os.environ and "PMI_SIZE" not in os.environ:
+        start_ranks(options, arguments)
+    cli.main(parser, *STAGES)

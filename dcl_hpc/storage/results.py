@@ -1,0 +1,65 @@
+"""Reading finished results for the report."""
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SweepSeries:
+    """Series of one sweep, arranged by temperature.
+
+    Attributes
+    ----------
+    temperature : float64 (n_temperatures,)
+    energy, order : float64 (n_temperatures, n_ladders, n_measurements)
+        Energy in J (extensive) and order parameter per site.
+    acceptance : float64 (n_temperatures - 1,)
+        Exchange acceptance of each pair of neighbouring temperatures; nan without exchange.
+    """
+
+    temperature: np.ndarray
+    energy: np.ndarray
+    order: np.ndarray
+    acceptance: np.ndarray
+
+
+def read_sweep(path) -> SweepSeries:
+    """Read a complete sweep."""
+    with h5py.File(path, "r", locking=False) as file:
+        temperature = file["temperature"][()]
+        n_t = len(temperature)
+        slot, energy, order = (
+            file[f"series/{name}/value"][()].reshape(len(file["series/step"]), -1, n_t)
+            for name in ("slot", "energy", "order")
+        )
+        half = int(file["progress/committed"][1])
+        attempts, accepted = file["checkpoint/exchanges"][half]
+    by_temperature = np.argsort(slot, axis=2)
+    arranged = [
+        np.ascontiguousarray(np.take_along_axis(x, by_temperature, axis=2).transpose(2, 1, 0), dtype=float)
+        for x in (energy, order)
+    ]
+    with np.errstate(invalid="ignore"):
+        acceptance = accepted / attempts
+    return SweepSeries(temperature, *arranged, acceptance)
+
+
+def read_evaluation(path) -> tuple[dict[str, np.ndarray], float]:
+    """Energies of the test set by each model in J, and the spacing of its levels."""
+    with h5py.File(path, "r", locking=False) as file:
+        energies = {name: data[()].astype(float) for name, data in file["test/energy"].items()}
+        return energies, float(file.attrs["level_width"])
+
+
+def read_history(path) -> dict[str, np.ndarray]:
+    """Learning curves of a network, one value per epoch."""
+    with h5py.File(path, "r", locking=False) as file:
+        return {name: data[()] for name, data in file["history"].items()}
+
+
+def read_observed(path) -> dict[str, float]:
+    """Attributes of an observation set that a reader wants to know."""
+    with h5py.File(path, "r", locking=False) as file:
+        return {name: file.attrs[name].item() for name in ("temperature", "thin", "autocorrelation_time")}

@@ -1,0 +1,143 @@
+"""Train the networks: the RNN on observations, then the EDNN on the RNN's labels (data-parallel)."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from . import cli, models
+from .cluster import mpi
+from .cluster.signals import Stopped
+from .physics import exact
+from .storage import weights
+from .storage.store import Rows
+
+CONFIGURED = []
+
+
+def train_rnn(context: cli.Context, options=None) -> None:
+    """Train the RNN of a job, or go on with it."""
+    run = context.run
+    if _nothing_to_do(context, "rnn", run.job.uses_rnn):
+        return
+    path = mpi.on_root(context.comm, run.require, "observe")
+    network = models.build_rnn(run.job) if _start_tensorflow(context) else None
+    source = Rows(path, ["observations/states/value"], leading=2)
+    n_validation = int(np.ceil(run.job.rnn.validation * source.n))
+    baseline = _exact_surprise(run.job, source, n_validation)
+    _train(context, "rnn", network, lambda states: -network.log_prob(states), source, baseline)
+
+
+def train_ednn(context: cli.Context, options=None) -> None:
+    """Train the EDNN of a job, or go on with it."""
+    run = context.run
+    if _nothing_to_do(context, "ednn", run.job.uses_ednn):
+        return
+    path = mpi.on_root(context.comm, run.require, "label")
+    _start_tensorflow(context)
+    source = Rows(path, ["labels/states/value", "labels/energy/value"])
+    energy = Rows(path, ["labels/energy/value"]).read(0, source.n)[0]
+    network = models.build_ednn(run.job, energy.mean(), energy.std())
+
+    def loss(states, energies):
+        return ((network.energy(states) - energies) / network.scale) ** 2
+
+    _train(context, "ednn", network, loss, source, None, scale=network.scale)
+
+
+def _nothing_to_do(context, stage: str, wanted: bool) -> bool:
+    if not wanted:
+        context.log(f"train {stage}: sweep.energies does not ask for it")
+    elif mpi.on_root(context.comm, context.run.done, stage):
+        context.log(f"train {stage}: {context.run.path(stage)} is complete")
+    else:
+        return False
+    return True
+
+
+def _start_tensorflow(context) -> bool:
+    from .networks import data_parallel
+
+    if not CONFIGURED:
+        data_parallel.configure(mpi.threads_per_rank(context.comm))
+        CONFIGURED.append(data_parallel.connect(context.comm.size))
+    return True
+
+
+def _exact_surprise(job, source, n_validation: int):
+    """-ln P of each held-out configuration by the true Hamiltonian, for the KL divergence; or None.
+
+    A diagnostic that is recorded beside the loss; nothing is chosen by it.
+    """
+    hamiltonian, temperature = job.build_hamiltonian(), job.observe.temperature
+    solution = exact.solve(hamiltonian, temperature)
+    if solution is None:
+        return None
+    states = source.read(source.n - n_validation, source.n)[0]
+    return hamiltonian.energy(states) / temperature + solution.ln_z
+
+
+def _train(context, stage, network, loss, source, baseline, **settings) -> None:
+    from .networks.batches import Batches
+    from .networks.training import State, Trainer
+
+    run, comm = context.run, context.comm
+    section = getattr(run.job, stage)
+    path, parallel = run.path(stage), CONFIGURED[0]
+    try:
+        batches = Batches(
+            source, section.batch, section.validation, run.job.seed, parallel.rank, parallel.size
+        )
+    except ValueError as error:
+        mpi.refuse(f"{stage}: {error}")
+    trainer = Trainer(network.trainable_variables, loss, batches, parallel, section)
+    if mpi.on_root(comm, path.exists):
+        saved, arrays, history = weights.load(path)
+        trainer.restore(State(**saved["state"]), arrays, history)
+    attributes = run.attributes(stage)
+    done = trainer.state.epoch * batches.steps + trainer.state.step
+    context.log(
+        f"train {stage}: {batches.n_training} configurations, {section.epochs} epochs, global batch "
+        f"{section.batch} on {parallel.size} ranks" + (f", from step {done}" if done else "")
+    )
+
+    def save():
+        if parallel.rank == 0:
+            state = asdict(trainer.state)
+            described = {**settings, "state": state, "section": json.loads(section.model_dump_json())}
+            steps = state["epoch"] * batches.steps + state["step"]
+            weights.save(
+                path, attributes, described, trainer.arrays(), trainer.history, steps, trainer.total,
+                state["wall"],
+            )  # fmt: skip
+
+    total = trainer.total * section.batch
+    with context.log.progress(f"train {stage}", total, done * section.batch, "cfg") as progress:
+        finished = trainer.run(save, progress, lambda: context.stop.agreed(comm), baseline)
+    if not finished:
+        raise Stopped
+    last = {name: values[-1] for name, values in trainer.history.items()}
+    if stage == "rnn" and "excess" in last:
+        context.log(f"train rnn: KL divergence to the exact distribution {last['excess']:.4f} nats")
+    if stage == "ednn":
+        context.log(f"train ednn: validation RMSE {np.sqrt(last['validation']) * network.scale:.3f} J")
+    comm.Barrier()
+
+
+def train(context: cli.Context, options) -> None:
+    """Train what the command line asks for."""
+    if options.network in ("rnn", "all"):
+        train_rnn(context)
+    if options.network == "ednn" or (
+        options.network == "all" and mpi.on_root(context.comm, context.run.path("label").exists)
+    ):
+        train_ednn(context)
+
+
+if __name__ == "__main__":
+    parser = cli.parser("train", __doc__)
+    parser.add_argument(
+        "--network", choices=("rnn", "ednn", "all"), default="all",
+        help="which network; 'all' trains the RNN and, once labels exist, the EDNN (default)",
+    )  # fmt: skip
+    cli.main(parser, train)
