@@ -8,7 +8,7 @@ from pathlib import Path
 from . import job as job_file
 from .cluster import mpi
 from .cluster.log import Log
-from .cluster.signals import UNFINISHED, StopRequest, Stopped
+from .cluster.signals import UNFINISHED, Stopped, StopRequest
 from .storage.runs import Run
 
 DEFAULT_JOB = "jobs/ising_L8.toml"

@@ -36,10 +36,10 @@ def rnn_energy(run):
     from .energy.rnn import RnnEnergy
 
     network = build_rnn(run.job)
-    _, arrays, _ = weights.load(run.require("rnn"))
+    settings, arrays, _ = weights.load(run.require("rnn"))
     for variable in network.trainable_variables:
         variable.assign(arrays["best_" + variable.name.split(":")[0]])
-    return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature)
+    return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature, settings["reference"])
 
 
 def ednn_energy(run, shape=None):

@@ -79,7 +79,9 @@ def _create(run, thin: int, tau: float) -> None:
     job = run.job
     n_sites = int(np.prod(job.lattice.shape))
     n_chains, records = job.observe.chains, job.observe.samples // job.observe.chains
-    space = ("y", "x") if len(job.lattice.shape) == 2 else tuple(f"x{k}" for k in range(len(job.lattice.shape)))
+    space = (
+        ("y", "x") if len(job.lattice.shape) == 2 else tuple(f"x{k}" for k in range(len(job.lattice.shape)))
+    )
     steps = thin * np.arange(1, records + 1)
     layout = {
         "observations/states/value": Field(
@@ -88,7 +90,10 @@ def _create(run, thin: int, tau: float) -> None:
         "observations/states/step": array_field(steps, ("record",), "sweeps since thermalization"),
         "observations/states/time": array_field(steps.astype(float), ("record",), "Monte Carlo time, sweeps"),
         "validation/energy/value": Field(
-            (records, n_chains), np.float64, ("record", "chain"), "true energy, J; for checks, never for learning"
+            (records, n_chains),
+            np.float64,
+            ("record", "chain"),
+            "true energy, J; for checks, never for learning",
         ),
         "checkpoint/states": Field((2, n_sites, n_chains), np.uint8, ("slot", "site", "chain"), "states"),
         "checkpoint/streams": Field((2, 4, n_chains), np.uint32, ("slot", "word", "chain"), "generators"),

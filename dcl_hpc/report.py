@@ -95,13 +95,14 @@ def write_report(run) -> None:
         size = "x".join(map(str, other))
         add(
             f"thermodynamics_{size}", f"Thermodynamics, {size}",
-            "Error bars: jackknife over blocks longer than the autocorrelation time.",
+            "Error bars: jackknife over blocks longer than the autocorrelation time. The additive constant "
+            "of learned energies is fixed at infinite temperature.",
             figures.thermodynamics(sweeps, job.observe.temperature),
         )  # fmt: skip
     summary["observations"] = {"samples": job.observe.samples, **observed}
     summary["wall_seconds"] = {stage: run.progress(stage)[2] for stage in stages(run)}
     summary["wall_seconds"]["report"] = time.monotonic() - started
-    described = run.attributes("report")
+    described = run.provenance()
     summary["creator"], summary["git_commit"] = described["creator"], described["git_commit"]
     _replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
     text = page.render(
@@ -126,7 +127,10 @@ def _sweep_tables(run, tables, results) -> dict:
         by_shape[shape] = []
         for energy in energies:
             series = results.read_sweep(run.path(stage_name(energy, shape)))
-            table = tables.sweep_table(series, hamiltonian.lattice.n_sites)
+            # learned energies are zero at infinite temperature by convention
+            n_sites = hamiltonian.lattice.n_sites
+            offset = 0.0 if energy == "true" else hamiltonian.mean_energy / n_sites
+            table = tables.sweep_table(series, n_sites, offset)
             worst, at = tables.largest_error(table, reference)
             by_shape[shape].append(
                 {

@@ -75,7 +75,9 @@ def _create(run, stage: str, energy: str, shape) -> None:
         "checkpoint/streams": Field((2, 4, replicas), np.uint32, ("slot", "word", "replica"), "generators"),
         "checkpoint/slot": Field((2, replicas), np.int64, ("slot", "replica"), "index of the temperature"),
         "checkpoint/pairs": Field((2, 4, pairs), np.uint32, ("slot", "word", "pair"), "exchange generators"),
-        "checkpoint/exchanges": Field((2, 2, n_t - 1), np.int64, ("slot", "kind", "pair"), "attempts, accepted"),
+        "checkpoint/exchanges": Field(
+            (2, 2, n_t - 1), np.int64, ("slot", "kind", "pair"), "attempts, accepted"
+        ),
         "checkpoint/rounds": Field((2,), np.int64, ("slot",), "exchange rounds"),
     }
     attributes = {

@@ -9,10 +9,12 @@ from . import cli, models
 from .cluster import mpi
 from .cluster.signals import Stopped
 from .physics import exact
+from .sampling.streams import Purpose, generator
 from .storage import weights
 from .storage.store import Rows
 
 CONFIGURED = []
+REFERENCE_BLOCKS = 16
 
 
 def train_rnn(context: cli.Context, options=None) -> None:
@@ -101,14 +103,14 @@ def _train(context, stage, network, loss, source, baseline, **settings) -> None:
         f"{section.batch} on {parallel.size} ranks" + (f", from step {done}" if done else "")
     )
 
-    def save():
+    def save(finished=0):
         if parallel.rank == 0:
             state = asdict(trainer.state)
             described = {**settings, "state": state, "section": json.loads(section.model_dump_json())}
             steps = state["epoch"] * batches.steps + state["step"]
             weights.save(
-                path, attributes, described, trainer.arrays(), trainer.history, steps, trainer.total,
-                state["wall"],
+                path, attributes, described, trainer.arrays(), trainer.history, steps + finished,
+                trainer.total + 1, state["wall"],
             )  # fmt: skip
 
     total = trainer.total * section.batch
@@ -116,12 +118,27 @@ def _train(context, stage, network, loss, source, baseline, **settings) -> None:
         finished = trainer.run(save, progress, lambda: context.stop.agreed(comm), baseline)
     if not finished:
         raise Stopped
+    trainer.use_best()
+    if stage == "rnn":
+        settings["reference"] = _reference(run.job, network, parallel)
+    save(finished=1)
     last = {name: values[-1] for name, values in trainer.history.items()}
     if stage == "rnn" and "excess" in last:
         context.log(f"train rnn: KL divergence to the exact distribution {last['excess']:.4f} nats")
     if stage == "ednn":
         context.log(f"train ednn: validation RMSE {np.sqrt(last['validation']) * network.scale:.3f} J")
     comm.Barrier()
+
+
+def _reference(job, network, parallel) -> float:
+    """Mean of -T_o ln P over uniformly random configurations, the zero of the RNN's energy, in J."""
+    sums = np.zeros(2)
+    for block in range(parallel.rank, REFERENCE_BLOCKS, parallel.size):
+        random = generator(job.seed, Purpose.LEVELS, block)
+        states = random.integers(0, network.n_states, (2048, len(network.order)), np.uint8)
+        sums += -job.observe.temperature * network.log_prob(states).numpy().sum(dtype=float), len(states)
+    total, n = parallel.sum(sums)
+    return float(total / n)
 
 
 def train(context: cli.Context, options) -> None:

@@ -14,3 +14,22 @@ export OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_hwloc_base_binding_policy=none
 export OMPI_MCA_mpi_yield_when_idle=1
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
+
+# dcl_stage MODULE [ARGUMENTS]: run one stage under srun inside a batch job. A stage that was asked to
+# stop (USR1 ahead of the time limit) saves its work and exits with 85; the job is then requeued and
+# goes on where it was.
+dcl_stage() {
+    local python=${DCL_PYTHON:-.venv/bin/python} id=$SLURM_JOB_ID pid code
+    [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || id=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}
+    srun --mpi="$DCL_SRUN_MPI" --kill-on-bad-exit=1 --open-mode=append "$python" -m "dcl_hpc.$1" "${@:2}" &
+    pid=$!
+    trap 'kill -USR1 "$pid" 2>/dev/null' USR1
+    trap 'kill -TERM "$pid" 2>/dev/null' TERM
+    wait "$pid"; code=$?
+    while [ "$code" -gt 128 ] && kill -0 "$pid" 2>/dev/null; do wait "$pid"; code=$?; done
+    if [ "$code" = 85 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "${DCL_MAX_RESTARTS:-20}" ]; then
+        trap - TERM
+        scontrol requeue "$id" && sleep 120    # Slurm ends this script
+    fi
+    return "$code"
+}

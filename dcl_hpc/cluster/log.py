@@ -6,6 +6,9 @@ import time
 from tqdm import tqdm
 
 
+LINE = "{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} {rate_fmt}, {remaining} left {postfix}"
+
+
 class Log:
     """Prints on rank 0 only.
 
@@ -61,7 +64,7 @@ class Progress:
             unit=self.unit,
             unit_scale=True,
             postfix=note,
-            bar_format="{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} {rate_fmt}, {remaining} left {postfix}",
+            bar_format=LINE,
         )
         print(meter, flush=True)
 

@@ -45,7 +45,7 @@ def on_root(comm, function, *arguments):
     if comm.rank == 0:
         try:
             outcome = function(*arguments), None
-        except Exception as error:  # noqa: BLE001 - raised again on every rank
+        except Exception as error:
             outcome = None, error
     result, error = comm.bcast(outcome, root=0)
     if error is not None:

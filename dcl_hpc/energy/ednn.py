@@ -14,6 +14,9 @@ MAX_TABLE = 2**24
 def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
     """Energy of every state of a tile, float32 (n_states ** sites_per_tile,), in J.
 
+    Only differences mean anything; the mean over all states, the value at infinite temperature, is
+    called zero.
+
     Parameters
     ----------
     tile_network : callable
@@ -27,7 +30,8 @@ def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
     if sites_per_tile * np.log(n_states) > np.log(MAX_TABLE) + 1e-9:
         raise ValueError(f"a tile has {n_states}^{sites_per_tile} states, at most {MAX_TABLE} fit")
     chunks = np.array_split(all_states(n_states, sites_per_tile), 16)
-    return np.concatenate([tile_network(chunk) for chunk in chunks]).astype(np.float32)
+    table = np.concatenate([tile_network(chunk) for chunk in chunks]).astype(np.float64)
+    return (table - table.mean()).astype(np.float32)
 
 
 class EdnnEnergy:

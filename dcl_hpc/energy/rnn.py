@@ -1,4 +1,4 @@
-"""The RNN's energy, E = -T_o ln P, in Monte Carlo."""
+"""The RNN's energy, E = -T_o ln P + const, in Monte Carlo."""
 
 import numpy as np
 import tensorflow as tf
@@ -22,11 +22,14 @@ class RnnEnergy:
     network : Gru
     temperature : float
         Temperature T_o of the observations, in J/k_B.
+    reference : float
+        Value of -T_o ln P that is called zero, in J; by convention its mean over uniformly random
+        configurations, so that the energy vanishes at infinite temperature.
     """
 
-    def __init__(self, lattice: Lattice, network, temperature: float):
+    def __init__(self, lattice: Lattice, network, temperature: float, reference: float = 0.0):
         self.lattice, self.n_states = lattice, network.n_states
-        self.temperature = temperature
+        self.temperature, self.reference = temperature, reference
         self._order = network.order
         self._log_prob = tf.function(network.log_prob, reduce_retracing=True)
         self._suffix = tf.function(
@@ -43,7 +46,8 @@ class RnnEnergy:
         """See `EnergyModel.energies`."""
         rows = states.T
         parts = [self._log_prob(tf.constant(rows[k : k + CHUNK])) for k in range(0, len(rows), CHUNK)]
-        return -self.temperature * np.concatenate([p.numpy() for p in parts]).astype(np.float64)
+        log_prob = np.concatenate([p.numpy() for p in parts]).astype(np.float64)
+        return -self.temperature * log_prob - self.reference
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> np.ndarray:
         """See `EnergyModel.sweep`."""

@@ -3,6 +3,8 @@
 Mills et al., Chem. Sci. 10, 4129 (2019).
 """
 
+from itertools import pairwise
+
 import numpy as np
 import tensorflow as tf
 
@@ -29,7 +31,7 @@ class Ednn(tf.Module):
         width = per_tile if n_states == 2 else per_tile * n_states
         sizes = [width, *hidden, 1]
         self.weights, self.biases = [], []
-        for k, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for k, (n_in, n_out) in enumerate(pairwise(sizes)):
             values = generator.standard_normal((n_in, n_out)) * np.sqrt(2 / n_in)
             if n_out == 1:
                 values /= np.sqrt(n_tiles)
@@ -49,4 +51,3 @@ class Ednn(tf.Module):
             x = tf.nn.relu(tf.tensordot(x, weights, 1) + biases)
         outputs = tf.tensordot(x, self.weights[-1], 1) + self.biases[-1]
         return self.scale * tf.reduce_sum(outputs, axis=[1, 2])
-

@@ -46,7 +46,9 @@ class Gru(tf.Module):
         self.input = tf.Variable(normal(copies, n_states + 1, 3 * hidden, scale=0.3), name="input")
         self.recurrent = tf.Variable(np.concatenate(recurrent, axis=1).astype(np.float32), name="recurrent")
         self.reset_bias = tf.Variable(np.zeros(hidden, np.float32), name="reset_bias")
-        self.output = tf.Variable(normal(copies, hidden, n_states, scale=0.1 / np.sqrt(hidden)), name="output")
+        self.output = tf.Variable(
+            normal(copies, hidden, n_states, scale=0.1 / np.sqrt(hidden)), name="output"
+        )
         self.output_bias = tf.Variable(np.zeros((copies, 1, n_states), np.float32), name="output_bias")
 
     def project(self, sequence):

@@ -190,6 +190,11 @@ class Trainer:
             saved = time.monotonic()
         return True
 
+    def use_best(self) -> None:
+        """Give the network the weights of the lowest validation loss."""
+        for variable, best in zip(self.variables, self.best, strict=True):
+            variable.assign(best)
+
     def _check(self, loss: float) -> None:
         if not np.isfinite(loss):
             raise UserError(

@@ -54,10 +54,14 @@ class Hamiltonian:
     def neighbour_couplings(self) -> np.ndarray:
         """Couplings in the order of `Lattice.neighbours`, shape (n_sites, 2 dimension), float64."""
         backward = [
-            self.couplings[self.lattice.backward[:, axis], axis]
-            for axis in range(self.lattice.dimension)
+            self.couplings[self.lattice.backward[:, axis], axis] for axis in range(self.lattice.dimension)
         ]
         return np.concatenate([self.couplings, np.stack(backward, axis=1)], axis=1)
+
+    @property
+    def mean_energy(self) -> float:
+        """Mean energy of uniformly random configurations (infinite temperature), in J."""
+        return float(-self.couplings.sum() * self.pair.mean())
 
     def energy(self, states: np.ndarray) -> np.ndarray:
         """Energy of each configuration.

@@ -3,8 +3,8 @@
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - after the choice of backend
-import numpy as np  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
 
 NAMES = {"true": "true Hamiltonian", "rnn": "RNN", "ednn": "EDNN"}
 COLOURS = {"true": "#555555", "rnn": "#c44e52", "ednn": "#1f6fb4"}

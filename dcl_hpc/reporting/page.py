@@ -24,7 +24,9 @@ class Figure:
 def render(summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str) -> str:
     """The page as HTML; every text from the job file is escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dcl_hpc.reporting", "."), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("dcl_hpc.reporting", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("page.html").render(
         summary=summary,

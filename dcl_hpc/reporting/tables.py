@@ -49,7 +49,7 @@ def energy_errors(model: np.ndarray, true: np.ndarray, width: float) -> dict:
     }
 
 
-def sweep_table(series, n_sites: int) -> dict:
+def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
     """Thermodynamics per site with jackknife errors at every temperature of a sweep.
 
     Blocks are stretches of single ladders, at least several autocorrelation times long.
@@ -57,6 +57,8 @@ def sweep_table(series, n_sites: int) -> dict:
     Parameters
     ----------
     series : SweepSeries
+    offset : float
+        Constant to add to u, in J per site.
 
     Returns
     -------
@@ -85,6 +87,7 @@ def sweep_table(series, n_sites: int) -> dict:
         for name, value, error in zip(QUANTITIES, values, errors, strict=True):
             table[name].append(float(value))
             table[f"{name}_error"].append(float(error))
+    table["u"] = [u + offset for u in table["u"]]
     return table
 
 

@@ -38,8 +38,6 @@ def jackknife(estimator, blocks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarr
     """
     n = len(blocks)
     value = estimator(np.concatenate(blocks, axis=-1))
-    left_out = np.array(
-        [estimator(np.concatenate(blocks[:i] + blocks[i + 1 :], axis=-1)) for i in range(n)]
-    )
+    left_out = np.array([estimator(np.concatenate(blocks[:i] + blocks[i + 1 :], axis=-1)) for i in range(n)])
     error = np.sqrt((n - 1) * left_out.var(axis=0))
     return value, error

@@ -66,9 +66,7 @@ class Ladders:
         replica = np.argsort(self.slot, axis=1)  # replica at each temperature
         cold, hot = replica[:, first], replica[:, first + 1]
         rows = np.arange(n_ladders)[:, None]
-        exponent = (self.betas[first] - self.betas[first + 1]) * (
-            energies[rows, cold] - energies[rows, hot]
-        )
+        exponent = (self.betas[first] - self.betas[first + 1]) * (energies[rows, cold] - energies[rows, hot])
         swap = u[:, first] < np.exp(np.minimum(exponent, 0))
         self.slot[rows, cold] += swap
         self.slot[rows, hot] -= swap

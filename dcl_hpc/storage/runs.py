@@ -57,13 +57,16 @@ class Run:
         """File that a stage makes; sweeps are named sweep_ENERGY_SHAPE, e.g. sweep_true_6x6."""
         if stage.startswith("sweep_"):
             return self.root / "sweeps" / f"{stage.removeprefix('sweep_')}.h5"
-        return self.root / {
-            "observe": "observations.h5",
-            "rnn": "rnn/network.h5",
-            "label": "labels.h5",
-            "ednn": "ednn/network.h5",
-            "evaluate": "evaluation.h5",
-        }[stage]
+        return (
+            self.root
+            / {
+                "observe": "observations.h5",
+                "rnn": "rnn/network.h5",
+                "label": "labels.h5",
+                "ednn": "ednn/network.h5",
+                "evaluate": "evaluation.h5",
+            }[stage]
+        )
 
     @cached_property
     def sweeps(self) -> list[tuple[str, tuple[int, ...]]]:
@@ -75,8 +78,8 @@ class Run:
             if energy != "rnn" or shape == self.job.lattice.shape
         ]
 
-    def attributes(self, stage: str) -> dict:
-        """Root attributes that say what a file is and where it came from."""
+    def provenance(self) -> dict:
+        """Which program, commit, libraries and number of ranks are at work."""
         versions = {"python": platform.python_version()}
         for name in LIBRARIES:
             try:
@@ -84,18 +87,24 @@ class Run:
             except PackageNotFoundError:
                 continue
         return {
-            "format": "dcl_hpc",
-            "format_version": FORMAT_VERSION,
             "creator": f"dcl_hpc {__version__}",
             "git_commit": _git_commit(),
+            "library_versions": json.dumps(versions),
+            "ranks": self.ranks,
+        }
+
+    def attributes(self, stage: str) -> dict:
+        """Root attributes that say what a file is and where it came from."""
+        return {
+            "format": "dcl_hpc",
+            "format_version": FORMAT_VERSION,
             "stage": stage,
             "job_name": self.job.name,
             "job_file": self.job_text,
             "job": self.job.model_dump_json(),
             "dependencies": json.dumps(self._dependencies(stage)),
             "seed": self.job.seed,
-            "ranks": self.ranks,
-            "library_versions": json.dumps(versions),
+            **self.provenance(),
         }
 
     def _dependencies(self, stage: str) -> dict:

@@ -84,7 +84,7 @@ def write_file(path: Path, layout, attributes: dict, total: int, done: int = 0, 
 
 
 def _create(file: h5py.File, name: str, entry: Field) -> None:
-    group = file.require_group(os.path.dirname(name))
+    group = file.require_group(os.path.dirname(name) or "/")
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_layout(h5py.h5d.CONTIGUOUS)
     plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)

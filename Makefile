@@ -1,0 +1,27 @@
+# make demo: the whole chain on this machine.  make test: all tests.  Both set up first if needed.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+RANKS ?= 2
+
+.PHONY: demo test setup lint clean
+
+setup:
+	@./install.sh >.install.log 2>&1 || { tail -n 30 .install.log; exit 2; }
+
+demo:
+	@if [ ! -f .venv/.installed ]; then echo "setting up (a few minutes, log in .install.log)"; fi
+	@$(MAKE) --no-print-directory setup
+	@$(PYTHON) -m dcl_hpc.run jobs/demo.toml --ranks $(RANKS)
+
+test:
+	@if [ ! -f .venv/.installed ]; then echo "setting up (a few minutes, log in .install.log)"; fi
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory lint
+	@source slurm/env.sh && $(PYTHON) -m pytest
+
+lint:
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && .venv/bin/lint-imports
+	@if command -v shellcheck >/dev/null; then shellcheck install.sh slurm/*.sh .ci/run; else echo "shellcheck not installed: shell scripts not checked"; fi
+
+clean:
+	rm -rf .venv .install.log
