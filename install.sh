@@ -106,7 +106,7 @@ if ! vpy -c 'import h5py, sys; sys.exit(not h5py.get_config().mpi)' 2>/dev/null;
 fi
 
 step "TensorFlow and the other packages"
-tensorflow=tensorflow-cpu
+tensorflow="tensorflow-cpu"
 [ "$gpu" = 1 ] && tensorflow='tensorflow[and-cuda]'
 [ "$(uname -m)" = x86_64 ] || tensorflow=tensorflow
 vpip install -q "$tensorflow"

@@ -5,7 +5,6 @@ import time
 
 from tqdm import tqdm
 
-
 LINE = "{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} {rate_fmt}, {remaining} left {postfix}"
 
 
