@@ -3,6 +3,7 @@
 import argparse
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from . import job as job_file
@@ -22,6 +23,13 @@ class Context:
     comm: object
     log: Log
     stop: StopRequest
+
+    @cached_property
+    def parallel(self):
+        """Data-parallel training over these ranks; imports TensorFlow when first asked for."""
+        from .networks import data_parallel
+
+        return data_parallel.connect(self.comm.size)
 
 
 def parser(module: str, about: str) -> argparse.ArgumentParser:
@@ -64,6 +72,10 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
     options = command_parser.parse_args(argv)
 
     def work(comm):
+        # read by TensorFlow when it is imported, which not all stages do
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(mpi.threads_per_rank(comm)))
+        os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
         run = mpi.on_root(comm, load_run, options, comm.size)
         context = Context(run, comm, Log(comm.rank), StopRequest())
         try:

@@ -6,6 +6,7 @@ import numpy as np
 
 from . import cli, models
 from .cluster import mpi
+from .cluster.signals import Stopped
 from .energy.true import TrueEnergy
 from .sampling.levels import collect
 from .storage.store import array_field, write_file
@@ -27,8 +28,14 @@ def evaluate(context: cli.Context, options=None) -> None:
     started = time.monotonic()
     true = TrueEnergy(job.build_hamiltonian())
     with log.progress("evaluate", job.levels.max_sweeps, unit="sweeps") as progress:
+
+        def on_block(sweeps):
+            progress.step(sweeps)
+            if context.stop.agreed(comm):
+                raise Stopped
+
         # the same seed gives every rank the same test set
-        states = collect(true, job.seed, job.levels, level_width(job), progress.step)
+        states = collect(true, job.seed, job.levels, level_width(job), on_block)
     mine = mpi.share(comm, len(states))
     columns = {"true": true.energies(states.T.copy())}
     for name in wanted:

@@ -13,7 +13,7 @@ from .sampling.streams import Purpose, generator
 from .storage import weights
 from .storage.store import Rows
 
-CONFIGURED = []
+# of 2048 configurations each, for the zero of the RNN's energy
 REFERENCE_BLOCKS = 16
 
 
@@ -23,11 +23,12 @@ def train_rnn(context: cli.Context, options=None) -> None:
     if _nothing_to_do(context, "rnn", run.job.uses_rnn):
         return
     path = mpi.on_root(context.comm, run.require, "observe")
-    network = models.build_rnn(run.job) if _start_tensorflow(context) else None
+    parallel = context.parallel  # first of all: it chooses this rank's GPU
+    network = models.build_rnn(run.job)
     source = Rows(path, ["observations/states/value"], leading=2)
     n_validation = int(np.ceil(run.job.rnn.validation * source.n))
     baseline = _exact_surprise(run.job, source, n_validation)
-    _train(context, "rnn", network, lambda states: -network.log_prob(states), source, baseline)
+    _train(context, parallel, "rnn", network, lambda states: -network.log_prob(states), source, baseline)
 
 
 def train_ednn(context: cli.Context, options=None) -> None:
@@ -36,7 +37,7 @@ def train_ednn(context: cli.Context, options=None) -> None:
     if _nothing_to_do(context, "ednn", run.job.uses_ednn):
         return
     path = mpi.on_root(context.comm, run.require, "label")
-    _start_tensorflow(context)
+    parallel = context.parallel
     source = Rows(path, ["labels/states/value", "labels/energy/value"])
     energy = Rows(path, ["labels/energy/value"]).read(0, source.n)[0]
     network = models.build_ednn(run.job, energy.mean(), energy.std())
@@ -44,7 +45,7 @@ def train_ednn(context: cli.Context, options=None) -> None:
     def loss(states, energies):
         return ((network.energy(states) - energies) / network.scale) ** 2
 
-    _train(context, "ednn", network, loss, source, None, scale=network.scale)
+    _train(context, parallel, "ednn", network, loss, source, None, scale=network.scale)
 
 
 def _nothing_to_do(context, stage: str, wanted: bool) -> bool:
@@ -54,15 +55,6 @@ def _nothing_to_do(context, stage: str, wanted: bool) -> bool:
         context.log(f"train {stage}: {context.run.path(stage)} is complete")
     else:
         return False
-    return True
-
-
-def _start_tensorflow(context) -> bool:
-    from .networks import data_parallel
-
-    if not CONFIGURED:
-        data_parallel.configure(mpi.threads_per_rank(context.comm))
-        CONFIGURED.append(data_parallel.connect(context.comm.size))
     return True
 
 
@@ -79,13 +71,13 @@ def _exact_surprise(job, source, n_validation: int):
     return hamiltonian.energy(states) / temperature + solution.ln_z
 
 
-def _train(context, stage, network, loss, source, baseline, **settings) -> None:
+def _train(context, parallel, stage, network, loss, source, baseline, **settings) -> None:
     from .networks.batches import Batches
     from .networks.training import State, Trainer
 
     run, comm = context.run, context.comm
     section = getattr(run.job, stage)
-    path, parallel = run.path(stage), CONFIGURED[0]
+    path = run.path(stage)
     try:
         batches = Batches(
             source, section.batch, section.validation, run.job.seed, parallel.rank, parallel.size
@@ -134,7 +126,7 @@ def _reference(job, network, parallel) -> float:
     """Mean of -T_o ln P over uniformly random configurations, the zero of the RNN's energy, in J."""
     sums = np.zeros(2)
     for block in range(parallel.rank, REFERENCE_BLOCKS, parallel.size):
-        random = generator(job.seed, Purpose.LEVELS, block)
+        random = generator(job.seed, Purpose.REFERENCE, block)
         states = random.integers(0, network.n_states, (2048, len(network.order)), np.uint8)
         sums += -job.observe.temperature * network.log_prob(states).numpy().sum(dtype=float), len(states)
     total, n = parallel.sum(sums)

@@ -13,7 +13,6 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_hwloc_base_binding_policy=none
 export OMPI_MCA_mpi_yield_when_idle=1
-export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 
 # dcl_stage MODULE [ARGUMENTS]: run one stage under srun inside a batch job. A stage that was asked to
 # stop (USR1 ahead of the time limit) saves its work and exits with 85; the job is then requeued and

@@ -7,12 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 
-def configure(threads: int) -> None:
-    """Set TensorFlow's threads; call before its first operation."""
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
 class SingleProcess:
     """One process that has the whole batch."""
 

@@ -13,7 +13,6 @@ from .tempering import Ladders
 # Inverse temperatures in units of 1/J for a coupling of 1; zero itself is left out, since sweeps in
 # order accept every change there and do not mix.
 BETAS = np.linspace(-1, 1, 24)
-BLOCK = 20
 
 
 class LevelCollector:

@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     LABELS = 5
     WEIGHTS = 6
     SHUFFLE = 7
+    REFERENCE = 8
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:
