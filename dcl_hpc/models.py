@@ -33,9 +33,9 @@ def build_ednn(job, mean: float, scale: float):
 
 def rnn_energy(run):
     """Energy model of the trained RNN, on the observed lattice."""
+    network = build_rnn(run.job)
     from .energy.rnn import RnnEnergy
 
-    network = build_rnn(run.job)
     settings, arrays, _ = weights.load(run.require("rnn"))
     for variable in network.trainable_variables:
         variable.assign(arrays["best_" + variable.name.split(":")[0]])

@@ -103,7 +103,8 @@ def write_report(run) -> None:
     summary["wall_seconds"] = {stage: run.progress(stage)[2] for stage in stages(run)}
     summary["wall_seconds"]["report"] = time.monotonic() - started
     described = run.provenance()
-    summary["creator"], summary["git_commit"] = described["creator"], described["git_commit"]
+    summary |= {key: described[key] for key in ("creator", "git_commit", "machine", "ranks")}
+    summary["command"] = f"python -m dcl_hpc.run {run.job_path} --ranks {run.ranks}"
     _replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
     text = page.render(
         summary, pages, _description(job, observed),

@@ -31,7 +31,7 @@ class RnnEnergy:
         self.lattice, self.n_states = lattice, network.n_states
         self.temperature, self.reference = temperature, reference
         self._order = network.order
-        self._log_prob = tf.function(network.log_prob, reduce_retracing=True)
+        self._log_prob = tf.function(network.log_prob, reduce_retracing=True, autograph=False)
         self._suffix = tf.function(
             network.suffix,
             input_signature=[
@@ -39,6 +39,7 @@ class RnnEnergy:
                 tf.TensorSpec([None, None], tf.int32),
                 tf.TensorSpec([None, network.hidden], tf.float32),
             ],
+            autograph=False,
         )
         self._hidden = network.hidden
 

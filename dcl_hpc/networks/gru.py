@@ -8,7 +8,7 @@ backwards, and the gradient of the recurrent weights is a single product over al
 import tensorflow as tf
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def cell(projected, from_h, h, bias):
     """Elementwise part of one step (Cho et al., arXiv:1409.1259; reset applied after the product).
 
@@ -34,7 +34,7 @@ def cell(projected, from_h, h, bias):
     return candidate + update * (h - candidate), update, reset, candidate, inner
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def cell_gradient(dh, update, reset, candidate, inner, h):
     """Gradients of one step with respect to `projected`, `from_h`, and directly to `h`."""
     d_candidate = dh * (1 - update) * (1 - candidate * candidate)

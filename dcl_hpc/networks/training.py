@@ -100,17 +100,17 @@ class Trainer:
         self.state = State()
         self.history: dict[str, list[float]] = {}
         self.best = [v.numpy() for v in self.variables]
-        self._row_losses = tf.function(loss, reduce_retracing=True)
+        self._row_losses = tf.function(loss, reduce_retracing=True, autograph=False)
         share = batches.batch / parallel.size
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def gradients(*columns):
             with tf.GradientTape() as tape:
                 # the mean over ranks of these sums is the mean over the global batch
                 value = tf.reduce_sum(loss(*columns)) / share
             return value, tape.gradient(value, self.variables)
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def step(*columns):
             value, local = gradients(*columns)
             value, *mean = parallel.mean([value, *local])

@@ -1,6 +1,7 @@
 """The folder of a run, which file each stage makes, and whether it belongs to this job."""
 
 import json
+import os
 import platform
 import subprocess
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ class Run:
             "git_commit": _git_commit(),
             "library_versions": json.dumps(versions),
             "ranks": self.ranks,
+            "machine": _machine(),
         }
 
     def attributes(self, stage: str) -> dict:
@@ -172,6 +174,16 @@ def _first_difference(there, here, where: str = "") -> str:
                 return found
         return ""
     return "" if there == here else f"{where} is {there} there and {here} in this job"
+
+
+def _machine() -> str:
+    """Processor and number of cores."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores"
 
 
 def _git_commit() -> str:
