@@ -30,6 +30,7 @@ def label(context: cli.Context, options=None) -> None:
     if not mpi.on_root(comm, path.exists):
         mpi.on_root(comm, _create, run)
     model = models.rnn_energy(run)
+    log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
     source = Rows(observations, ["observations/states/value"], leading=2)
     with Store(path, comm, write=True) as store:
         _fill(context, store, model, source, started)
