@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from .errors import UserError
 from .physics import hamiltonian
 from .physics.lattice import Lattice
-from .physics.tiles import Tiling
+from .physics.tiles import MAX_TABLE, Tiling
 from .sampling.streams import Purpose, generator
 
 Count = Annotated[int, Field(ge=1)]
@@ -234,6 +234,13 @@ class Job(Section):
                 raise ValueError(
                     "sweep.energies: one EDNN shared by all tiles cannot represent quenched "
                     "disorder; take ['true', 'rnn'] for edwards_anderson"
+                )
+            states = getattr(self.hamiltonian, "states", 2)
+            sites = (self.ednn.focus + 2 * self.ednn.context) ** len(shape)
+            if states**sites > MAX_TABLE:
+                raise ValueError(
+                    f"ednn: a tile of {sites} sites has {states}^{sites} states, more than the {MAX_TABLE} "
+                    "that fit in a table; take a smaller focus or context"
                 )
             for other in (shape, *self.shapes):
                 try:

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from ..physics.exact import all_states
+from ..physics.exact import states_of
 from ..physics.lattice import Lattice
-from ..physics.tiles import Tiling
+from ..physics.tiles import MAX_TABLE, Tiling
 from ..sampling import kernels
 
-# A table of float32 beyond this many entries (64 MiB) would leave the caches far behind.
-MAX_TABLE = 2**24
+CHUNK = 2**16
 
 
 def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
@@ -27,9 +26,11 @@ def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
     ValueError
         If the table would have more than `MAX_TABLE` entries.
     """
-    if sites_per_tile * np.log(n_states) > np.log(MAX_TABLE) + 1e-9:
+    size = n_states**sites_per_tile
+    if size > MAX_TABLE:
         raise ValueError(f"a tile has {n_states}^{sites_per_tile} states, at most {MAX_TABLE} fit")
-    chunks = np.array_split(all_states(n_states, sites_per_tile), 16)
+    starts = range(0, size, CHUNK)
+    chunks = [states_of(np.arange(k, min(k + CHUNK, size)), n_states, sites_per_tile) for k in starts]
     table = np.concatenate([tile_network(chunk) for chunk in chunks]).astype(np.float64)
     return (table - table.mean()).astype(np.float32)
 

@@ -69,7 +69,7 @@ class RnnEnergy:
                 new_hidden, new_log = self._run(k, proposal, hidden[k])
                 change = new_log.sum(axis=0) - log_conditionals[k:].sum(axis=0)
                 exponent = np.minimum(beta * self.temperature * change, 0)
-                flip = random[1] < np.exp(exponent)
+                flip = random[1] < kernels.LAZY * np.exp(exponent)
                 tokens[k + 1, flip] = proposal[1, flip]
                 log_conditionals[k:, flip] = new_log[:, flip]
                 hidden[k + 1 :, flip] = new_hidden[:, flip]

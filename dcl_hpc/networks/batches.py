@@ -1,7 +1,5 @@
 """Batches of rows in a shuffled order that depends on the seed and the epoch alone."""
 
-from math import gcd
-
 import numpy as np
 
 from ..sampling.streams import Purpose, generator
@@ -26,7 +24,8 @@ class Batches:
     Raises
     ------
     ValueError
-        If there are fewer training rows than one batch, or no validation row.
+        If there are fewer training rows than one batch, no validation row, or more ranks than rows in a
+        batch.
     """
 
     def __init__(self, source, batch: int, validation: float, seed: int, rank: int, size: int):
@@ -37,8 +36,9 @@ class Batches:
                 f"{source.n} configurations are too few for batch = {batch} and a validation share of "
                 f"{validation}; observe more or take a smaller batch"
             )
-        divisors = [d for d in range(1, MAX_BLOCK + 1) if batch % d == 0]
-        self.block = max((d for d in divisors if batch // d >= size), default=gcd(batch, 1))
+        if size > batch:
+            raise ValueError(f"{size} ranks share a batch of {batch}; take a larger batch or fewer ranks")
+        self.block = max(d for d in range(1, MAX_BLOCK + 1) if batch % d == 0)
         self.blocks_per_batch = batch // self.block
         self.steps = self.n_training // batch
         self.rank, self.size = rank, size
@@ -51,13 +51,17 @@ class Batches:
         list of ndarray, rows first
         """
         order = generator(self.seed, Purpose.SHUFFLE, epoch).permutation(self.n_training // self.block)
-        share = slice(
-            self.rank * self.blocks_per_batch // self.size,
-            (self.rank + 1) * self.blocks_per_batch // self.size,
-        )
+        start = self.rank * self.batch // self.size
+        stop = (self.rank + 1) * self.batch // self.size
         for step in range(first, self.steps):
-            mine = order[step * self.blocks_per_batch :][: self.blocks_per_batch][share]
-            parts = [self.source.read(b * self.block, (b + 1) * self.block) for b in np.sort(mine)]
+            blocks = order[step * self.blocks_per_batch :][: self.blocks_per_batch]
+            parts = []
+            for k in range(start // self.block, -(-stop // self.block)):
+                # rows of the k-th block of this batch that lie between start and stop
+                low = max(start - k * self.block, 0)
+                high = min(stop - k * self.block, self.block)
+                row = blocks[k] * self.block
+                parts.append(self.source.read(row + low, row + high))
             yield [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
     def held_out(self, chunk: int = 2048):

@@ -7,6 +7,9 @@ import numpy as np
 
 from .lattice import Lattice
 
+# Most states of a tile whose energies are tabulated (float32: 64 MiB).
+MAX_TABLE = 2**24
+
 
 @dataclass(frozen=True)
 class Tiling:

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 
 BLOCK = 256
+# Largest acceptance probability, see `acceptance`.
+LAZY = 63 / 64
 
 _OPTIONS = {"cache": True, "fastmath": {"nnan", "ninf", "nsz", "contract"}, "error_model": "numpy"}
 
@@ -35,17 +37,21 @@ def unit_float(word):
 
 
 @njit(inline="always", **_OPTIONS)
-def exp_negative(x):
-    """exp(-max(x, 0)) in float32, relative error below 3e-7 and zero below 2^-126.
+def acceptance(x):
+    """Probability to accept a change with beta dE = x: 63/64 exp(-max(x, 0)) in float32.
 
-    The argument is split into an integer power of two, built from its bits, and a fraction whose
-    power is a polynomial (Taylor series of 2^f about f = 1/2, degree 7).
+    The factor below 1 keeps detailed balance. Without it sweeps in order accept every change that
+    costs nothing, and on small tori some configurations only ever turn into each other.
+    Relative error below 1e-6.
+
+    The argument is a multiple of ln 2, whose power of two is built from its bits, and a remainder,
+    whose exponential is a polynomial (Taylor series about ln(2)/2, degree 7).
     """
-    y = np.float32(1.4426950408889634) * max(x, np.float32(0.0))
-    y = min(y, np.float32(126.0))
-    n = np.int32(y)
-    f = np.float32(0.5) - (y - np.float32(n))
-    f = f * np.float32(0.6931471805599453)
+    x = min(max(x, np.float32(0.0)), np.float32(87.0))
+    n = np.int32(np.float32(1.4426950408889634) * x)
+    m = np.float32(n)
+    # ln 2 in two parts, the first exact in few bits (Cody and Waite)
+    f = np.float32(0.34657359) - ((x - m * np.float32(0.693359375)) + m * np.float32(2.12194440e-4))
     p = np.float32(1.0 / 5040.0)
     p = p * f + np.float32(1.0 / 720.0)
     p = p * f + np.float32(1.0 / 120.0)
@@ -55,7 +61,7 @@ def exp_negative(x):
     p = p * f + np.float32(1.0)
     p = p * f + np.float32(1.0)
     power = np.int32((np.int32(127) - n) << 23).view(np.float32)
-    return p * np.float32(0.7071067811865476) * power
+    return p * np.float32(0.7071067811865476 * LAZY) * power
 
 
 @njit(**_OPTIONS)
@@ -116,7 +122,7 @@ def two_state_sweeps(states, neighbours, couplings, strength, beta, streams, n_s
                         same = np.int32(1) - np.int32(2) * np.int32(block[i, c] ^ block[j, c])
                         field[c] += coupling * np.float32(same)
                 for c in range(size):
-                    probability = exp_negative(b[c] * field[c])
+                    probability = acceptance(b[c] * field[c])
                     flip = np.uint8(unit_float(next_word(s, c)) < probability)
                     block[i, c] ^= flip
                     flips[c] += np.int32(flip)
@@ -165,7 +171,7 @@ def pair_sweeps(states, neighbours, couplings, pair, beta, streams, n_sweeps):
                         change = table[old] - table[new]
                         difference[c] += coupling * change
                 for c in range(size):
-                    probability = exp_negative(b[c] * difference[c])
+                    probability = acceptance(b[c] * difference[c])
                     flip = unit_float(next_word(s, c)) < probability
                     block[i, c] = np.uint8(proposal[c]) if flip else block[i, c]
                     flips[c] += np.int32(flip)
@@ -272,7 +278,7 @@ def tile_sweeps(states, tiles, powers, members, places, counts, table, n_states,
                         changed = code + place * step[c]
                         difference[c] += table[np.uint32(changed)] - table[np.uint32(code)]
                 for c in range(size):
-                    probability = exp_negative(b[c] * difference[c])
+                    probability = acceptance(b[c] * difference[c])
                     flip = np.int32(unit_float(next_word(s, c)) < probability)
                     step[c] *= flip
                     block[i, c] = np.uint8(np.int32(block[i, c]) + step[c])

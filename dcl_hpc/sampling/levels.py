@@ -10,8 +10,7 @@ from .chains import Chains
 from .streams import Purpose
 from .tempering import Ladders
 
-# Inverse temperatures in units of 1/J for a coupling of 1; zero itself is left out, since sweeps in
-# order accept every change there and do not mix.
+# Inverse temperatures in units of 1/J for a coupling of 1.
 BETAS = np.linspace(-1, 1, 24)
 
 

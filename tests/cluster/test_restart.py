@@ -1,0 +1,298 @@
+"""A stopped or killed stage goes on to the bits that it would have given without the interruption."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+UNFINISHED = 85
+FILES = {"observe": "observations.h5", "sweep": "sweeps/true_6x6.h5"}
+ARGUMENTS = {
+    "observe": ("--set", "observe.samples=20000"),
+    "sweep": ("--energy", "true", "--set", "sweep.sweeps=2000"),
+}
+# What of each file counts up to the committed row.
+ROWS = {
+    "observe": ("observations/states/value", "validation/energy/value"),
+    "sweep": ("series/energy/value", "series/order/value", "series/slot/value"),
+}
+PARSER = """\
+parser = cli.parser(stage, "")
+parser.add_argument("--energy")
+parser.add_argument("--network", default="rnn")
+"""
+# Commits as often as it can, and takes its time for it.
+SLOW = f"""\
+import sys
+import time
+
+from dcl_hpc import cli, observe, sweep
+from dcl_hpc.storage.store import Store
+
+observe.BUFFER, sweep.COMMIT_SECONDS = 1, 0.0
+commit = Store.commit
+
+
+def slow(*arguments):
+    commit(*arguments)
+    time.sleep(0.01)
+
+
+Store.commit = slow
+stage, *arguments = sys.argv[1:]
+{PARSER}
+cli.main(parser, {{"observe": observe.observe, "sweep": sweep.sweep}}[stage], argv=arguments)
+"""
+# Starts the stage again and again; each start is killed before its n-th write to the file.
+KILLED = f"""\
+import os
+import shutil
+import signal
+import sys
+
+import h5py
+
+from dcl_hpc import cli, observe, sweep
+from dcl_hpc.storage.store import Store
+
+observe.BUFFER, sweep.COMMIT_SECONDS = 1, 0.0
+path, events, stage, *arguments = sys.argv[1:]
+{PARSER}
+
+
+def start(event):
+    count = 0
+
+    def counted(method):
+        def call(*positional, **named):
+            nonlocal count
+            count += 1
+            if count == event:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return method(*positional, **named)
+
+        return call
+
+    for owner, name in (
+        (Store, "write"), (Store, "write_alone"), (Store, "commit"), (h5py.File, "flush")
+    ):
+        setattr(owner, name, counted(getattr(owner, name)))
+    cli.main(parser, {{"observe": observe.observe, "sweep": sweep.sweep}}[stage], argv=arguments)
+
+
+for number, event in enumerate(events.split(",")):
+    child = os.fork()
+    if child == 0:
+        start(int(event))
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, (event, status)
+    shutil.copy(path, f"{{path}}.{{number}}")
+"""
+# Gets SIGTERM after some steps of training.
+STOPPED = f"""\
+import os
+import signal
+import sys
+
+from dcl_hpc import cli, train
+from dcl_hpc.cluster.log import Progress
+
+after, *arguments = sys.argv[1:]
+step, count = Progress.step, 0
+
+
+def counted(*positional):
+    global count
+    count += 1
+    if count == int(after):
+        os.kill(os.getpid(), signal.SIGTERM)
+    step(*positional)
+
+
+Progress.step = counted
+stage = "train"
+{PARSER}
+cli.main(parser, train.train, argv=arguments)
+"""
+
+
+@pytest.fixture
+def scripts(tmp_path) -> dict[str, Path]:
+    """The programs above as files."""
+    result = {}
+    for name, text in (("slow", SLOW), ("killed", KILLED), ("stopped", STOPPED)):
+        result[name] = tmp_path / f"{name}.py"
+        result[name].write_text(text)
+    return result
+
+
+@pytest.fixture(scope="module")
+def references(python, tiny_job, tmp_path_factory) -> dict[str, Path]:
+    """File of each stage, made without interruption by one process."""
+    runs = tmp_path_factory.mktemp("reference")
+    for stage in FILES:
+        done = python("-m", f"dcl_hpc.{stage}", tiny_job, "--runs", runs, *ARGUMENTS[stage])
+        assert done.returncode == 0, done.stderr
+    return {stage: runs / "tiny" / name for stage, name in FILES.items()}
+
+
+def committed(path) -> int:
+    """Committed rows; 0 while there is no file."""
+    if not path.exists():
+        return 0
+    with h5py.File(path, "r", locking=False) as file:
+        return int(file["progress/committed"][0])
+
+
+def total(path) -> int:
+    """Rows of the complete file."""
+    with h5py.File(path, "r", locking=False) as file:
+        return int(file.attrs["total"])
+
+
+def assert_committed_rows_equal(stage, path, reference) -> None:
+    """All committed rows are those of the uninterrupted run."""
+    n = committed(path)
+    with h5py.File(path, "r", locking=False) as file, h5py.File(reference, "r", locking=False) as right:
+        for name in ROWS[stage]:
+            assert file[name][:n].tobytes() == right[name][:n].tobytes(), (name, n)
+
+
+def assert_complete_and_equal(stage, path, reference) -> None:
+    """The file is complete and has the rows, thinning and checkpoint of the uninterrupted run."""
+    assert committed(path) == total(path) == total(reference)
+    assert_committed_rows_equal(stage, path, reference)
+    with h5py.File(path, "r", locking=False) as file, h5py.File(reference, "r", locking=False) as right:
+        assert file.attrs.get("thin") == right.attrs.get("thin")
+        one, two = (int(f["progress/committed"][1]) for f in (file, right))
+        assert file["checkpoint"].keys() == right["checkpoint"].keys()
+        for name in right["checkpoint"]:
+            assert file["checkpoint"][name][one].tobytes() == right["checkpoint"][name][two].tobytes(), name
+
+
+def ranks_of(process, ranks: int) -> list[int]:
+    """Process ids of the ranks: children of mpiexec, or the process itself."""
+    if ranks == 1:
+        return [process.pid]
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == process.pid:
+                found.append(int(entry.name))
+    assert len(found) == ranks
+    return sorted(found)
+
+
+def wait_for_progress(process, path, beyond: int) -> None:
+    """Return when the file has more committed rows."""
+    end = time.monotonic() + 60
+    while committed(path) <= beyond:
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            raise AssertionError(f"no progress beyond {beyond}: {process.communicate()}")
+        time.sleep(0.005)
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("stage", FILES)
+def test_stopped_stage_goes_on(python, dcl, scripts, references, job_file, runs, stage, ranks):
+    """SIGTERM to one rank: all save, exit code 85; the same command completes with the same bits."""
+    path = runs / "tiny" / FILES[stage]
+    process = python.start(
+        scripts["slow"], stage, job_file, "--runs", runs, *ARGUMENTS[stage], ranks=ranks
+    )  # fmt: skip
+    wait_for_progress(process, path, 0)
+    os.kill(ranks_of(process, ranks)[-1], signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == UNFINISHED, err
+    assert "stopped after saving" in out and "Traceback" not in err
+    assert 0 < committed(path) < total(path)
+    assert_committed_rows_equal(stage, path, references[stage])
+    done = dcl(stage, *ARGUMENTS[stage], ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    assert_complete_and_equal(stage, path, references[stage])
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("stage", FILES)
+def test_killed_ranks_leave_a_readable_file(python, dcl, scripts, references, job_file, runs, stage):
+    """SIGKILL of all ranks at random moments, twice; the same command completes with the same bits."""
+    path, moments = runs / "tiny" / FILES[stage], random.Random(1)
+    for _ in range(2):
+        process = python.start(
+            scripts["slow"], stage, job_file, "--runs", runs, *ARGUMENTS[stage], ranks=2
+        )  # fmt: skip
+        wait_for_progress(process, path, committed(path))
+        time.sleep(moments.uniform(0, 0.1))
+        for rank in ranks_of(process, 2):
+            os.kill(rank, signal.SIGKILL)
+        process.communicate(timeout=60)
+        assert process.returncode not in (0, UNFINISHED)
+        assert 0 < committed(path) < total(path)
+        assert_committed_rows_equal(stage, path, references[stage])
+    done = dcl(stage, *ARGUMENTS[stage], ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert_complete_and_equal(stage, path, references[stage])
+
+
+@pytest.mark.parametrize(
+    ("stage", "events"),
+    [
+        ("observe", (1,)),
+        ("observe", (8, 2, 3, 4, 5, 6, 7, 13, 14, 15, 30)),
+        ("sweep", (1,)),
+        ("sweep", (13, 5, 9, 10, 11, 12, 24, 25, 40)),
+    ],
+    ids=["observe before the first commit", "observe", "sweep before the first commit", "sweep"],
+)
+def test_kill_before_any_write_is_harmless(python, dcl, scripts, references, job_file, runs, stage, events):
+    """Killed before its n-th write for many n in a row, a stage still completes with the same bits."""
+    path = runs / "tiny" / FILES[stage]
+    listed = ",".join(map(str, events))
+    done = python(scripts["killed"], path, listed, stage, job_file, "--runs", runs, *ARGUMENTS[stage])
+    assert done.returncode == 0, done.stderr
+    for number in range(len(events)):
+        assert_committed_rows_equal(stage, path.with_name(f"{path.name}.{number}"), references[stage])
+    assert len(events) == 1 or committed(path) > 0
+    done = dcl(stage, *ARGUMENTS[stage])
+    assert done.returncode == 0, done.stderr
+    assert_complete_and_equal(stage, path, references[stage])
+
+
+@pytest.fixture(scope="module")
+def trained(python, tiny_job, tmp_path_factory) -> Path:
+    """Folder of a run with a trained RNN, never interrupted."""
+    runs = tmp_path_factory.mktemp("trained")
+    for module in (("observe",), ("train", "--network", "rnn")):
+        done = python("-m", f"dcl_hpc.{module[0]}", tiny_job, "--runs", runs, *module[1:])
+        assert done.returncode == 0, done.stderr
+    return runs / "tiny"
+
+
+def test_stopped_training_goes_on(python, dcl, scripts, trained, job_file, runs):
+    """Stopped within the first and the second epoch, a training ends with the weights of one that was not."""
+    (runs / "tiny").mkdir(parents=True)
+    (runs / "tiny" / "observations.h5").write_bytes((trained / "observations.h5").read_bytes())
+    path = runs / "tiny" / "rnn" / "network.h5"
+    # 19 steps per epoch, asked after every tenth: at 10, then, 12 steps later, at 19 + 10
+    for after, stopped_at in ((3, 10), (12, 29)):
+        done = python(scripts["stopped"], after, job_file, "--runs", runs)
+        assert done.returncode == UNFINISHED, done.stderr
+        assert committed(path) == stopped_at
+    done = dcl("train", "--network", "rnn")
+    assert done.returncode == 0, done.stderr
+    with h5py.File(path, "r") as file, h5py.File(trained / "rnn" / "network.h5", "r") as right:
+        for group in ("history", "arrays"):
+            assert file[group].keys() == right[group].keys()
+            for name, data in right[group].items():
+                assert np.asarray(file[group][name]).tobytes() == np.asarray(data).tobytes(), name

@@ -1,0 +1,121 @@
+"""What tests of the commands share: a tiny job, and ways to start commands with and without mpiexec."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dcl_hpc.run import SETTINGS
+
+TINY = """\
+name = "tiny"
+seed = 7
+
+[lattice]
+shape = [6, 6]
+
+[hamiltonian]
+kind = "ising"
+
+[observe]
+temperature = 4.0
+samples = 2000
+chains = 100
+thermalization = 10
+
+[rnn]
+hidden = 8
+epochs = 2
+batch = 100
+
+[labels]
+count = 2000
+
+[ednn]
+focus = 2
+context = 1
+hidden = [8]
+epochs = 2
+batch = 100
+
+[levels]
+per_level = 5
+
+[sweep]
+energies = ["true", "rnn", "ednn"]
+temperatures = [2.0, 3.0, 4.0, 5.0]
+ladders = 2
+thermalization = 10
+sweeps = 30
+rnn_sweeps = 5
+"""
+# Variables of the caller that would change what a command does.
+FOREIGN = ("DCL_JOB", "DCL_RUNS", "SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+
+
+class Launcher:
+    """Starts Python programs on one or several ranks."""
+
+    def start(self, *arguments, ranks: int = 1, environment=None) -> subprocess.Popen:
+        """A running `python ARGUMENTS`, its outputs in pipes."""
+        inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        settings = {**inherited, **SETTINGS, "TF_CPP_MIN_LOG_LEVEL": "2", **(environment or {})}
+        front = ["mpiexec", "-n", str(ranks)] if ranks > 1 else []
+        return subprocess.Popen(
+            [*front, sys.executable, *map(str, arguments)],
+            env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def __call__(self, *arguments, ranks: int = 1, timeout: float = 120, environment=None):
+        """The CompletedProcess of `python ARGUMENTS`."""
+        process = self.start(*arguments, ranks=ranks, environment=environment)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="session")
+def python():
+    """Start Python programs: `python(script, ..., ranks=2)` waits, `python.start(...)` does not."""
+    return Launcher()
+
+
+@pytest.fixture(scope="session")
+def tiny_job(tmp_path_factory) -> Path:
+    """A job file that the whole chain takes seconds for."""
+    path = tmp_path_factory.mktemp("job") / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def job_file(tmp_path) -> Path:
+    """A copy of the tiny job file that a test may change."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def runs(tmp_path) -> Path:
+    """Folder of this test's results."""
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def dcl(python, job_file, runs):
+    """Run a command on the tiny job: `dcl("observe", "--set", "seed=3", ranks=2)`."""
+
+    def run(module, *arguments, ranks=1, timeout=120, environment=None, job=job_file, folder=runs):
+        return python(
+            "-m", f"dcl_hpc.{module}", job, "--runs", folder, *arguments,
+            ranks=ranks, timeout=timeout, environment=environment,
+        )  # fmt: skip
+
+    return run

@@ -1,0 +1,118 @@
+"""Monte Carlo with the energy of an RNN."""
+
+import os
+
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from dcl_hpc.energy.rnn import RnnEnergy
+from dcl_hpc.networks.rnn import Gru
+from dcl_hpc.physics.exact import all_states
+from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.unwrap import spiral
+from dcl_hpc.sampling import kernels
+from dcl_hpc.sampling.chains import Chains
+from dcl_hpc.sampling.streams import Purpose
+
+T_O = 4.0
+
+
+def model(q, shape, positional=True, reference=0.0):
+    """An RNN with random weights, far from uniform."""
+    lattice = Lattice(shape)
+    network = Gru(q, spiral(lattice), 4, positional, np.random.default_rng(1))
+    random = np.random.default_rng(2)
+    for variable in network.trainable_variables:
+        variable.assign(random.normal(0, 0.8, variable.shape).astype(np.float32))
+    return RnnEnergy(lattice, network, T_O, reference), network
+
+
+CASES = [(2, (2, 3), True), (2, (2, 3), False), (3, (2, 2), True)]
+cases = pytest.mark.parametrize(("q", "shape", "positional"), CASES)
+
+
+def p_value(counts, expected):
+    """Chi-square probability, rare outcomes put together until 10 or more are expected."""
+    order = np.argsort(expected)
+    total = np.cumsum(expected[order])
+    bins = np.minimum(total // 10, total[-1] // 10 - 1).astype(int)
+    observed, predicted = np.bincount(bins, counts[order]), np.bincount(bins, expected[order])
+    used = predicted > 0
+    statistic = ((observed[used] - predicted[used]) ** 2 / predicted[used]).sum()
+    return chi2.sf(statistic, used.sum() - 1)
+
+
+@cases
+def test_energy_is_minus_t_ln_p(q, shape, positional):
+    """E = -T_o ln P - reference, so exp(-E/T_o) sums to exp(reference/T_o)."""
+    energy, network = model(q, shape, positional, reference=2.5)
+    states = all_states(q, int(np.prod(shape)))
+    e = energy.energies(states.T.copy())
+    assert e == pytest.approx(-T_O * network.log_prob(states).numpy() - 2.5, abs=1e-4)
+    assert np.exp(-e / T_O).sum() == pytest.approx(np.exp(2.5 / T_O), rel=1e-5)
+
+
+def test_energies_of_many_configurations():
+    """More configurations than one chunk give each its own energy."""
+    energy, _ = model(2, (2, 3))
+    states = np.resize(all_states(2, 6), (10_000, 6))
+    few = energy.energies(all_states(2, 6).T.copy())
+    assert energy.energies(states.T.copy()) == pytest.approx(np.resize(few, 10_000), abs=1e-4)
+
+
+@cases
+@pytest.mark.parametrize("factor", [1.0, 2.0, -0.5])
+def test_stationary_distribution(q, shape, positional, factor):
+    """At beta = factor/T_o configurations occur with probability P^factor, normalised."""
+    energy, network = model(q, shape, positional)
+    n, n_sites = 10_000, int(np.prod(shape))
+    chains = Chains.start(energy, np.full(n, factor / T_O), range(n), 5, Purpose.SWEEP)
+    energy.sweep(chains.states, chains.beta, chains.streams, 40)
+    counts = np.bincount(q ** np.arange(n_sites - 1, -1, -1) @ chains.states, minlength=q**n_sites)
+    weight = np.exp(factor * network.log_prob(all_states(q, n_sites)).numpy().astype(float))
+    assert 1e-4 < p_value(counts, n * weight / weight.sum()) < 1 - 1e-4
+
+
+@cases
+def test_kept_hidden_states_are_those_computed_anew(q, shape, positional):
+    """Six sweeps on one cache are six sweeps that each begin with a full computation, bit by bit."""
+    energy, _ = model(q, shape, positional)
+    one, two = (Chains.start(energy, np.full(500, 0.3), range(500), 6, Purpose.SWEEP) for _ in range(2))
+    accepted = one.sweep(energy, 6)
+    assert np.array_equal(accepted, sum(two.sweep(energy, 1) for _ in range(6)))
+    assert np.array_equal(one.states, two.states)
+    assert np.array_equal(one.streams, two.streams)
+
+
+@cases
+def test_sweep_takes_the_decisions_of_full_energies(q, shape, positional):
+    """A slow sweep that computes both energies in full changes the same sites."""
+    energy, network = model(q, shape, positional)
+    n, beta = 200, 0.3
+    fast, slow = (Chains.start(energy, np.full(n, beta), range(n), 7, Purpose.SWEEP) for _ in range(2))
+    for _ in range(3):
+        fast.sweep(energy)
+        for site in network.order:
+            u = np.empty((2, n), np.float32)
+            kernels.uniforms(slow.streams, u)
+            proposal = slow.states.copy()
+            proposal[site] = (proposal[site] + 1 + (u[0] * (q - 1)).astype(int)) % q
+            cost = energy.energies(proposal) - energy.energies(slow.states)
+            flip = u[1] < np.exp(np.minimum(-beta * cost, 0))
+            slow.states[:, flip] = proposal[:, flip]
+    assert (fast.states != slow.states).any(axis=0).mean() < 0.01
+
+
+def test_accepted_counts_are_changes():
+    """In one sweep every site is visited once, so accepted proposals are sites that differ."""
+    energy, _ = model(3, (2, 2))
+    chains = Chains.start(energy, np.full(500, 0.3), range(500), 8, Purpose.SWEEP)
+    before = chains.states.copy()
+    accepted = chains.sweep(energy)
+    assert np.array_equal(accepted, (chains.states != before).sum(axis=0))
+    assert chains.states.max() < 3
+    assert 0 < accepted.sum() < before.size
+    assert np.all(Chains.start(energy, np.zeros(50), range(50), 8, Purpose.SWEEP).sweep(energy, 2) == 8)

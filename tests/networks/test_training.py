@@ -1,0 +1,217 @@
+"""Batches that do not depend on the ranks, and a training that learns and resumes bit by bit."""
+
+import os
+
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dcl_hpc.errors import UserError
+from dcl_hpc.networks.batches import Batches
+from dcl_hpc.networks.data_parallel import SingleProcess
+from dcl_hpc.networks.rnn import Gru
+from dcl_hpc.networks.training import Adam, Trainer
+from dcl_hpc.physics import exact, hamiltonian
+from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.unwrap import spiral
+
+MODEL, TEMPERATURE = hamiltonian.ising(Lattice((2, 3))), 3.0
+STATES = exact.all_states(2, 6)
+LN_P = -MODEL.energy(STATES) / TEMPERATURE - exact.enumerate_states(MODEL, TEMPERATURE).ln_z
+PROGRESS = SimpleNamespace(step=lambda n, note: None)
+
+
+class Source:
+    """Rows kept in memory."""
+
+    def __init__(self, *columns):
+        self.columns, self.n = columns, len(columns[0])
+
+    def read(self, start, stop):
+        """Rows start..stop-1."""
+        assert 0 <= start < stop <= self.n
+        return [column[start:stop] for column in self.columns]
+
+
+def numbered(n=2345):
+    """Rows that are their own numbers."""
+    return Source(np.arange(n), np.arange(n) * 2)
+
+
+def rows_of(batches, epoch, first=0):
+    """Row numbers of this rank's parts."""
+    return [part[0] for part in batches.epoch(epoch, first)]
+
+
+def samples(n=12_000):
+    """Exact, independent Boltzmann samples of 2x3 Ising."""
+    return STATES[np.random.default_rng(1).choice(64, n, p=np.exp(LN_P))]
+
+
+def trainer(states, epochs=2, seed=3, rate=1e-2, batch=100):
+    """A tiny RNN and its trainer."""
+    network = Gru(2, spiral(Lattice((2, 3))), 8, True, np.random.default_rng(seed))
+    settings = SimpleNamespace(epochs=epochs, learning_rate=rate, warmup=0.05, clip=1.0)
+    batches = Batches(Source(states), batch, 0.1, seed, 0, 1)
+    variables = network.trainable_variables
+    return network, Trainer(variables, lambda s: -network.log_prob(s), batches, SingleProcess(), settings)
+
+
+@pytest.mark.parametrize("batch", [32, 64, 100, 128, 300, 500, 1000])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_ranks_share_the_global_batch(batch, size):
+    """The union of all ranks' parts is the batch of one rank, without repetition."""
+    alone = rows_of(Batches(numbered(), batch, 0.1, 7, 0, 1), 1)
+    parts = [rows_of(Batches(numbered(), batch, 0.1, 7, rank, size), 1) for rank in range(size)]
+    assert len(alone) == 2110 // batch
+    for step, expected in enumerate(alone):
+        union = np.concatenate([part[step] for part in parts])
+        assert len(union) == batch
+        assert np.array_equal(np.sort(union), np.sort(expected))
+
+
+def test_an_epoch_has_each_row_at_most_once():
+    """Batches of an epoch do not overlap and hold no validation row."""
+    batches = Batches(numbered(), 100, 0.1, 7, 0, 1)
+    rows = np.concatenate(rows_of(batches, 0))
+    assert len(np.unique(rows)) == len(rows) == 2100
+    assert rows.max() < batches.n_training == 2110
+
+
+def test_epochs_and_seeds_are_shuffled_differently():
+    """The order depends on the seed and the epoch, and is the same again."""
+    batches, other = (Batches(numbered(), 100, 0.1, seed, 0, 1) for seed in (7, 8))
+    first = np.concatenate(rows_of(batches, 0))
+    assert np.array_equal(first, np.concatenate(rows_of(batches, 0)))
+    assert not np.array_equal(first, np.concatenate(rows_of(batches, 1)))
+    assert not np.array_equal(first, np.concatenate(rows_of(other, 0)))
+    assert not np.array_equal(first, np.sort(first))
+
+
+def test_columns_stay_together():
+    """All columns of a batch have the same rows."""
+    for rows, doubled in Batches(numbered(), 100, 0.1, 7, 0, 1).epoch(0):
+        assert np.array_equal(2 * rows, doubled)
+
+
+@pytest.mark.parametrize("first", [0, 1, 7, 20])
+def test_an_epoch_resumes_at_any_step(first):
+    """From step k on the batches are those of the whole epoch."""
+    for rank in range(2):
+        batches = Batches(numbered(), 100, 0.1, 7, rank, 2)
+        whole, rest = rows_of(batches, 3), rows_of(batches, 3, first)
+        assert len(rest) == 21 - first
+        assert np.array_equal(np.concatenate(whole[first:]), np.concatenate(rest))
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_validation_rows_are_shared_among_ranks(size):
+    """Every held-out row is read once by one rank, numbered from the first of them."""
+    found = []
+    for rank in range(size):
+        batches = Batches(numbered(), 100, 0.1, 7, rank, size)
+        for row, columns in batches.held_out(chunk=50):
+            assert columns[0][0] == 2110 + row
+            found.append(columns[0])
+    assert np.array_equal(np.sort(np.concatenate(found)), np.arange(2110, 2345))
+
+
+@pytest.mark.parametrize(("n", "batch", "validation"), [(100, 96, 0.05), (100, 10, 0.0), (50, 100, 0.1)])
+def test_too_few_rows_are_refused(n, batch, validation):
+    """There is at least one batch and one validation row."""
+    with pytest.raises(ValueError, match="too few"):
+        Batches(numbered(n), batch, validation, 1, 0, 1)
+
+
+def test_adam_is_the_published_one():
+    """Three steps by hand: bias-corrected moments, warm-up, cosine decay, clipping by norm."""
+    variable = tf.Variable([1.0, -2.0])
+    adam = Adam([variable], 0.1, 10, 0.2, 1.0)
+    gradients = [[3.0, 4.0], [0.1, -0.2], [0.5, 0.5]]
+    x, m, v = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
+    for t, g in enumerate(gradients, 1):
+        adam.apply([tf.constant(g)])
+        g = np.array(g) / max(1, np.linalg.norm(g))
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        decay = 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * max(0, (t - 2) / 8)))
+        rate = 0.1 * min(t / 2, decay)
+        x -= rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
+        assert variable.numpy() == pytest.approx(x, abs=1e-4)
+
+
+def test_training_learns_the_distribution():
+    """The KL divergence to the exact P of 2x3 Ising, summed over all 64 states, becomes small."""
+    states = samples()
+    network, training = trainer(states, epochs=4)
+
+    def kl():
+        return float(np.exp(LN_P) @ (LN_P - network.log_prob(STATES).numpy()))
+
+    assert kl() > 0.1
+    codes = 2 ** np.arange(5, -1, -1) @ states[training.batches.n_training :].T
+    assert training.run(lambda: None, PROGRESS, lambda: False, -LN_P[codes])
+    assert kl() < 0.01
+    assert training.history["excess"][-1] == pytest.approx(kl(), abs=0.02)
+    entropy = -LN_P[codes].mean()
+    excess = training.history["validation"][-1] - entropy
+    assert excess == pytest.approx(training.history["excess"][-1], abs=1e-5)
+    assert {len(curve) for curve in training.history.values()} == {4}
+
+
+def test_interrupted_training_ends_bit_by_bit_the_same():
+    """Stopped half way, restored into a new network and continued: the same weights and curves."""
+    states = samples(4000)
+    _, whole = trainer(states)
+    assert whole.run(lambda: None, PROGRESS, lambda: False)
+
+    saved = {}
+    _, first = trainer(states)
+
+    def save():
+        saved.update(state=first.state, arrays=first.arrays(), history=first.history)
+
+    stops = iter([False, False, False, False, True])
+    assert not first.run(save, PROGRESS, lambda: next(stops))
+    assert (saved["state"].epoch, saved["state"].step) == (1, 20)
+
+    _, second = trainer(states, seed=3)
+    for variable in second.variables:
+        variable.assign(tf.zeros_like(variable))
+    second.restore(saved["state"], saved["arrays"], saved["history"])
+    assert second.run(lambda: None, PROGRESS, lambda: False)
+    assert second.history == whole.history
+    expected = whole.arrays()
+    for name, array in second.arrays().items():
+        assert np.array_equal(array, expected[name]), name
+
+
+def test_best_weights_are_those_of_the_lowest_validation_loss():
+    """use_best goes back to the epoch of the smallest held-out loss."""
+    _, training = trainer(samples(2000), epochs=3)
+    training.run(lambda: None, PROGRESS, lambda: False)
+    best = min(training.history["validation"])
+    assert training.state.best == best
+    training.use_best()
+    assert training.validate()[0] == pytest.approx(best, abs=1e-9)
+
+
+def test_checkpoints_at_the_end_of_every_epoch():
+    """save is called with the state that comes next."""
+    _, training = trainer(samples(2000), epochs=3)
+    seen = []
+    training.run(lambda: seen.append((training.state.epoch, training.state.step)), PROGRESS, lambda: False)
+    assert seen == [(1, 0), (2, 0), (3, 0)]
+
+
+def test_a_loss_that_is_not_finite_ends_the_training():
+    """Diverged weights raise an error that says what to do, and no checkpoint is written."""
+    network, training = trainer(samples(2000))
+    network.recurrent.assign(tf.fill(network.recurrent.shape, np.float32("nan")))
+    saves = []
+    with pytest.raises(UserError, match="learning_rate"):
+        training.run(lambda: saves.append(1), PROGRESS, lambda: False)
+    assert saves == []

@@ -1,0 +1,212 @@
+"""Exact thermodynamics against each other and against published values."""
+
+import numpy as np
+import pytest
+
+from dcl_hpc.physics import exact, hamiltonian, strip
+from dcl_hpc.physics.lattice import Lattice
+
+T_C = 2 / np.log(1 + np.sqrt(2))
+
+
+def as_tuple(solution):
+    """(ln Z, energy, variance)."""
+    return solution.ln_z, solution.energy, solution.variance
+
+
+def glass(shape, seed=3):
+    """A gaussian Edwards-Anderson instance."""
+    lattice = Lattice(shape)
+    couplings = hamiltonian.random_couplings(lattice, "gaussian", np.random.default_rng(seed))
+    return hamiltonian.ising(lattice, couplings)
+
+
+MODELS = {
+    "ising 3x4": hamiltonian.ising(Lattice((3, 4))),
+    "ising 4x3": hamiltonian.ising(Lattice((4, 3))),
+    "antiferromagnet 3x4": hamiltonian.ising(Lattice((3, 4)), -0.7),
+    "clock 3x3": hamiltonian.clock(Lattice((3, 3)), 3),
+    "clock Q=4 2x4": hamiltonian.clock(Lattice((2, 4)), 4),
+    "delta 3x3": hamiltonian.potts(Lattice((3, 3)), 3),
+    "delta 4x2": hamiltonian.potts(Lattice((4, 2)), 3, 1.3),
+    "gaussian 3x4": glass((3, 4)),
+    "gaussian 4x4": glass((4, 4)),
+    "double bonds 2x2": hamiltonian.ising(Lattice((2, 2))),
+    "gaussian 2x5": glass((2, 5)),
+    "gaussian 5x2": glass((5, 2)),
+}
+models = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+
+
+def test_all_states_are_distinct_and_complete():
+    """Q^N configurations, each once, the first site most significant."""
+    states = exact.all_states(3, 4)
+    assert states.shape == (81, 4)
+    assert len(np.unique(states, axis=0)) == 81
+    assert np.array_equal(states @ 3 ** np.arange(3, -1, -1), np.arange(81))
+
+
+def test_enumeration_of_two_by_two():
+    """On 2x2 the four sites have eight bonds: Z = 2 e^(8/T) + 12 + 2 e^(-8/T), E = -8, 0, 8."""
+    for t in (0.7, 2.0, 5.0):
+        solution = exact.enumerate_states(hamiltonian.ising(Lattice((2, 2))), t)
+        assert solution.ln_z == pytest.approx(np.log(4 * np.cosh(8 / t) + 12), rel=1e-13)
+        mean = -32 * np.sinh(8 / t) / (4 * np.cosh(8 / t) + 12)
+        assert solution.energy == pytest.approx(mean, rel=1e-12)
+
+
+def test_enumeration_refuses_too_many_states():
+    """2^25 configurations are refused, not attempted."""
+    with pytest.raises(ValueError, match="too many"):
+        exact.enumerate_states(hamiltonian.ising(Lattice((5, 5))), 2.0)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3), (4, 4), (2, 2), (2, 5), (3, 3)])
+@pytest.mark.parametrize("t", [0.8, 1.5, 2.2, T_C, 2.3, 3.0, 4.0, 50.0])
+def test_kaufman_is_enumeration(shape, t):
+    """Kaufman's partition function and its derivatives are the sums over all configurations."""
+    expected = exact.enumerate_states(hamiltonian.ising(Lattice(shape)), t)
+    assert as_tuple(exact.kaufman(shape, t)) == pytest.approx(as_tuple(expected), rel=1e-9, abs=1e-8)
+
+
+def test_kaufman_with_another_coupling():
+    """A coupling J only rescales: ln Z(J, T) = ln Z(1, T/J), E = J E(1, T/J)."""
+    expected = exact.enumerate_states(hamiltonian.ising(Lattice((3, 4)), 0.6), 1.9)
+    assert as_tuple(exact.kaufman((3, 4), 1.9, 0.6)) == pytest.approx(as_tuple(expected), rel=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (16, 16), (6, 10), (64, 64)])
+@pytest.mark.parametrize("t", [1.5, T_C, 2.4, 4.0])
+def test_kaufman_derivatives_are_finite_differences(shape, t):
+    """E = -d ln Z / d beta and var E = -dE / d beta, at the critical point as elsewhere."""
+    beta, h = 1 / t, 1e-4
+    plus, minus = exact.kaufman(shape, 1 / (beta + h)), exact.kaufman(shape, 1 / (beta - h))
+    here = exact.kaufman(shape, t)
+    assert here.energy == pytest.approx(-(plus.ln_z - minus.ln_z) / (2 * h), rel=1e-5)
+    assert here.variance == pytest.approx(-(plus.energy - minus.energy) / (2 * h), rel=1e-3)
+
+
+def test_kaufman_does_not_depend_on_which_axis_is_first():
+    """The torus n x m is the torus m x n."""
+    for t in (1.0, T_C, 3.3):
+        assert as_tuple(exact.kaufman((6, 14), t)) == pytest.approx(
+            as_tuple(exact.kaufman((14, 6), t)), rel=1e-9
+        )
+
+
+@pytest.mark.parametrize(
+    ("length", "t", "u"),
+    [
+        (8, 4.0, -0.558491),
+        (8, 2.0, -1.745683),
+        (8, T_C, -1.491589),
+        (16, 4.0, -0.557273),
+        (16, 2.0, -1.745531),
+        (16, T_C, -1.453065),
+    ],
+)
+def test_published_ising_energies(length, t, u):
+    """Energies per site of the finite Ising model."""
+    assert exact.kaufman((length, length), t).energy / length**2 == pytest.approx(u, abs=1e-6)
+
+
+def test_kaufman_in_the_limits():
+    """E -> -2N, ln Z -> ln 2 + 2N/T at low temperature; ln Z -> N ln 2 at infinite temperature."""
+    cold = exact.kaufman((8, 8), 0.3)
+    assert cold.energy == pytest.approx(-128, abs=1e-6)
+    assert cold.ln_z == pytest.approx(np.log(2) + 128 / 0.3, rel=1e-12)
+    assert exact.kaufman((8, 8), 1e4).ln_z == pytest.approx(64 * np.log(2), rel=1e-6)
+
+
+@models
+@pytest.mark.parametrize("t", [0.5, 1.4925, T_C, 4.0])
+def test_strip_is_enumeration(model, t):
+    """The transfer matrix sums over the same configurations as the enumeration."""
+    expected = as_tuple(exact.enumerate_states(model, t))
+    assert strip.moments(model, t) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@models
+def test_ground_state_is_the_lowest_energy(model):
+    """The (min, +) sweep finds the lowest energy of all configurations."""
+    energies = model.energy(exact.all_states(model.n_states, model.lattice.n_sites))
+    assert strip.ground_state_energy(model) == pytest.approx(energies.min(), abs=1e-10)
+
+
+def test_strip_is_kaufman_on_8x8():
+    """Two independent exact methods agree on a lattice beyond enumeration."""
+    model = hamiltonian.ising(Lattice((8, 8)))
+    for t in (1.0, T_C, 4.0):
+        assert strip.moments(model, t) == pytest.approx(as_tuple(exact.kaufman((8, 8), t)), rel=1e-9)
+
+
+def test_instance_69():
+    """Ground state and energies of the glass instance published with the paper."""
+    lattice = Lattice((8, 8))
+    model = hamiltonian.ising(lattice, hamiltonian.published_couplings(lattice, 69))
+    assert strip.ground_state_energy(model) == pytest.approx(-93.583809, abs=1e-6)
+    for t, u in ((0.5, -91.8474), (1, -85.5511), (2, -64.1004), (4, -37.3958)):
+        assert exact.solve(model, t).energy == pytest.approx(u, abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 3), (4, 4), (2, 3)])
+@pytest.mark.parametrize("t", [0.6, T_C, 5.0])
+def test_magnetization_distribution_is_enumeration(shape, t):
+    """Probability of each number of up spins, by imaginary fields and by summing weights."""
+    for model in (hamiltonian.ising(Lattice(shape)), glass(shape, 8)):
+        states = exact.all_states(2, model.lattice.n_sites)
+        energy = model.energy(states)
+        weight = np.exp(-(energy - energy.min()) / t)
+        expected = np.bincount(states.sum(axis=1), weight / weight.sum(), model.lattice.n_sites + 1)
+        p = strip.magnetization_distribution(model, t)
+        assert np.abs(p - expected).max() < 1e-12
+
+
+def test_magnetization_of_enumeration():
+    """<|m|> and chi = N (<m^2> - <|m|>^2)/T by direct summation."""
+    model, t = hamiltonian.ising(Lattice((3, 4))), 2.1
+    states = exact.all_states(2, 12)
+    p = np.exp(-model.energy(states) / t)
+    p /= p.sum()
+    m = np.abs(2 * states.mean(axis=1) - 1)
+    mean, chi = exact.magnetization(model, t)
+    assert mean == pytest.approx(p @ m, rel=1e-10)
+    assert chi == pytest.approx(12 * (p @ m**2 - (p @ m) ** 2) / t, rel=1e-10)
+
+
+def test_magnetization_needs_two_states():
+    """Three states have no distribution of one magnetization."""
+    model = hamiltonian.clock(Lattice((3, 3)), 3)
+    assert exact.magnetization(model, 2.0) is None
+    with pytest.raises(ValueError, match="two-state"):
+        strip.magnetization_distribution(model, 2.0)
+
+
+@pytest.mark.parametrize("form", [hamiltonian.clock, hamiltonian.potts])
+def test_two_states_of_any_form_are_ising(form):
+    """Clock Q=2 is Ising; delta Q=2 is Ising with J/2 and the energy shifted by -1/2 per bond."""
+    model = form(Lattice((5, 6)), 2, 1.2)
+    solution = exact.solve(model, 1.7)
+    assert as_tuple(solution) == pytest.approx(strip.moments(model, 1.7), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        hamiltonian.ising(Lattice((4, 4, 4))),
+        hamiltonian.ising(Lattice((20, 20)), -1.0),
+        glass((16, 16)),
+        hamiltonian.clock(Lattice((16, 16)), 3),
+    ],
+    ids=["cubic", "wide antiferromagnet", "wide glass", "wide clock"],
+)
+def test_no_method_fits(model):
+    """Cubic lattices and wide ones without a solution have no exact result here."""
+    assert exact.solve(model, 2.0) is None
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2), (2, 2, 3)])
+def test_small_cubic_lattices_are_enumerated(shape):
+    """A few sites are summed over on any lattice."""
+    model = hamiltonian.ising(Lattice(shape))
+    assert as_tuple(exact.solve(model, 3.0)) == as_tuple(exact.enumerate_states(model, 3.0))

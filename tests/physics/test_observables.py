@@ -1,0 +1,80 @@
+"""Order parameters and averages."""
+
+import numpy as np
+import pytest
+
+from dcl_hpc.physics import exact, hamiltonian
+from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.observables import order_parameter, thermodynamics
+
+LATTICE = Lattice((4, 4))
+RANDOM = np.random.default_rng(1)
+
+
+def test_ising_order_parameter_is_the_absolute_magnetization():
+    """|sum s_i| / N."""
+    states = RANDOM.integers(0, 2, (16, 50)).astype(np.uint8)
+    expected = np.abs((2.0 * states - 1).mean(axis=0))
+    assert order_parameter(states, hamiltonian.ising(LATTICE).pair) == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("q", [2, 3, 4, 6])
+def test_clock_order_parameter_is_the_length_of_the_mean_vector(q):
+    """|sum exp(2 pi i q_j / Q)| / N."""
+    states = RANDOM.integers(0, q, (16, 50)).astype(np.uint8)
+    expected = np.abs(np.exp(2j * np.pi * states / q).mean(axis=0))
+    assert order_parameter(states, hamiltonian.clock(LATTICE, q).pair) == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("q", [3, 4, 5])
+def test_delta_order_parameter_counts_the_majority(q):
+    """(Q max n_a / N - 1)/(Q - 1)."""
+    states = RANDOM.integers(0, q, (16, 50)).astype(np.uint8)
+    expected = [(q * np.bincount(s, minlength=q).max() / 16 - 1) / (q - 1) for s in states.T]
+    assert order_parameter(states, hamiltonian.potts(LATTICE, q).pair) == pytest.approx(expected, abs=1e-14)
+
+
+def test_two_state_delta_form_is_ising():
+    """For Q = 2, (2 max n/N - 1) = |m|."""
+    states = RANDOM.integers(0, 2, (16, 50)).astype(np.uint8)
+    delta, ising = hamiltonian.potts(LATTICE, 2).pair, hamiltonian.ising(LATTICE).pair
+    assert order_parameter(states, delta) == pytest.approx(order_parameter(states, ising), abs=1e-14)
+
+
+def test_extremes_of_the_order_parameter():
+    """1 when all sites agree in any state, 0 when all states are equally frequent."""
+    for form, q in ((hamiltonian.clock, 4), (hamiltonian.potts, 4), (hamiltonian.clock, 2)):
+        pair = form(LATTICE, q).pair
+        aligned = np.repeat(np.arange(q, dtype=np.uint8)[None], 16, axis=0)
+        assert order_parameter(aligned, pair) == pytest.approx(np.ones(q))
+        balanced = np.resize(np.arange(q, dtype=np.uint8), (16, 1))
+        assert order_parameter(balanced, pair) == pytest.approx(0, abs=1e-14)
+
+
+def test_thermodynamics_by_definition():
+    """u = <E>/N, c = var E/(N T^2), chi = N var m/T."""
+    energy, order = RANDOM.normal(-20, 3, (5, 40)), RANDOM.random((5, 40))
+    result = thermodynamics(energy, order, 2.5, 16)
+    assert result["u"] == pytest.approx(energy.sum() / 200 / 16)
+    assert result["m"] == pytest.approx(order.sum() / 200)
+    assert result["c"] == pytest.approx(((energy**2).mean() - energy.mean() ** 2) / 16 / 2.5**2)
+    assert result["chi"] == pytest.approx(16 * ((order**2).mean() - order.mean() ** 2) / 2.5)
+
+
+def test_thermodynamics_of_exact_samples():
+    """Averages of independent samples of 3x3 Ising are the exact ones within 4 standard errors."""
+    model, t, n = hamiltonian.ising(Lattice((3, 3))), 2.5, 200_000
+    states = exact.all_states(2, 9)
+    energies = model.energy(states)
+    weight = np.exp(-energies / t)
+    drawn = np.random.default_rng(2).choice(512, n, p=weight / weight.sum())
+    order = order_parameter(states[drawn].T, model.pair)
+    result = thermodynamics(energies[drawn], order, t, 9)
+    solution = exact.enumerate_states(model, t)
+    mean, chi = exact.magnetization(model, t)
+    assert abs(result["u"] - solution.energy / 9) < 4 * np.sqrt(solution.variance / n) / 9
+    assert abs(result["m"] - mean) < 4 * order.std() / np.sqrt(n)
+    spread = (energies[drawn] - energies[drawn].mean()) ** 2
+    assert abs(result["c"] - solution.variance / 9 / t**2) < 4 * spread.std() / np.sqrt(n) / 9 / t**2
+    spread = (order - order.mean()) ** 2
+    assert abs(result["chi"] - chi) < 4 * spread.std() / np.sqrt(n) * 9 / t

@@ -1,0 +1,68 @@
+"""Orders of the sites."""
+
+import numpy as np
+import pytest
+
+from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.unwrap import ORDERS, raster, snake, spiral
+
+PLANAR = [(2, 2), (3, 3), (4, 4), (5, 5), (8, 8), (9, 9), (3, 7), (7, 3), (4, 6), (2, 9), (6, 5)]
+
+
+def steps(order, shape):
+    """Distance (sum over axes, no wrap-around) between consecutive sites."""
+    places = np.stack(np.unravel_index(order, shape), axis=1)
+    return np.abs(np.diff(places, axis=0)).sum(axis=1)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize("shape", PLANAR)
+def test_every_site_is_visited_once(name, shape):
+    """An order is a permutation of the sites."""
+    order = ORDERS[name](Lattice(shape))
+    assert np.array_equal(np.sort(order), np.arange(np.prod(shape)))
+
+
+@pytest.mark.parametrize("name", ["raster", "snake"])
+def test_cubic_lattices_are_covered(name):
+    """Raster and snake need no plane."""
+    order = ORDERS[name](Lattice((3, 4, 5)))
+    assert np.array_equal(np.sort(order), np.arange(60))
+
+
+@pytest.mark.parametrize("shape", PLANAR)
+def test_spiral_starts_in_the_middle(shape):
+    """The first site is (rows // 2, columns // 2)."""
+    assert spiral(Lattice(shape))[0] == shape[0] // 2 * shape[1] + shape[1] // 2
+
+
+@pytest.mark.parametrize("length", [3, 5, 7, 9])
+def test_spiral_is_a_path_on_odd_squares(length):
+    """Consecutive sites are neighbours, and rings are finished from the inside out."""
+    order = spiral(Lattice((length, length)))
+    assert np.all(steps(order, (length, length)) == 1)
+    rows, columns = np.unravel_index(order, (length, length))
+    ring = np.maximum(abs(rows - length // 2), abs(columns - length // 2))
+    assert np.all(np.diff(ring) >= 0)
+
+
+def test_spiral_of_three_by_three():
+    """Right, up, left, left, down, down, right, right from the middle."""
+    assert spiral(Lattice((3, 3))).tolist() == [4, 5, 2, 1, 0, 3, 6, 7, 8]
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (4, 4), (5, 4), (4, 5)])
+def test_snake_is_a_path(shape):
+    """Consecutive sites are neighbours without wrapping round."""
+    assert np.all(steps(snake(Lattice(shape)), shape) == 1)
+
+
+def test_raster_is_the_order_of_numbering():
+    """Row by row."""
+    assert np.array_equal(raster(Lattice((3, 5))), np.arange(15))
+
+
+def test_spiral_needs_a_plane():
+    """There is no spiral on a cubic lattice."""
+    with pytest.raises(ValueError, match="two-dimensional"):
+        spiral(Lattice((3, 3, 3)))

@@ -1,0 +1,82 @@
+"""Autocorrelation times and jackknife errors of series whose answer is known."""
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from dcl_hpc.sampling.statistics import autocorrelation_time, jackknife
+
+
+def ar1(rho, steps, chains, seed=1):
+    """Stationary series x_t = rho x_(t-1) + noise."""
+    noise = np.random.default_rng(seed).standard_normal((steps, chains))
+    noise[0] /= np.sqrt(1 - rho**2)
+    return lfilter([1.0], [1.0, -rho], noise, axis=0)
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.5, 0.8, 0.9, 0.97])
+def test_autocorrelation_time_of_ar1(rho):
+    """Correlations rho^t add up to tau = (1 + rho)/(1 - rho)/2."""
+    tau = autocorrelation_time(ar1(rho, 20_000, 20))
+    assert tau == pytest.approx((1 + rho) / (1 - rho) / 2, rel=0.1)
+
+
+def test_independent_data_have_one_half():
+    """White noise, whatever its mean and scale."""
+    noise = np.random.default_rng(2).standard_normal((20_000, 20))
+    assert autocorrelation_time(noise) == pytest.approx(0.5, rel=0.1)
+    assert autocorrelation_time(1e3 + 1e-3 * noise) == pytest.approx(0.5, rel=0.1)
+
+
+def test_anticorrelated_data_have_no_less():
+    """One half is the least value."""
+    assert autocorrelation_time(ar1(-0.5, 5000, 5)) == 0.5
+
+
+def test_constant_and_short_series():
+    """A frozen chain has no fluctuations to measure, and does not spoil the others."""
+    assert autocorrelation_time(np.ones((100, 3))) == 0.5
+    assert autocorrelation_time(np.arange(3.0)[:, None]) == 0.5
+    series = ar1(0.8, 20_000, 20)
+    frozen = np.concatenate([series, np.ones((20_000, 5))], axis=1)
+    assert autocorrelation_time(frozen) == autocorrelation_time(series)
+
+
+def test_thinned_series_is_nearly_independent():
+    """Every tenth element of AR(1) is AR(1) with rho^10."""
+    series = ar1(0.8, 100_000, 10)[::10]
+    rho = 0.8**10
+    assert autocorrelation_time(series) == pytest.approx((1 + rho) / (1 - rho) / 2, rel=0.1)
+
+
+def test_jackknife_of_the_mean_is_the_standard_error():
+    """For blocks of one element it is s / sqrt(n) exactly."""
+    x = np.random.default_rng(3).normal(5, 2, 50)
+    value, error = jackknife(lambda data: data.mean(axis=-1, keepdims=True), list(x[:, None]))
+    assert value == pytest.approx(x.mean())
+    assert error == pytest.approx(x.std(ddof=1) / np.sqrt(50))
+
+
+def test_jackknife_of_blocks_is_the_standard_error_of_their_means():
+    """For equal blocks it is the standard error of the block means."""
+    x = np.random.default_rng(4).normal(0, 1, (20, 2, 30))
+    value, error = jackknife(lambda data: data.mean(axis=-1), list(x))
+    assert value == pytest.approx(x.mean(axis=(0, 2)))
+    assert error == pytest.approx(x.mean(axis=2).std(axis=0, ddof=1) / np.sqrt(20))
+
+
+def test_jackknife_of_correlated_series():
+    """Blocks much longer than tau give the error sqrt(2 tau / n) of the mean of AR(1), within 30 %."""
+    rho, steps = 0.8, 100_000
+    series = ar1(rho, steps, 1)[:, 0]
+    _, error = jackknife(lambda data: data.mean(axis=-1), np.array_split(series, 100))
+    tau = (1 + rho) / (1 - rho) / 2
+    assert error == pytest.approx(series.std() * np.sqrt(2 * tau / steps), rel=0.3)
+
+
+def test_jackknife_of_a_variance():
+    """Nonlinear estimators too: the error of a variance of gaussian data is sqrt(2/n)."""
+    x = np.random.default_rng(5).standard_normal(20_000)
+    value, error = jackknife(lambda data: data.var(axis=-1), np.array_split(x, 200))
+    assert value == pytest.approx(1, abs=4 * np.sqrt(2 / 20_000))
+    assert error == pytest.approx(np.sqrt(2 / 20_000), rel=0.25)
