@@ -101,8 +101,8 @@ def test_samples_are_whole_records(job_file):
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        (("ednn.focus=4",), "[6, 6]"),
-        (("ednn.context=3",), "[6, 6]"),
+        (("ednn.focus=4", "ednn.context=0"), "[6, 6]"),
+        (("lattice.shape=[2, 2]",), "[2, 2]"),
         (("sweep.shapes=[[6, 6], [7, 7]]",), "[7, 7]"),
         (("sweep.shapes=[[6, 6], [2, 8]]",), "[2, 8]"),
     ],
@@ -111,6 +111,11 @@ def test_lattice_must_fit_the_tiles(job_file, overrides, reason):
     """A side that the focus does not divide, or shorter than a tile, is refused when the EDNN is used."""
     assert reason in refusal(job_file, *overrides)
     load(job_file, (*overrides, 'sweep.energies=["true", "rnn"]'))
+
+
+def test_tile_must_fit_a_table(job_file):
+    """A tile with more states than a table holds is refused."""
+    assert "smaller focus or context" in refusal(job_file, "ednn.context=2")
 
 
 def test_smallest_lattice_of_a_tile(job_file):
