@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from .errors import UserError
 from .physics import hamiltonian
@@ -14,6 +14,7 @@ from .physics.tiles import MAX_TABLE, Tiling
 from .sampling.streams import Purpose, generator
 
 Count = Annotated[int, Field(ge=1)]
+Coupling = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -33,7 +34,7 @@ class Ising(Section):
     """Ising model with uniform coupling, E = -J sum s_i s_j."""
 
     kind: Literal["ising"]
-    coupling: float = 1.0
+    coupling: Coupling = 1.0
 
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
@@ -46,7 +47,7 @@ class Potts(Section):
     kind: Literal["potts"]
     states: int = Field(3, ge=2, le=255)
     form: Literal["clock", "delta"] = "clock"
-    coupling: float = 1.0
+    coupling: Coupling = 1.0
 
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
@@ -165,7 +166,10 @@ class Sweep(Section):
 
     energies: tuple[Literal["true", "rnn", "ednn"], ...] = Field(("true", "rnn", "ednn"), min_length=1)
     shapes: tuple[tuple[Annotated[int, Field(ge=2)], ...], ...] = ()
-    temperatures: tuple[Positive, ...] | Grid
+    temperatures: Annotated[
+        Annotated[tuple[Positive, ...], Tag("list")] | Annotated[Grid, Tag("grid")],
+        Discriminator(lambda value: "grid" if isinstance(value, (dict, Grid)) else "list"),
+    ]
     ladders: Annotated[int, Field(ge=2)] = 16
     thermalization: int = Field(500, ge=0)
     sweeps: Annotated[int, Field(ge=2)] = 5000
@@ -224,6 +228,8 @@ class Job(Section):
         glass = self.hamiltonian.kind == "edwards_anderson"
         if glass and self.hamiltonian.couplings == "published" and len(shape) != 2:
             raise ValueError("hamiltonian.couplings = 'published' needs a two-dimensional lattice")
+        if not glass and self.hamiltonian.coupling == 0:
+            raise ValueError("hamiltonian.coupling = 0 has no energy to learn")
         for other in self.shapes:
             if len(other) != len(shape):
                 raise ValueError(f"sweep.shapes: {list(other)} has not the dimension of lattice.shape")
@@ -348,4 +354,4 @@ def _first_problem(error: ValidationError) -> str:
         given = f" (given: {first['input']!r})" if where and first["type"] != "value_error" else ""
         what = f"{where}: {message}{given}" if where else message
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return what + more
+    return " ".join((what + more).split())

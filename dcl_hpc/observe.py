@@ -8,6 +8,7 @@ from . import cli
 from .cluster import mpi
 from .cluster.signals import Stopped
 from .energy.true import TrueEnergy
+from .errors import UserError
 from .physics.observables import order_parameter
 from .sampling.chains import Chains
 from .sampling.statistics import autocorrelation_time
@@ -28,7 +29,7 @@ def observe(context: cli.Context, options=None) -> None:
         log(f"observe: {path} is complete")
         return
     if comm.size > job.observe.chains:
-        mpi.refuse(
+        raise UserError.everywhere(
             f"{comm.size} ranks for observe.chains = {job.observe.chains}: start at most as many ranks "
             "as chains"
         )
@@ -43,7 +44,8 @@ def observe(context: cli.Context, options=None) -> None:
         job.seed,
         Purpose.OBSERVE,
     )
-    if not mpi.on_root(comm, path.exists):
+    begun = mpi.on_root(comm, run.progress, "observe")
+    if begun is None or begun[0] == 0:  # nothing committed: the chains are not thermalized yet
         log(f"observe: {job.observe.chains} chains on {comm.size} ranks, thermalizing")
         chains.sweep(model, job.observe.thermalization)
         thin, tau = _thinning(context, model, hamiltonian.pair, chains)

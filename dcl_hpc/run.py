@@ -37,6 +37,8 @@ if __name__ == "__main__":
     parser = cli.parser("run", __doc__)
     parser.add_argument("--ranks", type=int, default=1, help="MPI ranks to start on this machine (default 1)")
     options, arguments = parser.parse_args(), sys.argv[1:]
+    if options.ranks < 1:
+        parser.error("--ranks must be at least 1")
     if options.ranks > 1 and "OMPI_COMM_WORLD_SIZE" not in os.environ and "PMI_SIZE" not in os.environ:
         start_ranks(options, arguments)
     cli.main(parser, *STAGES)

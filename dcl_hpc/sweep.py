@@ -7,6 +7,7 @@ import numpy as np
 from . import cli, models
 from .cluster import mpi
 from .cluster.signals import Stopped
+from .errors import UserError
 from .physics.observables import order_parameter
 from .sampling.chains import Chains
 from .sampling.streams import Purpose
@@ -26,7 +27,7 @@ def sweep(context: cli.Context, options=None) -> None:
         if options is None or getattr(options, "energy", None) in (None, energy)
     ]
     if comm.size > run.job.sweep.ladders * len(run.job.sweep.ladder):
-        mpi.refuse(
+        raise UserError.everywhere(
             f"{comm.size} ranks for {run.job.sweep.ladders} ladders of {len(run.job.sweep.ladder)} "
             "temperatures: start at most as many ranks as chains"
         )

@@ -8,6 +8,7 @@ import numpy as np
 from . import cli, models
 from .cluster import mpi
 from .cluster.signals import Stopped
+from .errors import UserError
 from .physics import exact
 from .sampling.streams import Purpose, generator
 from .storage import weights
@@ -83,7 +84,7 @@ def _train(context, parallel, stage, network, loss, source, baseline, **settings
             source, section.batch, section.validation, run.job.seed, parallel.rank, parallel.size
         )
     except ValueError as error:
-        mpi.refuse(f"{stage}: {error}")
+        raise UserError.everywhere(f"{stage}: {error}") from None
     trainer = Trainer(network.trainable_variables, loss, batches, parallel, section)
     if mpi.on_root(comm, path.exists):
         saved, arrays, history = weights.load(path)

@@ -54,13 +54,6 @@ def on_root(comm, function, *arguments):
     return result
 
 
-def refuse(message: str) -> None:
-    """Raise a `UserError` that every rank raises alike."""
-    error = UserError(message)
-    error.on_all_ranks = True
-    raise error
-
-
 def share(comm, n: int) -> slice:
     """Contiguous part of n items that belongs to this rank, sizes differing by at most one."""
     return slice(comm.rank * n // comm.size, (comm.rank + 1) * n // comm.size)
@@ -87,7 +80,7 @@ def run(function) -> None:
         comm = world()
         code = function(comm) or 0
     except UserError as error:
-        together = comm is None or comm.size == 1 or getattr(error, "on_all_ranks", False)
+        together = comm is None or comm.size == 1 or error.on_all_ranks
         if comm is None or comm.rank == 0 or not together:
             print(f"dcl_hpc: error: {error}", file=sys.stderr, flush=True)
         if not together:

@@ -197,7 +197,7 @@ class Trainer:
 
     def _check(self, loss: float) -> None:
         if not np.isfinite(loss):
-            raise UserError(
+            raise UserError.everywhere(
                 f"the loss is {loss} in epoch {self.state.epoch + 1}: training diverged; lower "
                 "learning_rate (the last good checkpoint is kept)"
             )

@@ -6,7 +6,9 @@ is itself a data element, written after the data: `progress/committed` holds (un
 slot), where slot 0 or 1 tells which half of the `checkpoint` datasets belongs to that state.
 """
 
+import contextlib
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +71,10 @@ def write_file(path: Path, layout, attributes: dict, total: int, done: int = 0, 
     temporary = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        needed = sum(np.prod(e.shape) * np.dtype(e.dtype).itemsize for e in layout.values())
+        free = shutil.disk_usage(path.parent).free
+        if needed > free:
+            raise OSError(f"{needed / 2**20:.0f} MiB needed, {free / 2**20:.0f} MiB free")
         with h5py.File(temporary, "w") as file:
             for name, value in attributes.items():
                 file.attrs[name] = value
@@ -78,9 +84,11 @@ def write_file(path: Path, layout, attributes: dict, total: int, done: int = 0, 
             _create(file, COMMITTED, array_field(np.array([done, 0]), ("units, slot",), "progress"))
             _create(file, WALL, array_field(np.array([wall]), ("",), "time spent so far, s"))
         os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error}; check permissions and free space") from None
+    except (OSError, RuntimeError) as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"cannot write {path}: {reason}; check permissions and free space") from None
 
 
 def _create(file: h5py.File, name: str, entry: Field) -> None:
@@ -229,3 +237,4 @@ class Store:
             self._file[WALL][0] = wall_seconds
             self._file[COMMITTED][...] = np.array([done, slot])
         self._file.flush()
+        self.comm.Barrier()

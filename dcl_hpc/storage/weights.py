@@ -46,7 +46,7 @@ def load(path: Path) -> tuple[dict, dict, dict]:
         with h5py.File(path, "r", locking=False) as file:
             settings = json.loads(file.attrs["settings"])
             arrays = {name: data[()] for name, data in file["arrays"].items()}
-            history = {name: data[()].tolist() for name, data in file["history"].items()}
+            history = {name: data[()].tolist() for name, data in file.get("history", {}).items()}
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}); move its folder away and train again") from None
     return settings, arrays, history

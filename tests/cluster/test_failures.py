@@ -36,7 +36,7 @@ def root_breaks(comm):
 
 
 def all_refuse(comm):
-    mpi.refuse("the text of the mistake")
+    raise UserError.everywhere("the text of the mistake")
 
 
 def nothing(comm):
