@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 here=$PWD
 venv=$(realpath -m "${1:-.venv}")
-gpu=${GPU:-0}
+gpu=${GPU:-$(grep -qs '^gpu=1 ' "$venv/.installed" && echo 1 || echo 0)}    # as last time, if not given
 export PIP_CONSTRAINT="$here/constraints.txt" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 # shellcheck source=slurm/env.sh
 source slurm/env.sh

@@ -59,7 +59,7 @@ def parser(module: str, about: str) -> argparse.ArgumentParser:
 def load_run(options, ranks: int) -> Run:
     """The run that the arguments name; raises UserError."""
     job, text = job_file.load(options.job, tuple(options.overrides))
-    return Run(job, text, str(options.job), options.runs, ranks)
+    return Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides))
 
 
 def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
@@ -76,13 +76,14 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(mpi.threads_per_rank(comm)))
         os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+        os.environ["DCL_LOCAL_RANK"] = str(mpi.local_rank(comm))
         run = mpi.on_root(comm, load_run, options, comm.size)
         context = Context(run, comm, Log(comm.rank), StopRequest())
         try:
             for stage in stages:
                 stage(context, options)
         except Stopped:
-            context.log("stopped after saving; start the same command again to go on")
+            context.log("stopped; start the same command again to go on")
             return UNFINISHED
         return 0
 

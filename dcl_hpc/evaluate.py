@@ -27,22 +27,17 @@ def evaluate(context: cli.Context, options=None) -> None:
         mpi.on_root(comm, run.require, name)
     started = time.monotonic()
     true = TrueEnergy(job.build_hamiltonian())
-    with log.progress("evaluate", job.levels.max_sweeps, unit="sweeps") as progress:
-
-        def on_block(sweeps):
-            progress.step(sweeps)
-            if context.stop.agreed(comm):
-                raise Stopped
-
-        # the same seed gives every rank the same test set
-        states = collect(true, job.seed, job.levels, level_width(job), on_block)
+    states = mpi.on_root(comm, _test_set, context, true)
     mine = mpi.share(comm, len(states))
     columns = {"true": true.energies(states.T.copy())}
     for name in wanted:
         model = models.energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = np.concatenate(comm.allgather(part))
-    log(f"evaluate: {len(states)} configurations of {len(np.unique(_levels(job, columns)))} levels")
+    levels, counts = np.unique(np.round(columns["true"] / level_width(job)), return_counts=True)
+    log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
+    if scarce := int((counts < job.levels.per_level).sum()):
+        log(f"evaluate: {scarce} levels have fewer than {job.levels.per_level}; raise levels.max_sweeps")
     mpi.on_root(comm, _write, run, states, columns, time.monotonic() - started)
 
 
@@ -57,8 +52,18 @@ def level_width(job) -> float:
     return float(couplings.sum() * (pair[-1] - pair[0]) / 50)
 
 
-def _levels(job, columns) -> np.ndarray:
-    return np.round(columns["true"] / level_width(job))
+def _test_set(context, true) -> np.ndarray:
+    """Configurations of every level, uint8 (n, n_sites), drawn by rank 0 alone."""
+    job = context.run.job
+    with context.log.progress("evaluate", job.levels.max_sweeps, unit="sweeps") as progress:
+
+        def on_block(sweeps):
+            progress.step(sweeps)
+            if context.stop.received:
+                raise Stopped
+
+        scale = float(np.abs(job.build_hamiltonian().couplings).mean())
+        return collect(true, job.seed, job.levels, level_width(job), scale, on_block)
 
 
 def _write(run, states, columns, wall: float) -> None:

@@ -173,8 +173,15 @@ class Sweep(Section):
     ladders: Annotated[int, Field(ge=2)] = 16
     thermalization: int = Field(500, ge=0)
     sweeps: Annotated[int, Field(ge=2)] = 5000
+    rnn_thermalization: int = Field(100, ge=0, description="as thermalization, for the RNN")
     rnn_sweeps: Annotated[int, Field(ge=2)] = Field(500, description="as sweeps, for the RNN")
     exchange: bool = True
+
+    def lengths(self, energy: str) -> tuple[int, int]:
+        """Sweeps of thermalization and of measurement with an energy."""
+        if energy == "rnn":
+            return self.rnn_thermalization, self.rnn_sweeps
+        return self.thermalization, self.sweeps
 
     @property
     def ladder(self) -> np.ndarray:
@@ -225,6 +232,8 @@ class Job(Section):
         shape = self.lattice.shape
         if self.rnn.order == "spiral" and len(shape) != 2:
             raise ValueError("rnn.order = 'spiral' needs a two-dimensional lattice; take 'snake'")
+        if self.sweep.energies == ("rnn",) and shape not in self.shapes:
+            raise ValueError("sweep.shapes: the RNN knows the observed shape only; add it, or 'true', 'ednn'")
         glass = self.hamiltonian.kind == "edwards_anderson"
         if glass and self.hamiltonian.couplings == "published" and len(shape) != 2:
             raise ValueError("hamiltonian.couplings = 'published' needs a two-dimensional lattice")
@@ -284,7 +293,15 @@ class Job(Section):
     def dependencies(self, stage: str) -> dict:
         """The values that a stage's result depends on, as plain JSON types."""
         values = self.model_dump(mode="json")
-        return {key: values[key] for key in DEPENDENCIES[stage]}
+        result = {key: values[key] for key in DEPENDENCIES[stage]}
+        if stage == "evaluate":
+            result["energies"] = [name for name in ("rnn", "ednn") if getattr(self, f"uses_{name}")]
+        if "sweep" in result:  # other energies and shapes do not matter to this one
+            energy = stage.removeprefix("sweep_")
+            shared = ("temperatures", "ladders", "exchange")
+            result["sweep"] = {key: values["sweep"][key] for key in shared}
+            result["sweep"]["lengths"] = list(self.sweep.lengths(energy))
+        return result
 
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:

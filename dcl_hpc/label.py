@@ -40,7 +40,7 @@ def _create(run) -> None:
     count, n_sites = run.job.labels.count, int(np.prod(run.job.lattice.shape))
     layout = {
         "labels/states/value": Field((count, n_sites), np.uint8, ("sample", "site"), "states 0..Q-1"),
-        "labels/energy/value": Field((count,), np.float32, ("sample",), "-T_o ln P by the RNN, J"),
+        "labels/energy/value": Field((count,), np.float32, ("sample",), "energy by the RNN, J"),
     }
     attributes = {**run.attributes("label"), "temperature": run.job.observe.temperature}
     write_file(run.path("label"), layout, attributes, total=-(-count // BLOCK))

@@ -47,7 +47,10 @@ def observe(context: cli.Context, options=None) -> None:
     begun = mpi.on_root(comm, run.progress, "observe")
     if begun is None or begun[0] == 0:  # nothing committed: the chains are not thermalized yet
         log(f"observe: {job.observe.chains} chains on {comm.size} ranks, thermalizing")
-        chains.sweep(model, job.observe.thermalization)
+        for first in range(0, job.observe.thermalization, 100):
+            chains.sweep(model, min(100, job.observe.thermalization - first))
+            if context.stop.agreed(comm):
+                raise Stopped
         thin, tau = _thinning(context, model, hamiltonian.pair, chains)
         mpi.on_root(comm, _create, run, thin, tau)
     with Store(path, comm, write=True) as store:

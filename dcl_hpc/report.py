@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 
 import numpy as np
@@ -104,13 +105,14 @@ def write_report(run) -> None:
     summary["wall_seconds"]["report"] = time.monotonic() - started
     described = run.provenance()
     summary |= {key: described[key] for key in ("creator", "git_commit", "machine", "ranks")}
-    summary["command"] = f"python -m dcl_hpc.run {run.job_path} --ranks {run.ranks}"
+    changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
+    summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
     _replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
     text = page.render(
         summary, pages, _description(job, observed),
         f"dcl_hpc {__version__}, commit {described['git_commit']}, seed {job.seed}; "
         f"libraries {described['library_versions']}",
-        run.job_text,
+        summary["command"] + "\n\n" + run.job_text,
     )  # fmt: skip
     _replace(folder / "index.html", text)
 

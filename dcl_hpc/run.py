@@ -30,7 +30,7 @@ def start_ranks(options, arguments: list[str]) -> None:
         print("dcl_hpc: error: mpiexec is not in PATH; load an MPI module", file=sys.stderr)
         sys.exit(2)
     command = [launcher, "-n", str(options.ranks), sys.executable, "-m", "dcl_hpc.run", *arguments]
-    os.execve(launcher, command, {**SETTINGS, **os.environ})
+    os.execve(launcher, command, {**SETTINGS, **os.environ, "DCL_STARTED": "1"})
 
 
 if __name__ == "__main__":
@@ -39,6 +39,6 @@ if __name__ == "__main__":
     options, arguments = parser.parse_args(), sys.argv[1:]
     if options.ranks < 1:
         parser.error("--ranks must be at least 1")
-    if options.ranks > 1 and "OMPI_COMM_WORLD_SIZE" not in os.environ and "PMI_SIZE" not in os.environ:
+    if options.ranks > 1 and "DCL_STARTED" not in os.environ:
         start_ranks(options, arguments)
     cli.main(parser, *STAGES)

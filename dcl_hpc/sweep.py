@@ -1,6 +1,7 @@
 """Predict all temperatures: Metropolis with replica exchange, with true or learned energies."""
 
 import time
+import zlib
 
 import numpy as np
 
@@ -14,8 +15,7 @@ from .sampling.streams import Purpose
 from .sampling.tempering import Ladders
 from .storage.store import Field, Store, array_field, write_file
 
-# Commit at least this often (s), checked by rank 0 at the end of every block of sweeps.
-COMMIT_SECONDS, BLOCK = 10.0, 10
+COMMIT_SECONDS = 10.0
 
 
 def sweep(context: cli.Context, options=None) -> None:
@@ -60,7 +60,7 @@ def _sweep_one(context, energy: str, shape) -> None:
 
 def _create(run, stage: str, energy: str, shape) -> None:
     settings = run.job.sweep
-    measured = settings.rnn_sweeps if energy == "rnn" else settings.sweeps
+    thermalization, measured = settings.lengths(energy)
     n_t, n_sites = len(settings.ladder), int(np.prod(shape))
     replicas = settings.ladders * n_t
     series = ("measurement", "replica")
@@ -85,7 +85,7 @@ def _create(run, stage: str, energy: str, shape) -> None:
         **run.attributes(stage),
         "energy": energy,
         "shape": np.array(shape),
-        "thermalization": settings.thermalization,
+        "thermalization": thermalization,
     }
     write_file(run.path(stage), layout, attributes, total=measured)
 
@@ -97,11 +97,12 @@ class _Sweep:
         job, comm = context.run.job, context.comm
         self.context, self.store, self.stage, self.model, self.pair = context, store, stage, model, pair
         self.settings = job.sweep
-        self.ladders = Ladders(1 / job.sweep.ladder, job.sweep.ladders, job.seed)
+        key = zlib.crc32(stage.encode())  # every sweep has streams of its own
+        self.ladders = Ladders(1 / job.sweep.ladder, job.sweep.ladders, job.seed, key)
         self.mine = mpi.share(comm, self.ladders.slot.size)
         replicas = range(self.mine.start, self.mine.stop)
         beta = self.ladders.beta.ravel()[self.mine]
-        self.chains = Chains.start(model, beta, replicas, job.seed, Purpose.SWEEP)
+        self.chains = Chains.start(model, beta, replicas, job.seed, Purpose.SWEEP, key)
 
     def run(self, started: float) -> None:
         store, context = self.store, self.context
@@ -110,19 +111,17 @@ class _Sweep:
             self._restore(half)
         else:
             context.log(f"{self.stage}: {self.ladders.slot.size} replicas, thermalizing")
-            n = self.settings.thermalization
-            if self.model_is_slow:
-                n = min(n, max(20, self.settings.rnn_sweeps // 5))
-            for _ in range(n):
+            for _ in range(int(store.attribute("thermalization"))):
                 self._advance()
+                if context.stop.agreed(context.comm):
+                    raise Stopped
         committed = time.monotonic()
         buffer = []
         with context.log.progress(self.stage, store.total, done, "sweeps") as progress:
             while done < store.total:
-                n = min(BLOCK, store.total - done)
-                buffer += [self._advance() for _ in range(n)]
-                done += n
-                progress.step(n)
+                buffer.append(self._advance())
+                done += 1
+                progress.step(1)
                 due = done == store.total or time.monotonic() - committed > COMMIT_SECONDS
                 stop = context.stop.agreed(context.comm)
                 if context.comm.bcast(due) or stop:
@@ -132,11 +131,6 @@ class _Sweep:
                     committed, buffer = time.monotonic(), []
                 if stop and done < store.total:
                     raise Stopped
-
-    @property
-    def model_is_slow(self) -> bool:
-        """Whether the sweep uses the RNN, whose cost per sweep grows with the square of N."""
-        return self.store.attribute("energy") == "rnn"
 
     def _advance(self):
         """One sweep of the own replicas, measured, then an exchange that all ranks decide alike."""

@@ -24,7 +24,7 @@ def train_rnn(context: cli.Context, options=None) -> None:
     if _nothing_to_do(context, "rnn", run.job.uses_rnn):
         return
     path = mpi.on_root(context.comm, run.require, "observe")
-    parallel = context.parallel  # first of all: it chooses this rank's GPU
+    parallel = context.parallel
     network = models.build_rnn(run.job)
     source = Rows(path, ["observations/states/value"], leading=2)
     n_validation = int(np.ceil(run.job.rnn.validation * source.n))
@@ -115,11 +115,12 @@ def _train(context, parallel, stage, network, loss, source, baseline, **settings
     if stage == "rnn":
         settings["reference"] = _reference(run.job, network, parallel)
     save(finished=1)
-    last = {name: values[-1] for name, values in trainer.history.items()}
-    if stage == "rnn" and "excess" in last:
-        context.log(f"train rnn: KL divergence to the exact distribution {last['excess']:.4f} nats")
+    best = int(np.argmin(trainer.history["validation"]))
+    final = {name: values[best] for name, values in trainer.history.items()}
+    if stage == "rnn" and "excess" in final:
+        context.log(f"train rnn: KL divergence to the exact distribution {final['excess']:.4f} nats")
     if stage == "ednn":
-        context.log(f"train ednn: validation RMSE {np.sqrt(last['validation']) * network.scale:.3f} J")
+        context.log(f"train ednn: validation RMSE {np.sqrt(final['validation']) * network.scale:.3f} J")
     comm.Barrier()
 
 

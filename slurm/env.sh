@@ -14,6 +14,9 @@ export OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_hwloc_base_binding_policy=none
 export OMPI_MCA_mpi_yield_when_idle=1
 
+# srun does not take this over from sbatch.
+export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
+
 # dcl_stage MODULE [ARGUMENTS]: run one stage under srun inside a batch job. A stage that was asked to
 # stop (USR1 ahead of the time limit) saves its work and exits with 85; the job is then requeued and
 # goes on where it was.

@@ -59,6 +59,14 @@ def share(comm, n: int) -> slice:
     return slice(comm.rank * n // comm.size, (comm.rank + 1) * n // comm.size)
 
 
+def local_rank(comm) -> int:
+    """Number of this rank among those of its node."""
+    local = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    rank = local.rank
+    local.Free()
+    return rank
+
+
 def threads_per_rank(comm) -> int:
     """Cores that this rank may use without disturbing its neighbours on the node."""
     cores = len(os.sched_getaffinity(0))

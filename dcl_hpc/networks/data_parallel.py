@@ -25,7 +25,7 @@ class SingleProcess:
 
 
 class Horovod:
-    """One rank of a Horovod job; each rank takes the GPU of its local rank, where there are any."""
+    """One rank of a Horovod job."""
 
     def __init__(self):
         import horovod.tensorflow as hvd
@@ -33,11 +33,6 @@ class Horovod:
         hvd.init()
         self._hvd = hvd
         self.rank, self.size = hvd.rank(), hvd.size()
-        gpus = tf.config.list_physical_devices("GPU")
-        for gpu in gpus:
-            tf.config.experimental.set_memory_growth(gpu, True)
-        if gpus:
-            tf.config.set_visible_devices(gpus[hvd.local_rank() % len(gpus)], "GPU")
 
     def broadcast(self, variables) -> None:
         """See `SingleProcess.broadcast`."""

@@ -151,7 +151,7 @@ class Trainer:
             before stopping.
         progress : object with step(n, note)
         should_stop : callable () -> bool
-            Collective; asked after every tenth step.
+            Collective; asked after every tenth step and every epoch.
         baseline : ndarray of float64, shape (validation rows,), optional
             Smallest loss that each validation row could have; the mean excess over it is recorded as
             `excess`.
@@ -188,6 +188,8 @@ class Trainer:
             self.state.wall = time.monotonic() - clock
             save()
             saved = time.monotonic()
+            if self.state.epoch < self.epochs and should_stop():
+                return False
         return True
 
     def use_best(self) -> None:

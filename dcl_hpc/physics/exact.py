@@ -140,7 +140,7 @@ def magnetization(hamiltonian: Hamiltonian, temperature: float) -> tuple[float, 
     (m, chi), or None where the lattice is too large.
     """
     n_sites = hamiltonian.lattice.n_sites
-    narrow = n_sites <= 64 and strip.feasible(hamiltonian)
+    narrow = n_sites <= (64 if hamiltonian.uniform else 36) and strip.feasible(hamiltonian)
     if hamiltonian.n_states != 2 or not narrow:
         return None
     p = strip.magnetization_distribution(hamiltonian, temperature)

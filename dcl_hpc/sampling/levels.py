@@ -10,8 +10,11 @@ from .chains import Chains
 from .streams import Purpose
 from .tempering import Ladders
 
-# Inverse temperatures in units of 1/J for a coupling of 1.
+# Inverse temperatures in units of the inverse coupling.
 BETAS = np.linspace(-1, 1, 24)
+THERMALIZATION = 200
+# Keeps its exchange streams apart from those of the sweeps.
+LEVELS_KEY = 2**32
 
 
 class LevelCollector:
@@ -51,7 +54,9 @@ class LevelCollector:
         return np.concatenate([part for value in sorted(self.kept) for part in self.kept[value]])
 
 
-def collect(model, seed: int, settings, width: float, on_block=lambda n: None) -> np.ndarray:
+def collect(
+    model, seed: int, settings, width: float, scale: float = 1.0, on_block=lambda n: None
+) -> np.ndarray:
     """Draw the test set.
 
     Parameters
@@ -61,6 +66,8 @@ def collect(model, seed: int, settings, width: float, on_block=lambda n: None) -
     settings : object with per_level, ladders, max_sweeps
     width : float
         Spacing of levels in J.
+    scale : float
+        Typical size of a coupling in J.
     on_block : callable
         Told the number of sweeps done, for progress and stopping.
 
@@ -69,7 +76,7 @@ def collect(model, seed: int, settings, width: float, on_block=lambda n: None) -
     ndarray of uint8, shape (n, n_sites)
         `per_level` of each level; fewer of levels that `max_sweeps` did not visit often enough.
     """
-    ladders = Ladders(BETAS, settings.ladders, seed)
+    ladders = Ladders(BETAS / scale, settings.ladders, seed, realization=LEVELS_KEY)
     n = settings.ladders * len(BETAS)
     chains = Chains.start(model, ladders.beta.ravel(), range(n), seed, Purpose.LEVELS)
     collector = LevelCollector(settings.per_level, width)
@@ -77,7 +84,8 @@ def collect(model, seed: int, settings, width: float, on_block=lambda n: None) -
     for sweep in range(1, settings.max_sweeps + 1):
         chains.sweep(model)
         energy = model.energies(chains.states)
-        collector.add(chains.states.T.copy(), energy)
+        if sweep > THERMALIZATION:
+            collector.add(chains.states.T.copy(), energy)
         ladders.exchange(energy.reshape(ladders.slot.shape))
         chains.beta[:] = ladders.beta.ravel()
         if sweep % 500 == 0:

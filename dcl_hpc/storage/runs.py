@@ -41,6 +41,8 @@ class Run:
     job_path : str
     folder : Path
     ranks : int
+    overrides : tuple of str
+        What --set changed.
     """
 
     job: Job
@@ -48,6 +50,7 @@ class Run:
     job_path: str
     folder: Path
     ranks: int
+    overrides: tuple[str, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -103,6 +106,7 @@ class Run:
             "stage": stage,
             "job_name": self.job.name,
             "job_file": self.job_text,
+            "overrides": "\n".join(self.overrides),
             "job": self.job.model_dump_json(),
             "dependencies": json.dumps(self._dependencies(stage)),
             "seed": self.job.seed,
