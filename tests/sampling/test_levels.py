@@ -42,7 +42,7 @@ def test_progress_is_told_in_sweeps():
     """The callback's numbers add up to what was done, at most max_sweeps."""
     told = []
     settings = SimpleNamespace(per_level=10**6, ladders=1, max_sweeps=1000)
-    states = collect(TrueEnergy(MODEL), 1, settings, 4.0, told.append)
+    states = collect(TrueEnergy(MODEL), 1, settings, 4.0, on_block=told.append)
     assert sum(told) == 1000
     assert len(states) == 24 * 1000
 
