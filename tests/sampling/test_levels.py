@@ -7,7 +7,7 @@ import numpy as np
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.sampling.levels import LevelCollector, collect
+from dcl_hpc.sampling.levels import THERMALIZATION, LevelCollector, collect
 
 MODEL = hamiltonian.ising(Lattice((4, 4)))
 SETTINGS = SimpleNamespace(per_level=30, ladders=8, max_sweeps=3000)
@@ -44,7 +44,7 @@ def test_progress_is_told_in_sweeps():
     settings = SimpleNamespace(per_level=10**6, ladders=1, max_sweeps=1000)
     states = collect(TrueEnergy(MODEL), 1, settings, 4.0, on_block=told.append)
     assert sum(told) == 1000
-    assert len(states) == 24 * 1000
+    assert len(states) == 24 * (1000 - THERMALIZATION)
 
 
 def test_collector_keeps_up_to_per_level():
