@@ -215,7 +215,7 @@ def test_stopped_stage_goes_on(python, dcl, scripts, references, job_file, runs,
     os.kill(ranks_of(process, ranks)[-1], signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == UNFINISHED, err
-    assert "stopped after saving" in out and "Traceback" not in err
+    assert "stopped; start the same command again" in out and "Traceback" not in err
     assert 0 < committed(path) < total(path)
     assert_committed_rows_equal(stage, path, references[stage])
     done = dcl(stage, *ARGUMENTS[stage], ranks=ranks)
