@@ -174,7 +174,7 @@ def test_interrupted_training_ends_bit_by_bit_the_same():
     def save():
         saved.update(state=first.state, arrays=first.arrays(), history=first.history)
 
-    stops = iter([False, False, False, False, True])
+    stops = iter([False] * 5 + [True])  # asked at steps 10, 20, 30, the end of the epoch, 10, 20
     assert not first.run(save, PROGRESS, lambda: next(stops))
     assert (saved["state"].epoch, saved["state"].step) == (1, 20)
 
