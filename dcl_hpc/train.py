@@ -24,12 +24,11 @@ def train_rnn(context: cli.Context, options=None) -> None:
     if _nothing_to_do(context, "rnn", run.job.uses_rnn):
         return
     path = mpi.on_root(context.comm, run.require, "observe")
-    parallel = context.parallel
     network = models.build_rnn(run.job)
     source = Rows(path, ["observations/states/value"], leading=2)
     n_validation = int(np.ceil(run.job.rnn.validation * source.n))
     baseline = _exact_surprise(run.job, source, n_validation)
-    _train(context, parallel, "rnn", network, lambda states: -network.log_prob(states), source, baseline)
+    _train(context, "rnn", network, lambda states: -network.log_prob(states), source, baseline)
 
 
 def train_ednn(context: cli.Context, options=None) -> None:
@@ -38,7 +37,6 @@ def train_ednn(context: cli.Context, options=None) -> None:
     if _nothing_to_do(context, "ednn", run.job.uses_ednn):
         return
     path = mpi.on_root(context.comm, run.require, "label")
-    parallel = context.parallel
     source = Rows(path, ["labels/states/value", "labels/energy/value"])
     energy = Rows(path, ["labels/energy/value"]).read(0, source.n)[0]
     network = models.build_ednn(run.job, energy.mean(), energy.std())
@@ -46,7 +44,7 @@ def train_ednn(context: cli.Context, options=None) -> None:
     def loss(states, energies):
         return ((network.energy(states) - energies) / network.scale) ** 2
 
-    _train(context, parallel, "ednn", network, loss, source, None, scale=network.scale)
+    _train(context, "ednn", network, loss, source, None, scale=network.scale)
 
 
 def _nothing_to_do(context, stage: str, wanted: bool) -> bool:
@@ -72,13 +70,13 @@ def _exact_surprise(job, source, n_validation: int):
     return hamiltonian.energy(states) / temperature + solution.ln_z
 
 
-def _train(context, parallel, stage, network, loss, source, baseline, **settings) -> None:
+def _train(context, stage, network, loss, source, baseline, **settings) -> None:
     from .networks.batches import Batches
     from .networks.training import State, Trainer
 
     run, comm = context.run, context.comm
     section = getattr(run.job, stage)
-    path = run.path(stage)
+    path, parallel = run.path(stage), context.parallel
     try:
         batches = Batches(
             source, section.batch, section.validation, run.job.seed, parallel.rank, parallel.size
