@@ -1,11 +1,22 @@
 """The job file: one TOML document per study, validated as a whole before anything starts."""
 
+import hashlib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from .errors import UserError
 from .physics import hamiltonian
@@ -16,6 +27,9 @@ from .sampling.streams import Purpose, generator
 Count = Annotated[int, Field(ge=1)]
 Coupling = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Temperatures of a ladder in all: those listed and others between them for equal acceptance; "auto" takes as
+# many as keep every acceptance rate above one half.
+Rungs = Annotated[int, Field(ge=2, le=1000)] | Literal["auto"]
 
 
 class Section(BaseModel):
@@ -59,16 +73,36 @@ class EdwardsAnderson(Section):
     """One realization of an Edwards-Anderson glass.
 
     `couplings` draws them from the job's seed and `instance`; "published" takes the authors'
-    instance of that number (69 is the one in the paper's Fig. 5).
+    instance of that number (69 is the one in the paper's Fig. 5). Couplings of one's own are given as a
+    list, one row a site in raster order and one column a direction (bond to the next site along each
+    axis, in J), or as the path of a text or .npy file that holds it, relative to the job file.
     """
 
     kind: Literal["edwards_anderson"]
-    couplings: Literal["gaussian", "bimodal", "published"] = "gaussian"
+    couplings: Literal["gaussian", "bimodal", "published"] | tuple[tuple[Coupling, ...], ...] = "gaussian"
     instance: int = Field(0, ge=0, lt=2**32)
+
+    @field_validator("couplings", mode="before")
+    @classmethod
+    def _known_source(cls, couplings):
+        if isinstance(couplings, str) and couplings not in ("gaussian", "bimodal", "published"):
+            raise ValueError(
+                f"{couplings!r} is not known; give 'gaussian', 'bimodal', 'published', a list, or "
+                "the path of a .txt, .csv or .npy file"
+            )
+        return couplings
+
+    @field_serializer("couplings")
+    def _digest(self, couplings) -> str:
+        if isinstance(couplings, str):
+            return couplings
+        return "sha256:" + hashlib.sha256(np.array(couplings).tobytes()).hexdigest()
 
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
-        if self.couplings == "published":
+        if not isinstance(self.couplings, str):
+            couplings = np.array(self.couplings)
+        elif self.couplings == "published":
             couplings = hamiltonian.published_couplings(lattice, self.instance)
         else:
             random = generator(seed, Purpose.COUPLINGS, self.instance)
@@ -76,14 +110,22 @@ class EdwardsAnderson(Section):
         return hamiltonian.ising(lattice, couplings)
 
 
+class ObserveExchange(Section):
+    """Each chain becomes a ladder of replicas, of which the one at the temperature is recorded."""
+
+    hottest: Positive
+    rungs: Rungs = "auto"
+
+
 class Observe(Section):
     """Observations at one temperature by Metropolis chains of the true Hamiltonian."""
 
     temperature: Positive
-    samples: Count
+    samples: Count = 1_000_000
     chains: Count = 1000
     thermalization: int = Field(500, ge=0, description="sweeps before the first record")
     thin: Count | Literal["auto"] = Field("auto", description="sweeps between records")
+    exchange: ObserveExchange | None = Field(None, description="replica exchange with hotter replicas")
 
     @model_validator(mode="after")
     def _whole_records(self):
@@ -92,6 +134,10 @@ class Observe(Section):
             raise ValueError(
                 f"samples = {self.samples} is not a multiple of chains = {self.chains}; "
                 f"take samples = {nearest}"
+            )
+        if self.exchange and self.exchange.hottest <= self.temperature:
+            raise ValueError(
+                f"exchange.hottest = {self.exchange.hottest} is not above temperature = {self.temperature}"
             )
         return self
 
@@ -114,6 +160,7 @@ class Rnn(Training):
     cell: Literal["gru"] = "gru"
     hidden: Count = 128
     positional: bool = Field(True, description="input and output weights of their own per site")
+    neighbours: bool = Field(True, description="each step sees the earlier neighbours of its site")
     epochs: Count = 10
     batch: Count = 1000
     learning_rate: Positive = 2e-3
@@ -176,6 +223,7 @@ class Sweep(Section):
     rnn_thermalization: int = Field(100, ge=0, description="as thermalization, for the RNN")
     rnn_sweeps: Annotated[int, Field(ge=2)] = Field(500, description="as sweeps, for the RNN")
     exchange: bool = True
+    rungs: Rungs = Field("auto", description="temperatures of the ladder in all")
 
     def lengths(self, energy: str) -> tuple[int, int]:
         """Sweeps of thermalization and of measurement with an energy."""
@@ -184,8 +232,8 @@ class Sweep(Section):
         return self.thermalization, self.sweeps
 
     @property
-    def ladder(self) -> np.ndarray:
-        """Temperatures in ascending order, float64."""
+    def listed(self) -> np.ndarray:
+        """Temperatures to predict in ascending order, float64; the ladder may have more."""
         t = self.temperatures
         if isinstance(t, Grid):
             n = int(np.floor((t.stop - t.start) / t.step + 1e-9)) + 1
@@ -194,8 +242,10 @@ class Sweep(Section):
 
     @model_validator(mode="after")
     def _ladder_has_rungs(self):
-        if len(self.ladder) < 2:
+        if len(self.listed) < 2:
             raise ValueError("temperatures must name at least two temperatures")
+        if self.rungs != "auto" and self.rungs < len(self.listed):
+            raise ValueError(f"rungs = {self.rungs} is less than the {len(self.listed)} listed temperatures")
         return self
 
 
@@ -203,6 +253,7 @@ class Sweep(Section):
 _SAMPLING = ("name", "seed", "lattice", "hamiltonian", "observe")
 DEPENDENCIES = {
     "observe": _SAMPLING,
+    "import": _SAMPLING,
     "rnn": (*_SAMPLING, "rnn"),
     "label": (*_SAMPLING, "rnn", "labels"),
     "ednn": (*_SAMPLING, "rnn", "labels", "ednn"),
@@ -237,6 +288,14 @@ class Job(Section):
         glass = self.hamiltonian.kind == "edwards_anderson"
         if glass and self.hamiltonian.couplings == "published" and len(shape) != 2:
             raise ValueError("hamiltonian.couplings = 'published' needs a two-dimensional lattice")
+        if glass and not isinstance(self.hamiltonian.couplings, str):
+            rows = {len(row) for row in self.hamiltonian.couplings}
+            sites = int(np.prod(shape))
+            if len(self.hamiltonian.couplings) != sites or rows != {len(shape)}:
+                raise ValueError(
+                    f"hamiltonian.couplings has {len(self.hamiltonian.couplings)} rows of {sorted(rows)} "
+                    f"numbers; lattice.shape = {list(shape)} needs {sites} rows of {len(shape)}"
+                )
         if not glass and self.hamiltonian.coupling == 0:
             raise ValueError("hamiltonian.coupling = 0 has no energy to learn")
         for other in self.shapes:
@@ -294,11 +353,13 @@ class Job(Section):
         """The values that a stage's result depends on, as plain JSON types."""
         values = self.model_dump(mode="json")
         result = {key: values[key] for key in DEPENDENCIES[stage]}
+        if stage == "import":  # how chains would have run does not matter
+            result["observe"] = {"temperature": values["observe"]["temperature"]}
         if stage == "evaluate":
             result["energies"] = [name for name in ("rnn", "ednn") if getattr(self, f"uses_{name}")]
         if "sweep" in result:  # other energies and shapes do not matter to this one
             energy = stage.removeprefix("sweep_")
-            shared = ("temperatures", "ladders", "exchange")
+            shared = ("temperatures", "ladders", "exchange", "rungs")
             result["sweep"] = {key: values["sweep"][key] for key in shared}
             result["sweep"]["lengths"] = list(self.sweep.lengths(energy))
         return result
@@ -336,6 +397,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
         raise UserError(f"job file {path} is not valid TOML: {error}") from None
     for override in overrides:
         _apply(document, override)
+    _read_couplings(document, path.parent)
     try:
         return Job.model_validate(document), text
     except ValidationError as error:
@@ -356,6 +418,25 @@ def _apply(document: dict, override: str) -> None:
         if not isinstance(document, dict):
             raise UserError(f"--set {override}: {section} is not a section")
     document[last] = parsed
+
+
+def _read_couplings(document: dict, folder: Path) -> None:
+    """Replace the path of a file of couplings by its numbers."""
+    section = document.get("hamiltonian")
+    name = section.get("couplings") if isinstance(section, dict) else None
+    if not isinstance(name, str) or not name.endswith((".npy", ".txt", ".dat", ".csv")):
+        return
+    path = folder / name
+    try:
+        if name.endswith(".npy"):
+            values = np.load(path, allow_pickle=False)
+        else:
+            values = np.loadtxt(path, delimiter="," if name.endswith(".csv") else None, ndmin=2)
+        values = np.asarray(values, float)
+        section["couplings"] = values.reshape(-1, values.shape[-1]).tolist()
+    except (OSError, ValueError, IndexError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"hamiltonian.couplings: {path} cannot be read: {reason}") from None
 
 
 def _first_problem(error: ValidationError) -> str:

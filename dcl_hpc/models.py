@@ -18,7 +18,9 @@ def build_rnn(job):
     lattice = job.build_lattice()
     random = generator(job.seed, Purpose.WEIGHTS, 0)
     n_states = job.build_hamiltonian().n_states
-    return Gru(n_states, ORDERS[job.rnn.order](lattice), job.rnn.hidden, job.rnn.positional, random)
+    neighbours = lattice.neighbours if job.rnn.neighbours else None
+    order = ORDERS[job.rnn.order](lattice)
+    return Gru(n_states, order, job.rnn.hidden, job.rnn.positional, random, neighbours)
 
 
 def build_ednn(job, mean: float, scale: float):

@@ -1,4 +1,7 @@
-"""Observe a system at one temperature: Metropolis chains of the true Hamiltonian, written to HDF5."""
+"""Observe a system at one temperature: Metropolis chains of the true Hamiltonian, written to HDF5.
+
+With --from FILE the configurations are the user's own.
+"""
 
 import time
 
@@ -6,16 +9,20 @@ import numpy as np
 
 from . import cli
 from .cluster import mpi
-from .cluster.signals import Stopped
 from .energy.true import TrueEnergy
 from .errors import UserError
+from .imports import import_observations
 from .physics.observables import order_parameter
-from .sampling.chains import Chains
+from .sampling.ladder import adapt
 from .sampling.statistics import autocorrelation_time
 from .sampling.streams import Purpose
-from .storage.store import Field, Store, array_field, write_file
+from .sampling.tempering import Ladders, Replicas
+from .storage.observations import observation_fields
+from .storage.replicas import read_replicas, replica_fields, write_replicas
+from .storage.store import Store, array_field, write_file
 
-PILOT_SWEEPS, PILOT_CHAINS = 400, 64
+# First length of the pilot run in sweeps; it is doubled until it has PILOT_TIMES autocorrelation times.
+PILOT_SWEEPS, PILOT_CHAINS, PILOT_TIMES, LONGEST_PILOT = 400, 64, 50, 51_200
 # Bytes of states that all ranks together collect before they write them and commit.
 BUFFER = 2**25
 
@@ -23,85 +30,132 @@ BUFFER = 2**25
 def observe(context: cli.Context, options=None) -> None:
     """Make the observation set of a job, or go on with it."""
     run, comm, log = context.run, context.comm, context.log
+    if getattr(options, "source", None):
+        import_observations(context, options.source)
+        return
     job = run.job
     path = run.path("observe")
     if mpi.on_root(comm, run.done, "observe"):
         log(f"observe: {path} is complete")
         return
+    if mpi.on_root(comm, run.source):
+        mpi.on_root(comm, run.require, "observe")  # an unfinished import: tells how to go on
     if comm.size > job.observe.chains:
         raise UserError.everywhere(
             f"{comm.size} ranks for observe.chains = {job.observe.chains}: start at most as many ranks "
             "as chains"
         )
     started = time.monotonic()
-    hamiltonian = job.build_hamiltonian()
-    model = TrueEnergy(hamiltonian)
-    mine = mpi.share(comm, job.observe.chains)
-    chains = Chains.start(
-        model,
-        np.full(mine.stop - mine.start, 1 / job.observe.temperature),
-        range(mine.start, mine.stop),
-        job.seed,
-        Purpose.OBSERVE,
-    )
     begun = mpi.on_root(comm, run.progress, "observe")
     if begun is None or begun[0] == 0:  # nothing committed: the chains are not thermalized yet
+        ensemble = _Ensemble(context, _ladder(context))
         log(f"observe: {job.observe.chains} chains on {comm.size} ranks, thermalizing")
         for first in range(0, job.observe.thermalization, 100):
-            chains.sweep(model, min(100, job.observe.thermalization - first))
-            if context.stop.agreed(comm):
-                raise Stopped
-        thin, tau = _thinning(context, model, hamiltonian.pair, chains)
-        mpi.on_root(comm, _create, run, thin, tau)
+            ensemble.advance(min(100, job.observe.thermalization - first))
+            context.stop.check(comm)
+        thin, tau = _thinning(context, ensemble)
+        ensemble.ladders.forget_statistics()
+        mpi.on_root(comm, _create, run, ensemble.temperatures, thin, tau)
     with Store(path, comm, write=True) as store:
+        if store.committed:
+            ensemble = _Ensemble(context, store.read("ladder"))
+            ensemble.restore(store)
         thin = int(store.attribute("thin"))
         log(f"observe: {job.observe.samples} configurations, one every {thin} sweeps of each chain")
-        _record(context, store, model, chains, mine, thin, started)
+        _record(context, store, ensemble, thin, started)
 
 
-def _thinning(context, model, pair, chains) -> tuple[int, float]:
-    """Sweeps between records: twice the larger autocorrelation time of energy and order parameter."""
+def _ladder(context) -> np.ndarray:
+    """Temperatures of each chain's replicas, the observed one first."""
     job, comm = context.run.job, context.comm
+    settings = job.observe
+    if settings.exchange is None:
+        return np.array([settings.temperature])
+    context.log("observe: trial runs to place the temperatures of the ladder")
+    listed = np.array([settings.temperature, settings.exchange.hottest])
+    return adapt(
+        TrueEnergy(job.build_hamiltonian()), listed, settings.exchange.rungs, settings.thermalization // 2,
+        job.seed, 0, lambda n: mpi.share(comm, n), lambda energy: np.concatenate(comm.allgather(energy)),
+        lambda: context.stop.check(comm),
+    )  # fmt: skip
+
+
+class _Ensemble:
+    """This rank's chains, each a ladder of replicas; without exchange a ladder of one."""
+
+    def __init__(self, context, temperatures: np.ndarray):
+        job, rungs = context.run.job, len(temperatures)
+        hamiltonian = job.build_hamiltonian()
+        self.pair, self.temperatures = hamiltonian.pair, temperatures
+        self.model = TrueEnergy(hamiltonian)
+        self.mine = mpi.share(context.comm, job.observe.chains)
+        self._own = slice(self.mine.start * rungs, self.mine.stop * rungs)
+        self.ladders = Ladders(1 / temperatures, range(self.mine.start, self.mine.stop), job.seed)
+        whole = slice(0, self.ladders.slot.size)
+        self.replicas = Replicas(
+            self.model, self.ladders, whole, job.seed, Purpose.OBSERVE, first=self._own.start
+        )
+
+    def advance(self, n_sweeps: int) -> None:
+        """Sweep, with an exchange after every sweep."""
+        if len(self.temperatures) == 1:
+            self.replicas.chains.sweep(self.model, n_sweeps)
+            return
+        for _ in range(n_sweeps):
+            self.replicas.exchange(self.replicas.sweep())
+
+    def observed(self) -> np.ndarray:
+        """Configurations at the observed temperature, uint8 (n_sites, chains of this rank)."""
+        states, rungs = self.replicas.chains.states, len(self.temperatures)
+        if rungs == 1:
+            return states
+        return states[:, np.arange(0, states.shape[1], rungs) + np.argmin(self.ladders.slot, axis=1)]
+
+    def save(self, store, half: int) -> None:
+        """Write the own part of the checkpoint; collective."""
+        write_replicas(store, half, self.replicas, self._own, self.mine)
+
+    def restore(self, store) -> None:
+        """Go on from the checkpoint."""
+        read_replicas(store, store.slot, self.replicas, self._own, self.mine)
+
+
+def _thinning(context, ensemble) -> tuple[int, float]:
+    """Sweeps between records: twice the larger autocorrelation time of energy and order parameter."""
+    job, comm, log = context.run.job, context.comm, context.log
     energy, order = [], []
-    for _ in range(PILOT_SWEEPS):
-        chains.sweep(model)
-        energy.append(model.energies(chains.states))
-        order.append(order_parameter(chains.states, pair))
-    gathered = comm.gather(np.array([energy, order])[:, :, :PILOT_CHAINS])
 
     def measure():
         series = np.concatenate(gathered, axis=2)[:, :, :PILOT_CHAINS]
-        tau = max(autocorrelation_time(x) for x in series)
-        auto = job.observe.thin == "auto"
-        return (int(np.ceil(2 * tau)) if auto else job.observe.thin), tau
+        return max(autocorrelation_time(x) for x in series)
 
-    thin, tau = mpi.on_root(comm, measure)
-    context.log(f"observe: integrated autocorrelation time {tau:.2f} sweeps")
-    return thin, tau
+    tau = np.inf
+    while len(energy) < min(PILOT_TIMES * tau, LONGEST_PILOT):
+        for _ in range(max(PILOT_SWEEPS, len(energy))):
+            ensemble.advance(1)
+            states = ensemble.observed()[:, :PILOT_CHAINS]
+            energy.append(ensemble.model.energies(states))
+            order.append(order_parameter(states, ensemble.pair))
+            context.stop.check(comm)
+        gathered = comm.gather(np.array([energy, order]))
+        tau = mpi.on_root(comm, measure)
+    log(f"observe: integrated autocorrelation time {tau:.2f} sweeps")
+    if len(energy) < PILOT_TIMES * tau:
+        log(
+            f"observe: warning: not measured well in {len(energy)} sweeps, chains hardly move; replica "
+            "exchange helps: --set observe.exchange.hottest=T, with T where they do"
+        )
+    return (int(np.ceil(2 * tau)) if job.observe.thin == "auto" else job.observe.thin), tau
 
 
-def _create(run, thin: int, tau: float) -> None:
+def _create(run, temperatures, thin: int, tau: float) -> None:
     job = run.job
-    n_sites = int(np.prod(job.lattice.shape))
     n_chains, records = job.observe.chains, job.observe.samples // job.observe.chains
-    space = (
-        ("y", "x") if len(job.lattice.shape) == 2 else tuple(f"x{k}" for k in range(len(job.lattice.shape)))
-    )
-    steps = thin * np.arange(1, records + 1)
+    steps, shape = thin * np.arange(1, records + 1), job.lattice.shape
     layout = {
-        "observations/states/value": Field(
-            (records, n_chains, *job.lattice.shape), np.uint8, ("record", "chain", *space), "states 0..Q-1"
-        ),
-        "observations/states/step": array_field(steps, ("record",), "sweeps since thermalization"),
-        "observations/states/time": array_field(steps.astype(float), ("record",), "Monte Carlo time, sweeps"),
-        "validation/energy/value": Field(
-            (records, n_chains),
-            np.float64,
-            ("record", "chain"),
-            "true energy, J; for checks, never for learning",
-        ),
-        "checkpoint/states": Field((2, n_sites, n_chains), np.uint8, ("slot", "site", "chain"), "states"),
-        "checkpoint/streams": Field((2, 4, n_chains), np.uint32, ("slot", "word", "chain"), "generators"),
+        **observation_fields(records, n_chains, shape, steps, "sweeps since thermalization"),
+        **replica_fields(int(np.prod(shape)), n_chains, len(temperatures)),
+        "ladder": array_field(temperatures, ("temperature",), "temperatures of the replicas, J/k_B"),
     }
     attributes = {
         **run.attributes("observe"),
@@ -113,37 +167,39 @@ def _create(run, thin: int, tau: float) -> None:
     write_file(run.path("observe"), layout, attributes, total=records)
 
 
-def _record(context, store, model, chains, mine: slice, thin: int, started: float) -> None:
+def _record(context, store, ensemble, thin: int, started: float) -> None:
     """Fill the file from where it is committed."""
-    job, comm = context.run.job, context.comm
-    shape = job.lattice.shape
-    n_chains, local = job.observe.chains, mine.stop - mine.start
+    job, comm, mine = context.run.job, context.comm, ensemble.mine
+    shape, n_chains, local = job.lattice.shape, job.observe.chains, mine.stop - mine.start
+    n_sites = int(np.prod(shape))
     done, slot, spent = store.committed, store.slot, store.wall_seconds
-    if done:
-        chains.states[...] = store.read("checkpoint/states", np.s_[slot, :, mine])
-        chains.streams[...] = store.read("checkpoint/streams", np.s_[slot, :, mine])
-    batch = max(1, BUFFER // (len(chains.states) * n_chains))
+    batch = max(1, BUFFER // (n_sites * n_chains))
     with context.log.progress("observe", job.observe.samples, done * n_chains, "cfg") as progress:
         while done < store.total:
             n = min(batch, store.total - done)
-            states = np.empty((n, local, len(chains.states)), np.uint8)
+            states = np.empty((n, local, n_sites), np.uint8)
             energy = np.empty((n, local))
             for k in range(n):
-                chains.sweep(model, thin)
-                states[k] = chains.states.T
-                energy[k] = model.energies(chains.states)
+                ensemble.advance(thin)
+                observed = ensemble.observed()
+                states[k] = observed.T
+                energy[k] = ensemble.model.energies(observed)
             rows = slice(done, done + n)
             slot = 1 - slot
             store.write("observations/states/value", np.s_[rows, mine], states.reshape(n, local, *shape))
             store.write("validation/energy/value", np.s_[rows, mine], energy)
-            store.write("checkpoint/states", np.s_[slot, :, mine], chains.states)
-            store.write("checkpoint/streams", np.s_[slot, :, mine], chains.streams)
+            ensemble.save(store, slot)
             done += n
             store.commit(done, slot, spent + time.monotonic() - started)
             progress.step(n * n_chains)
-            if done < store.total and context.stop.agreed(comm):
-                raise Stopped
+            if done < store.total:
+                context.stop.check(comm)
 
 
 if __name__ == "__main__":
-    cli.main(cli.parser("observe", __doc__), observe)
+    parser = cli.parser("observe", __doc__)
+    parser.add_argument(
+        "--from", dest="source", metavar="FILE",
+        help="take the configurations from this .npy, .npz, text or HDF5 file (FILE.h5:/path/of/dataset)",
+    )  # fmt: skip
+    cli.main(parser, observe)

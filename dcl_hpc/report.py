@@ -9,6 +9,7 @@ import numpy as np
 
 from . import __version__, cli
 from .cluster import mpi
+from .sampling.tempering import communication_barrier
 from .sweep import stage_name
 
 
@@ -100,7 +101,7 @@ def write_report(run) -> None:
             "of learned energies is fixed at infinite temperature.",
             figures.thermodynamics(sweeps, job.observe.temperature),
         )  # fmt: skip
-    summary["observations"] = {"samples": job.observe.samples, **observed}
+    summary["observations"] = observed
     summary["wall_seconds"] = {stage: run.progress(stage)[2] for stage in stages(run)}
     summary["wall_seconds"]["report"] = time.monotonic() - started
     described = run.provenance()
@@ -123,9 +124,9 @@ def _sweep_tables(run, tables, results) -> dict:
         by_shape.setdefault(shape, []).append(energy)
     for shape, energies in by_shape.items():
         hamiltonian = job.build_hamiltonian(shape)
-        ladder = job.sweep.ladder
+        ladder = job.sweep.listed
         fine = np.linspace(ladder[0], ladder[-1], 121)
-        curve = {"temperature": fine.tolist(), **tables.exact_table(hamiltonian, fine)}
+        curve = {"temperature": fine.tolist(), **tables.exact_table(hamiltonian, fine, 1e-4)}
         reference = tables.exact_table(hamiltonian, ladder)
         by_shape[shape] = []
         for energy in energies:
@@ -142,7 +143,7 @@ def _sweep_tables(run, tables, results) -> dict:
                     **table,
                     "u_exact": reference["u"],
                     "c_exact": reference["c"],
-                    "exchange_acceptance": series.acceptance.tolist() if job.sweep.exchange else None,
+                    "exchange": _exchange(series) if job.sweep.exchange else None,
                     "max_abs_du": worst,
                     "t_at_max": at,
                     "exact_curve": curve,
@@ -151,13 +152,30 @@ def _sweep_tables(run, tables, results) -> dict:
     return by_shape
 
 
+def _exchange(series) -> dict:
+    """How replica exchange went."""
+    return {
+        "ladder": series.ladder.tolist(),
+        "acceptance": series.acceptance.tolist(),
+        "communication_barrier": communication_barrier(series.acceptance),
+        "round_trips": series.round_trips,
+        "sweeps": series.energy.shape[2],
+        "replicas": series.energy.shape[1] * len(series.ladder),
+    }
+
+
 def _description(job, observed) -> str:
     lattice = "x".join(map(str, job.lattice.shape))
+    if observed["source"]:
+        origin = f"imported from {observed['source']}; autocorrelation time "
+        origin += f"{observed['autocorrelation_time']:.2f} configurations"
+    else:
+        origin = f"one every {observed['thin']} sweeps of a chain; autocorrelation time "
+        origin += f"{observed['autocorrelation_time']:.2f} sweeps"
     return (
-        f"{job.observe.samples:,} configurations of the {job.hamiltonian.kind.replace('_', '-')} model on "
-        f"the {lattice} lattice, observed at T = {job.observe.temperature} only (one every "
-        f"{observed['thin']} sweeps of a chain; autocorrelation time "
-        f"{observed['autocorrelation_time']:.2f} sweeps). The learners saw no energy and no Hamiltonian."
+        f"{observed['samples']:,} configurations of the {job.hamiltonian.kind.replace('_', '-')} model on "
+        f"the {lattice} lattice, observed at T = {job.observe.temperature} only ({origin}). "
+        "The learners saw no energy and no Hamiltonian."
     )
 
 

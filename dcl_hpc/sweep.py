@@ -10,9 +10,10 @@ from .cluster import mpi
 from .cluster.signals import Stopped
 from .errors import UserError
 from .physics.observables import order_parameter
-from .sampling.chains import Chains
+from .sampling.ladder import adapt
 from .sampling.streams import Purpose
-from .sampling.tempering import Ladders
+from .sampling.tempering import Ladders, Replicas
+from .storage.replicas import read_replicas, replica_fields, write_replicas
 from .storage.store import Field, Store, array_field, write_file
 
 COMMIT_SECONDS = 10.0
@@ -26,9 +27,9 @@ def sweep(context: cli.Context, options=None) -> None:
         for energy, shape in run.sweeps
         if options is None or getattr(options, "energy", None) in (None, energy)
     ]
-    if comm.size > run.job.sweep.ladders * len(run.job.sweep.ladder):
+    if comm.size > run.job.sweep.ladders * len(run.job.sweep.listed):
         raise UserError.everywhere(
-            f"{comm.size} ranks for {run.job.sweep.ladders} ladders of {len(run.job.sweep.ladder)} "
+            f"{comm.size} ranks for {run.job.sweep.ladders} ladders of {len(run.job.sweep.listed)} "
             "temperatures: start at most as many ranks as chains"
         )
     for energy, shape in chosen:
@@ -50,36 +51,52 @@ def _sweep_one(context, energy: str, shape) -> None:
     if energy != "true":
         mpi.on_root(comm, run.require, energy)
     started = time.monotonic()
-    if not mpi.on_root(comm, path.exists):
-        mpi.on_root(comm, _create, run, stage, energy, shape)
     model = models.energy_model(run, energy, shape)
+    if not mpi.on_root(comm, path.exists):
+        temperatures = _ladder(context, stage, energy, model)
+        mpi.on_root(comm, _create, run, stage, energy, shape, temperatures)
     pair = run.job.build_hamiltonian(shape).pair
     with Store(path, comm, write=True) as store:
         _Sweep(context, store, stage, model, pair).run(started)
 
 
-def _create(run, stage: str, energy: str, shape) -> None:
+def _key(stage: str) -> int:
+    """Key of a sweep's random streams, which are its own."""
+    return zlib.crc32(stage.encode())
+
+
+def _gather(comm):
+    """Energies of all replicas from those of each rank."""
+    return lambda energy: np.concatenate(comm.allgather(energy))
+
+
+def _ladder(context, stage: str, energy: str, model) -> np.ndarray:
+    """Temperatures of the ladder, ascending: the listed ones, and others where exchange needs them."""
+    settings, comm = context.run.job.sweep, context.comm
+    listed = settings.listed
+    if not settings.exchange or settings.rungs == len(listed):
+        return listed
+    context.log(f"{stage}: trial runs to place the temperatures of the ladder")
+    return adapt(
+        model, listed, settings.rungs, settings.lengths(energy)[0] // 2, context.run.job.seed, _key(stage),
+        lambda n: mpi.share(comm, n), _gather(comm), lambda: context.stop.check(comm),
+    )  # fmt: skip
+
+
+def _create(run, stage: str, energy: str, shape, temperatures) -> None:
     settings = run.job.sweep
     thermalization, measured = settings.lengths(energy)
-    n_t, n_sites = len(settings.ladder), int(np.prod(shape))
-    replicas = settings.ladders * n_t
+    n_sites, replicas = int(np.prod(shape)), settings.ladders * len(temperatures)
     series = ("measurement", "replica")
-    states = Field((2, n_sites, replicas), np.uint8, ("slot", "site", "replica"), "states")
-    pairs = settings.ladders * (n_t - 1)
+    listed = np.isin(temperatures, settings.listed)
     layout = {
-        "temperature": array_field(settings.ladder, ("temperature",), "temperatures, J/k_B"),
+        "temperature": array_field(temperatures, ("temperature",), "temperatures of the ladder, J/k_B"),
+        "listed": array_field(listed, ("temperature",), "whether the job names the temperature"),
         "series/energy/value": Field((measured, replicas), np.float64, series, "energy by the model, J"),
         "series/order/value": Field((measured, replicas), np.float32, series, "order parameter per site"),
         "series/slot/value": Field((measured, replicas), np.int16, series, "index of the temperature"),
         "series/step": array_field(np.arange(1, measured + 1), ("measurement",), "sweeps"),
-        "checkpoint/states": states,
-        "checkpoint/streams": Field((2, 4, replicas), np.uint32, ("slot", "word", "replica"), "generators"),
-        "checkpoint/slot": Field((2, replicas), np.int64, ("slot", "replica"), "index of the temperature"),
-        "checkpoint/pairs": Field((2, 4, pairs), np.uint32, ("slot", "word", "pair"), "exchange generators"),
-        "checkpoint/exchanges": Field(
-            (2, 2, n_t - 1), np.int64, ("slot", "kind", "pair"), "attempts, accepted"
-        ),
-        "checkpoint/rounds": Field((2,), np.int64, ("slot",), "exchange rounds"),
+        **replica_fields(n_sites, settings.ladders, len(temperatures)),
     }
     attributes = {
         **run.attributes(stage),
@@ -94,27 +111,20 @@ class _Sweep:
     """One sweep over all temperatures, from where its file is committed."""
 
     def __init__(self, context, store, stage, model, pair):
-        job, comm = context.run.job, context.comm
-        self.context, self.store, self.stage, self.model, self.pair = context, store, stage, model, pair
-        self.settings = job.sweep
-        key = zlib.crc32(stage.encode())  # every sweep has streams of its own
-        self.ladders = Ladders(1 / job.sweep.ladder, job.sweep.ladders, job.seed, key)
+        job, comm, key = context.run.job, context.comm, _key(stage)
+        self.context, self.store, self.stage, self.pair = context, store, stage, pair
+        self.exchanges = job.sweep.exchange
+        self.ladders = Ladders(1 / store.read("temperature"), job.sweep.ladders, job.seed, key)
         self.mine = mpi.share(comm, self.ladders.slot.size)
-        replicas = range(self.mine.start, self.mine.stop)
-        beta = self.ladders.beta.ravel()[self.mine]
-        self.chains = Chains.start(model, beta, replicas, job.seed, Purpose.SWEEP, key)
+        self.replicas = Replicas(model, self.ladders, self.mine, job.seed, Purpose.SWEEP, key, _gather(comm))
 
     def run(self, started: float) -> None:
         store, context = self.store, self.context
         done, half, spent = store.committed, store.slot, store.wall_seconds
         if done:
-            self._restore(half)
+            read_replicas(store, half, self.replicas, self.mine, slice(None))
         else:
-            context.log(f"{self.stage}: {self.ladders.slot.size} replicas, thermalizing")
-            for _ in range(int(store.attribute("thermalization"))):
-                self._advance()
-                if context.stop.agreed(context.comm):
-                    raise Stopped
+            self._thermalize()
         committed = time.monotonic()
         buffer = []
         with context.log.progress(self.stage, store.total, done, "sweeps") as progress:
@@ -132,16 +142,21 @@ class _Sweep:
                 if stop and done < store.total:
                     raise Stopped
 
+    def _thermalize(self) -> None:
+        size, n_temperatures = self.ladders.slot.size, len(self.ladders.betas)
+        self.context.log(f"{self.stage}: {size} replicas at {n_temperatures} temperatures, thermalizing")
+        for _ in range(int(self.store.attribute("thermalization"))):
+            self._advance()
+            self.context.stop.check(self.context.comm)
+        self.ladders.forget_statistics()
+
     def _advance(self):
         """One sweep of the own replicas, measured, then an exchange that all ranks decide alike."""
-        self.chains.sweep(self.model)
-        energy = self.model.energies(self.chains.states)
-        order = order_parameter(self.chains.states, self.pair)
-        slot = self.ladders.slot.ravel()[self.mine].copy()
-        if self.settings.exchange:
-            everyone = np.concatenate(self.context.comm.allgather(energy))
-            self.ladders.exchange(everyone.reshape(self.ladders.slot.shape))
-            self.chains.beta[:] = self.ladders.beta.ravel()[self.mine]
+        energy = self.replicas.sweep()
+        order = order_parameter(self.replicas.chains.states, self.pair)
+        slot = self.replicas.slot.copy()
+        if self.exchanges:
+            self.replicas.exchange(energy)
         return energy, order, slot
 
     def _write(self, done: int, half: int, buffer) -> None:
@@ -150,24 +165,8 @@ class _Sweep:
         store.write("series/energy/value", np.s_[rows, self.mine], energy)
         store.write("series/order/value", np.s_[rows, self.mine], order.astype(np.float32))
         store.write("series/slot/value", np.s_[rows, self.mine], slot.astype(np.int16))
-        store.write("checkpoint/states", np.s_[half, :, self.mine], self.chains.states)
-        store.write("checkpoint/streams", np.s_[half, :, self.mine], self.chains.streams)
-        if self.context.comm.rank == 0:
-            ladders = self.ladders
-            store.write_alone("checkpoint/slot", half, ladders.slot.ravel())
-            store.write_alone("checkpoint/pairs", half, ladders.streams)
-            store.write_alone("checkpoint/exchanges", half, np.array([ladders.attempts, ladders.accepted]))
-            store.write_alone("checkpoint/rounds", half, ladders.step)
-
-    def _restore(self, half: int) -> None:
-        store, ladders = self.store, self.ladders
-        self.chains.states[...] = store.read("checkpoint/states", np.s_[half, :, self.mine])
-        self.chains.streams[...] = store.read("checkpoint/streams", np.s_[half, :, self.mine])
-        ladders.slot[...] = store.read("checkpoint/slot", half).reshape(ladders.slot.shape)
-        ladders.streams[...] = store.read("checkpoint/pairs", half)
-        ladders.attempts, ladders.accepted = store.read("checkpoint/exchanges", half)
-        ladders.step = int(store.read("checkpoint/rounds", half))
-        self.chains.beta[:] = ladders.beta.ravel()[self.mine]
+        ladders = slice(None) if self.context.comm.rank == 0 else None
+        write_replicas(store, half, self.replicas, self.mine, ladders)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""What tests of the commands share: a tiny job, and ways to start commands with and without mpiexec."""
+"""What tests share: a tiny job, ways to start commands with and without mpiexec, a chi-square test."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from dcl_hpc.run import SETTINGS
 
@@ -119,3 +121,26 @@ def dcl(python, job_file, runs):
         )  # fmt: skip
 
     return run
+
+
+def _chi_square(counts, expected):
+    """Statistic and degrees of freedom, rare outcomes put together until about 10 are expected."""
+    order = np.argsort(expected)
+    total = np.cumsum(expected[order])
+    bins = np.minimum(total // 10, max(total[-1] // 10 - 1, 0)).astype(int)
+    observed, predicted = np.bincount(bins, counts[order]), np.bincount(bins, expected[order])
+    used = predicted > 0
+    statistic = ((observed[used] - predicted[used]) ** 2 / predicted[used]).sum()
+    return statistic, used.sum() - 1
+
+
+@pytest.fixture(scope="session")
+def p_value():
+    """Chi-square probability of counts: `p_value(counts, expected)`, one distribution or one per row."""
+
+    def probability(counts, expected):
+        rows = zip(np.atleast_2d(counts), np.atleast_2d(expected), strict=True)
+        statistic, freedom = np.sum([_chi_square(*row) for row in rows], axis=0)
+        return chi2.sf(statistic, freedom)
+
+    return probability

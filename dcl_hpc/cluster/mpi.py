@@ -39,6 +39,11 @@ def world() -> MPI.Intracomm:
     return comm
 
 
+def alone() -> MPI.Intracomm:
+    """Return the communicator of this rank by itself."""
+    return MPI.COMM_SELF
+
+
 def on_root(comm, function, *arguments):
     """Call a function on rank 0 and give all ranks its result, or its exception."""
     outcome = None

@@ -24,3 +24,8 @@ class StopRequest:
     def agreed(self, comm) -> bool:
         """Whether any rank was asked to stop; collective."""
         return any(comm.allgather(self.received)) if comm.size > 1 else self.received
+
+    def check(self, comm) -> None:
+        """Raise `Stopped` on all ranks if any was asked to stop; collective."""
+        if self.agreed(comm):
+            raise Stopped

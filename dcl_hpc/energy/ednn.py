@@ -63,8 +63,7 @@ class EdnnEnergy:
         codes = kernels.tile_codes(states, self._tiles, self._powers)
         return self.table[codes].sum(axis=0, dtype=np.float64)
 
-    def sweep(self, states, beta, streams, n_sweeps: int) -> np.ndarray:
+    def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
-        tiles = self._tiles, self._powers, *self._members
-        beta = beta.astype(np.float32)
-        return kernels.tile_sweeps(states, *tiles, self.table, self.n_states, beta, streams, n_sweeps)
+        model = self._tiles, self._powers, *self._members, self.table, self.n_states
+        kernels.in_blocks(kernels.tile_sweeps, states, beta, streams, n_sweeps, *model)

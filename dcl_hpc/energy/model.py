@@ -22,7 +22,7 @@ class EnergyModel(Protocol):
     def energies(self, states: np.ndarray) -> np.ndarray:
         """Energies in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""
 
-    def sweep(self, states, beta, streams, n_sweeps: int) -> np.ndarray:
+    def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """Run Metropolis sweeps in place.
 
         Parameters
@@ -34,9 +34,4 @@ class EnergyModel(Protocol):
             Each chain's generator, advanced by a number of steps that does not depend on the
             other chains.
         n_sweeps : int
-
-        Returns
-        -------
-        int64 (n_chains,)
-            Accepted proposals.
         """

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..physics.lattice import Lattice
-from ..sampling import kernels
+from ..sampling import generator
 
 CHUNK = 4096
 
@@ -50,32 +50,28 @@ class RnnEnergy:
         log_prob = np.concatenate([p.numpy() for p in parts]).astype(np.float64)
         return -self.temperature * log_prob - self.reference
 
-    def sweep(self, states, beta, streams, n_sweeps: int) -> np.ndarray:
+    def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
         n_sites, n_chains = states.shape
-        accepted = np.zeros(n_chains, np.int64)
-        # row 0 is the start token; row t + 1 the state at position t
-        tokens = np.concatenate([np.full((1, n_chains), self.n_states), states[self._order]]).astype(np.int32)
+        tokens = states[self._order].astype(np.int32)
         hidden = np.zeros((n_sites + 1, n_chains, self._hidden), np.float32)
         log_conditionals = np.empty((n_sites, n_chains), np.float32)
         hidden[1:], log_conditionals[:] = self._run(0, tokens, hidden[0])
         random = np.empty((2, n_chains), np.float32)
         for _ in range(n_sweeps):
             for k in range(n_sites):
-                kernels.uniforms(streams, random)
+                generator.uniforms(streams, random)
                 step = 1 + (random[0] * (self.n_states - 1)).astype(np.int32)
-                proposal = tokens[k:].copy()
-                proposal[1] = (proposal[1] + step) % self.n_states
-                new_hidden, new_log = self._run(k, proposal, hidden[k])
+                old = tokens[k].copy()
+                tokens[k] = (old + step) % self.n_states
+                new_hidden, new_log = self._run(k, tokens, hidden[k])
                 change = new_log.sum(axis=0) - log_conditionals[k:].sum(axis=0)
                 exponent = np.minimum(beta * self.temperature * change, 0)
-                flip = random[1] < kernels.LAZY * np.exp(exponent)
-                tokens[k + 1, flip] = proposal[1, flip]
+                flip = random[1] < generator.LAZY * np.exp(exponent)
+                tokens[k, ~flip] = old[~flip]
                 log_conditionals[k:, flip] = new_log[:, flip]
                 hidden[k + 1 :, flip] = new_hidden[:, flip]
-                accepted += flip
-        states[self._order] = tokens[1:]
-        return accepted
+        states[self._order] = tokens
 
     def _run(self, first: int, tokens, h) -> tuple[np.ndarray, np.ndarray]:
         hidden, log_conditionals = self._suffix(tf.constant(first), tf.constant(tokens), tf.constant(h))

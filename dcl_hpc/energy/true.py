@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..physics.hamiltonian import Hamiltonian
-from ..sampling import kernels
+from ..sampling import kernels, multispin
 
 
 class TrueEnergy:
@@ -12,28 +12,44 @@ class TrueEnergy:
     Parameters
     ----------
     hamiltonian : Hamiltonian
+    multi_spin : bool
+        Whether models that allow it (Ising, bimodal glasses) use the multi-spin coded kernel.
     """
 
-    def __init__(self, hamiltonian: Hamiltonian):
+    def __init__(self, hamiltonian: Hamiltonian, multi_spin: bool = True):
         lattice = hamiltonian.lattice
         self.lattice = lattice
         self.n_states = hamiltonian.n_states
         self._forward = lattice.forward.astype(np.int32)
-        self._neighbours = np.ascontiguousarray(lattice.neighbours, dtype=np.int32)
         self._couplings = hamiltonian.couplings
-        self._neighbour_couplings = hamiltonian.neighbour_couplings.astype(np.float32)
         self._pair = hamiltonian.pair
+        self._kernel, self._model, self._block = _choose_kernel(hamiltonian, multi_spin)
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
         return kernels.pair_energies(states, self._forward, self._couplings, self._pair)
 
-    def sweep(self, states, beta, streams, n_sweeps: int) -> np.ndarray:
+    def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
-        beta = beta.astype(np.float32)
-        bonds = self._neighbours, self._neighbour_couplings
-        if self.n_states == 2:
-            strength = self._pair[0, 0] - self._pair[0, 1]
-            return kernels.two_state_sweeps(states, *bonds, strength, beta, streams, n_sweeps)
-        pair = self._pair.astype(np.float32)
-        return kernels.pair_sweeps(states, *bonds, pair, beta, streams, n_sweeps)
+        kernels.in_blocks(self._kernel, states, beta, streams, n_sweeps, *self._model, block=self._block)
+
+
+def _choose_kernel(hamiltonian: Hamiltonian, multi_spin: bool):
+    """The fastest kernel for a Hamiltonian, its arrays, and its block of chains."""
+    pair, n_states = hamiltonian.pair, hamiltonian.n_states
+    neighbours = np.ascontiguousarray(hamiltonian.lattice.neighbours, dtype=np.int32)
+    couplings = hamiltonian.neighbour_couplings
+    unlike = pair[~np.eye(n_states, dtype=bool)]
+    if np.ptp(unlike) > 1e-12 or np.ptp(np.diag(pair)) > 1e-12:
+        weights, vectors = np.linalg.eigh(pair)
+        used = np.abs(weights) > 1e-9 * np.abs(weights).max()
+        features = np.ascontiguousarray(vectors[:, used].T, np.float32)
+        model = neighbours, couplings.astype(np.float32), features, weights[used].astype(np.float32)
+        return kernels.pair_sweeps, model, kernels.BLOCK
+    cost = couplings * (pair[0, 0] - unlike[0])
+    if n_states > 2:
+        return kernels.like_sweeps, (neighbours, cost.astype(np.float32), n_states), kernels.BLOCK
+    one_magnitude = np.all(np.abs(cost) == np.abs(cost[0, 0]))
+    if multi_spin and one_magnitude and neighbours.shape[1] <= multispin.MAX_NEIGHBOURS:
+        return multispin.sweeps, (neighbours, cost < 0, np.float32(abs(cost[0, 0]))), multispin.LANES
+    return kernels.two_state_sweeps, (neighbours, cost.astype(np.float32)), kernels.BLOCK

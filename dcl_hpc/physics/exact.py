@@ -1,8 +1,10 @@
 """Exact thermodynamics of finite lattices: enumeration, Kaufman's solution, transfer matrix."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from scipy.interpolate import BPoly, CubicSpline
 from scipy.special import logsumexp
 
 from . import strip
@@ -61,6 +63,8 @@ def kaufman(shape: tuple[int, int], temperature: float, coupling: float = 1.0) -
     """
     m, n = shape
     k = coupling / temperature
+    if k > 10:  # the lowest excitations cost 8 J or more and do not count
+        return Exact(float(np.log(2) + 2 * m * n * k), float(-2 * m * n * coupling), 0.0)
     sinh, cosh = np.sinh(2 * k), np.cosh(2 * k)
     # c_l = cosh 2K coth 2K - cos(pi l / n) = cosh gamma_l, and its derivatives with respect to K
     angles = np.pi * np.arange(2 * n) / n
@@ -114,22 +118,56 @@ def kaufman(shape: tuple[int, int], temperature: float, coupling: float = 1.0) -
     return Exact(float(ln_z), float(-coupling * d1), float(coupling**2 * d2))
 
 
+def method(hamiltonian: Hamiltonian) -> str | None:
+    """Name of the method that `solve` takes: enumeration, Kaufman, strip transfer matrix, or None."""
+    if _few_states(hamiltonian):
+        return "enumeration"
+    if _kaufman_coupling(hamiltonian):
+        return "Kaufman"
+    return "strip transfer matrix" if strip.feasible(hamiltonian) else None
+
+
+def _few_states(hamiltonian: Hamiltonian) -> bool:
+    return hamiltonian.n_states**hamiltonian.lattice.n_sites <= 2**16
+
+
+def _kaufman_coupling(hamiltonian: Hamiltonian) -> float:
+    """J of the Ising ferromagnet with the same levels up to a constant, or 0 if there is none."""
+    pair, lattice = hamiltonian.pair, hamiltonian.lattice
+    two_states = len(pair) == 2 and pair[0, 0] == pair[1, 1]
+    if lattice.dimension != 2 or not two_states or not hamiltonian.uniform:
+        return 0.0
+    coupling = float(hamiltonian.couplings.flat[0] * (pair[0, 0] - pair[0, 1]) / 2)
+    if all(side % 2 == 0 for side in lattice.shape):
+        return abs(coupling)  # flipping one of two sublattices changes the sign of all bonds
+    return max(coupling, 0.0)
+
+
 def solve(hamiltonian: Hamiltonian, temperature: float) -> Exact | None:
     """Exact averages by the method that fits, or None if no method does."""
-    lattice = hamiltonian.lattice
-    if hamiltonian.n_states**lattice.n_sites <= 2**16:
+    name = method(hamiltonian)
+    if name == "enumeration":
         return enumerate_states(hamiltonian, temperature)
-    ferromagnet = hamiltonian.uniform and hamiltonian.couplings.flat[0] > 0
-    if lattice.dimension == 2 and hamiltonian.n_states == 2 and ferromagnet:
-        span = (hamiltonian.pair[0, 0] - hamiltonian.pair[0, 1]) / 2
-        offset = (hamiltonian.pair[0, 0] + hamiltonian.pair[0, 1]) / 2
-        coupling = float(hamiltonian.couplings.flat[0])
-        ising = kaufman(lattice.shape, temperature, coupling * span)
-        constant = -coupling * offset * 2 * lattice.n_sites
+    if name == "Kaufman":
+        ising = kaufman(hamiltonian.lattice.shape, temperature, _kaufman_coupling(hamiltonian))
+        constant = hamiltonian.mean_energy
         return Exact(ising.ln_z - constant / temperature, ising.energy + constant, ising.variance)
-    if strip.feasible(hamiltonian):
-        return Exact(*strip.moments(hamiltonian, temperature))
-    return None
+    if name is None:
+        return None
+    return Exact(*strip.moments(hamiltonian, temperature))
+
+
+def ground_state_energy(hamiltonian: Hamiltonian) -> float | None:
+    """Lowest energy in J, or None if no method fits."""
+    pair, lattice = hamiltonian.pair, hamiltonian.lattice
+    coupling = float(hamiltonian.couplings.flat[0])
+    if hamiltonian.uniform and coupling > 0 and pair.max() == pair.diagonal().max():
+        return -coupling * float(pair.max()) * hamiltonian.couplings.size
+    if _few_states(hamiltonian):
+        return float(hamiltonian.energy(all_states(len(pair), lattice.n_sites)).min())
+    if ising := _kaufman_coupling(hamiltonian):
+        return hamiltonian.mean_energy - ising * hamiltonian.couplings.size
+    return strip.ground_state_energy(hamiltonian) if strip.feasible(hamiltonian) else None
 
 
 def magnetization(hamiltonian: Hamiltonian, temperature: float) -> tuple[float, float] | None:
@@ -137,13 +175,75 @@ def magnetization(hamiltonian: Hamiltonian, temperature: float) -> tuple[float, 
 
     Returns
     -------
-    (m, chi), or None where the lattice is too large.
+    (m, chi), or None where the lattice is too large (two states and any couplings: from 9x9).
     """
     n_sites = hamiltonian.lattice.n_sites
-    narrow = n_sites <= (64 if hamiltonian.uniform else 36) and strip.feasible(hamiltonian)
-    if hamiltonian.n_states != 2 or not narrow:
+    if hamiltonian.n_states != 2 or strip.work(hamiltonian) * n_sites > strip.MAX_WORK:
         return None
     p = strip.magnetization_distribution(hamiltonian, temperature)
     m = np.abs(2 * np.arange(n_sites + 1) / n_sites - 1)
     mean = float(p @ m)
-    return mean, float(n_sites * (p @ m**2 - mean**2) / temperature)
+    return mean, float(n_sites * (p @ (m - mean) ** 2) / temperature)
+
+
+def curve(hamiltonian: Hamiltonian, temperatures, tolerance: float = 0.0) -> np.ndarray:
+    """Exact averages at many temperatures.
+
+    Parameters
+    ----------
+    temperatures : sequence of float
+        In J/k_B; ascending, if a tolerance is given.
+    tolerance : float
+        Error that is allowed, relative to the largest value of each quantity. If it is not 0, values at
+        most temperatures are interpolated between exact ones; intervals are halved until the
+        interpolation was right within the tolerance in their middle.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 5)
+        ln Z, <E> (J), specific heat of the whole lattice (<E^2> - <E>^2)/T^2, <|m|> and chi; nan where
+        no method fits.
+    """
+    t = np.asarray(temperatures, float)
+    rows = np.full((len(t), 5), np.nan)
+
+    def evaluate(indices):
+        for k in indices:
+            if solution := solve(hamiltonian, t[k]):
+                rows[k, :3] = solution.ln_z, solution.energy, solution.variance / t[k] ** 2
+            if moments := magnetization(hamiltonian, t[k]):
+                rows[k, 3:] = moments
+
+    if tolerance == 0 or len(t) < 3 or method(hamiltonian) is None:
+        evaluate(range(len(t)))
+        return rows
+    nodes = sorted({*range(0, len(t), 16), len(t) - 1})
+    evaluate(nodes)
+    fitted = _interpolated(t[nodes], rows[nodes], t)
+    unsettled = list(pairwise(nodes))
+    while unsettled := [(a, b) for a, b in unsettled if b - a > 1]:
+        middles = [(a + b) // 2 for a, b in unsettled]
+        evaluate(middles)
+        nodes = sorted({*nodes, *middles})
+        wrong = np.abs(fitted - rows) > tolerance * np.abs(rows[nodes]).max(axis=0)
+        halves = zip(unsettled, middles, strict=True)
+        unsettled = [half for (a, b), m in halves if wrong[m].any() for half in ((a, m), (m, b))]
+        fitted = _interpolated(t[nodes], rows[nodes], t)
+    fitted[nodes] = rows[nodes]
+    return fitted
+
+
+def _interpolated(nodes: np.ndarray, rows: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Rows of `curve` at t.
+
+    ln Z is a polynomial of fifth degree in the inverse temperature between nodes, with its derivatives
+    -<E> and <E^2> - <E>^2; <|m|> and chi are cubic splines.
+    """
+    result = np.full((len(t), 5), np.nan)
+    derivatives = np.stack([rows[:, 0], -rows[:, 1], rows[:, 2] * nodes**2], axis=1)
+    ln_z = BPoly.from_derivatives(1 / nodes[::-1], derivatives[::-1])
+    beta = np.clip(1 / t, 1 / nodes[-1], 1 / nodes[0])
+    result[:, :3] = np.stack([ln_z(beta), -ln_z(beta, 1), ln_z(beta, 2) / t**2], axis=1)
+    if not np.isnan(rows[:, 3]).any():
+        result[:, 3:] = CubicSpline(nodes, rows[:, 3:])(t)
+    return result

@@ -1,6 +1,7 @@
 """Observables of configurations and thermodynamic averages of their series."""
 
 import numpy as np
+from numba import njit
 
 
 def order_parameter(states: np.ndarray, pair: np.ndarray) -> np.ndarray:
@@ -21,11 +22,26 @@ def order_parameter(states: np.ndarray, pair: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (n_chains,), between 0 and 1
     """
     n_sites, q = len(states), len(pair)
-    counts = np.stack([(states == a).sum(axis=0) for a in range(q)])
+    counts = _counts(np.asarray(states), q)
     if q > 2 and np.array_equal(pair, np.eye(q)):
         return (q * counts.max(axis=0) / n_sites - 1) / (q - 1)
     phases = np.exp(2j * np.pi * np.arange(q) / q)
     return np.abs(phases @ counts) / n_sites
+
+
+@njit(cache=True)
+def _counts(states, q):
+    """Number of sites in each state, int32 (q, n_chains)."""
+    counts = np.zeros((q, states.shape[1]), np.int32)
+    for site in range(states.shape[0]):
+        if q > 8:
+            for c in range(states.shape[1]):
+                counts[states[site, c], c] += 1
+        else:  # comparisons of all chains at once
+            for a in range(q):
+                for c in range(states.shape[1]):
+                    counts[a, c] += np.int32(states[site, c] == a)
+    return counts
 
 
 def thermodynamics(energy, order, temperature: float, n_sites: int) -> dict[str, float]:

@@ -1,68 +1,204 @@
 r"""Exact results by the strip transfer matrix, for any couplings on a square lattice.
 
-A row of W sites is a vector of Q^W entries; bonds are added one site at a time, so a lattice of N
-sites costs N Q^{W+1} operations for each of the Q^W starting rows (fewer when all bonds are equal,
-because rows that are translations of each other have the same trace). Derivatives with respect to
-the inverse temperature are carried along exactly (second-order dual numbers), not by differences.
+The shorter side is the width W. A row of W sites has Q^W configurations; bonds are added one site at
+a time (Baxter, Exactly Solved Models in Statistical Mechanics, 1982, sec. 7.2), so a lattice of N
+sites costs N Q^{W+1} operations for each of the starting rows. Of starting rows that a symmetry of the
+Hamiltonian turns into each other one is enough.
+
+Of all partial configurations that end in the same row, the lowest energy is kept apart, and Boltzmann
+weights are relative to it. Hence nothing underflows at low temperatures, and these energies alone give
+the ground state. Derivatives with respect to the inverse temperature are carried along exactly
+(second-order dual numbers), not by differences.
 """
 
+from functools import lru_cache, partial
+
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from .hamiltonian import Hamiltonian
 
-# Entries of the largest array (starting rows x Q^W) that is worth allocating.
-MAX_ENTRIES = 2**22
+# Largest number of operations (see `work`) worth doing at one temperature: some 10 s on one core.
+MAX_WORK = 1.2e9
+MAX_ROWS = 2**16
+# Numbers in flight at a time; about what fits into a core's cache.
+CHUNK = 2**17
+
+
+def _strip(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray]:
+    """Couplings along and across the strip, each of shape (rows, width) with width <= rows."""
+    couplings = hamiltonian.couplings.reshape(*hamiltonian.lattice.shape, 2)
+    along, across = couplings[..., 0], couplings[..., 1]
+    if along.shape[1] > along.shape[0]:
+        along, across = across.T, along.T
+    return along, across
+
+
+@lru_cache(maxsize=8)
+def _digits(q: int, width: int) -> np.ndarray:
+    """States of every row configuration, first site most significant, shape (q**width, width)."""
+    return np.arange(q**width)[:, None] // q ** np.arange(width - 1, -1, -1) % q
+
+
+@lru_cache(maxsize=8)
+def _orbits(width: int, uniform: bool, permutations: tuple) -> tuple[np.ndarray, np.ndarray]:
+    q = len(permutations[0])
+    digits = _digits(q, width)
+    images = [np.array(permutation)[digits] for permutation in permutations]
+    if uniform:
+        images += [np.roll(digits, 1, axis=1), digits[:, ::-1]]
+    codes = np.concatenate(images) @ q ** np.arange(width - 1, -1, -1)
+    sources = np.tile(np.arange(q**width), len(images))
+    graph = coo_matrix((np.ones(len(codes), bool), (sources, codes)), (q**width, q**width))
+    _, orbit = connected_components(graph, directed=False)
+    _, first, size = np.unique(orbit, return_index=True, return_counts=True)
+    return first, size
+
+
+def _relabellings(pair: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Generators of relabellings of the states that leave the pair table as it is.
+
+    The identity, q -> q + 1 and q -> -q (all that the clock form has) and the exchange of two states
+    (with q -> q + 1, all permutations).
+    """
+    q = np.arange(len(pair))
+    candidates = [q, np.roll(q, -1), -q % len(q), np.r_[1, 0, q[2:]]]
+    kept = [p for p in candidates if np.allclose(pair[np.ix_(p, p)], pair, rtol=0, atol=1e-12)]
+    return tuple(tuple(p.tolist()) for p in kept)
 
 
 def starting_rows(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray]:
     """Row configurations to trace over and how often each counts.
+
+    Relabelled states are equivalent whatever the couplings are; rows that are translated or reflected,
+    if all couplings are equal.
 
     Returns
     -------
     codes : ndarray of int64, shape (n,)
         Row configurations as base-Q numbers, first site most significant.
     weights : ndarray of int64, shape (n,)
-        Number of translations that each stands for.
+        Number of equivalent rows that each stands for.
     """
-    q, width = hamiltonian.n_states, hamiltonian.lattice.shape[1]
-    codes = np.arange(q**width)
-    if not hamiltonian.uniform:
-        return codes, np.ones_like(codes)
-    representative, rotated = codes, codes
-    for _ in range(width - 1):
-        rotated = rotated // q + (rotated % q) * q ** (width - 1)
-        representative = np.minimum(representative, rotated)
-    return np.unique(representative, return_counts=True)
+    return _orbits(min(hamiltonian.lattice.shape), hamiltonian.uniform, _relabellings(hamiltonian.pair))
+
+
+def work(hamiltonian: Hamiltonian) -> float:
+    """Operations at one temperature, about 10 ns each; infinite where no estimate is worth it."""
+    lattice, q = hamiltonian.lattice, hamiltonian.n_states
+    rows = q ** min(lattice.shape)
+    if lattice.dimension != 2 or rows > MAX_ROWS:
+        return np.inf
+    return float(len(starting_rows(hamiltonian)[0])) * rows * q * lattice.n_sites
 
 
 def feasible(hamiltonian: Hamiltonian) -> bool:
-    """Whether the lattice is two-dimensional and narrow enough for this method."""
-    lattice = hamiltonian.lattice
-    if lattice.dimension != 2 or lattice.shape[1] * np.log2(hamiltonian.n_states) > 14:
-        return False
-    rows, _ = starting_rows(hamiltonian)
-    return len(rows) * hamiltonian.n_states ** lattice.shape[1] <= MAX_ENTRIES
+    """Whether the lattice is two-dimensional and narrow enough for this method.
+
+    Two states and any couplings: up to 11 wide; uniform ones: 13; three states: 9.
+    """
+    return work(hamiltonian) <= MAX_WORK
 
 
-def _digits(q: int, width: int) -> np.ndarray:
-    """States of every row configuration, shape (q**width, width)."""
-    codes = np.arange(q**width)
-    return codes[:, None] // q ** np.arange(width - 1, -1, -1) % q
+def _trace(hamiltonian: Hamiltonian, begin, merge, complete=lambda values: values):
+    """Sum over all configurations.
+
+    Parameters
+    ----------
+    begin : callable (states) -> ndarray, shape (k, n)
+        Values that belong to n starting rows, of which it gets the states, shape (n, width).
+    merge : callable (energies, values) -> (energy, values)
+        Sum of alternatives: of their energies, shape (alternatives, ...), and values, shape
+        (alternatives, k, ...), the lowest energy and the values relative to it.
+    complete : callable (values) -> values
+        Called with values of shape (k, Q^W, n) whenever a further row is complete.
+
+    Returns
+    -------
+    energy : float
+        The lowest energy in J.
+    values : ndarray, shape (k,)
+        Relative to this energy and divided by exp(`ln_scale`).
+    ln_scale : float
+    """
+    along, across = _strip(hamiltonian)
+    rows, width = along.shape
+    q, pair = hamiltonian.n_states, hamiltonian.pair
+    digits = _digits(q, width)
+    within = -across @ pair[digits, np.roll(digits, -1, axis=1)].T
+    codes, weights = starting_rows(hamiltonian)
+
+    def link(row, states):
+        """Energy of the bonds between a row in any configuration and one of given states, (Q^W, n)."""
+        energy = np.zeros((1, len(states)))
+        for coupling, state in zip(along[row], states.T, strict=True):
+            energy = (energy[:, None] - coupling * pair[:, state]).reshape(-1, len(states))
+        return energy
+
+    totals = []
+    depth = len(begin(digits[:1]))
+    chunk = max(1, CHUNK // ((1 + depth) * q**width))
+    for start in range(0, len(codes), chunk):
+        states = digits[codes[start : start + chunk]]
+        n = len(states)
+        energy = within[0, codes[start : start + chunk]] + link(0, states)
+        values = complete(np.repeat(begin(states)[:, None], q**width, axis=1))
+        ln_scale = 0.0
+        for row in range(1, rows - 1):
+            energy = energy.reshape(-1, n) + within[row][:, None]
+            energy, values = _next_row(energy, values, -along[row], pair, merge)
+            scale = values.max(initial=1.0)
+            ln_scale += np.log(scale)
+            values = complete(values.reshape(-1, q**width, n) / scale)
+        energy = energy.reshape(-1, n) + within[-1][:, None] + link(rows - 1, states)
+        for column in range(width):
+            energies = energy.reshape(q, q ** (width - 1 - column), n)
+            alternatives = values.reshape(len(values), *energies.shape).swapaxes(0, 1)
+            energy, values = merge(energies, alternatives)
+        totals.append((energy[0], values[:, 0], np.full(n, ln_scale)))
+    energy, values, ln_scale = (np.concatenate(part, axis=-1) for part in zip(*totals, strict=True))
+    values = values * weights * np.exp(ln_scale - ln_scale.max())
+    energy, values = merge(energy, values.T)
+    return float(energy), values, float(ln_scale.max())
 
 
-def _row_energies(hamiltonian: Hamiltonian) -> np.ndarray:
-    """Energy of the bonds within each row, shape (rows, Q^W)."""
-    rows, width = hamiltonian.lattice.shape
-    digits = _digits(hamiltonian.n_states, width)
-    pair = hamiltonian.pair[digits, np.roll(digits, -1, axis=1)]
-    return -hamiltonian.couplings[:, 1].reshape(rows, width) @ pair.T
+def _next_row(energy, values, bonds, pair, merge):
+    """Replace the sites of a row by those of the next one; `bonds` are its -J."""
+    q, n = len(pair), energy.shape[-1]
+    for bond in bonds:
+        # the old row's first site gives way to the new row's, which becomes the last
+        energies = energy.reshape(q, -1, n)
+        alternatives = values.reshape(len(values), *energies.shape).swapaxes(0, 1)
+        energy = np.empty((energies.shape[1], q, n))
+        values = np.empty((len(values), *energy.shape))
+        for new in range(q):
+            costs = energies + bond * pair[new, :, None, None]
+            energy[:, new], values[:, :, new] = merge(costs, alternatives)
+    return energy, values
 
 
-def _apply(vector: np.ndarray, column: int, matrix: np.ndarray, width: int) -> np.ndarray:
-    """Replace the old row's site in `column` by the new row's; `matrix` is (new, old)."""
-    q = len(matrix)
-    shaped = vector.reshape(len(vector), q**column, q, q ** (width - 1 - column))
-    return np.einsum("ba,niaj->nibj", matrix, shaped, optimize=True).reshape(vector.shape)
+def _merge_moments(beta: float, energies: np.ndarray, values: np.ndarray):
+    """Sum of Boltzmann weights and its first and second derivative with respect to -beta."""
+    lowest = energies.min(axis=0)
+    total = np.zeros(values.shape[1:])
+    for energy, (zeroth, first, second) in zip(energies, values, strict=True):
+        excess = energy - lowest
+        weight = np.exp(-beta * excess)
+        shifted = first + excess * zeroth
+        total[0] += weight * zeroth
+        total[1] += weight * shifted
+        total[2] += weight * (second + excess * (first + shifted))
+    return lowest, total
+
+
+def _merge_weights(beta: float, energies: np.ndarray, values: np.ndarray):
+    """Sum of any number of kinds of Boltzmann weights."""
+    lowest = energies.min(axis=0)
+    total = np.zeros(values.shape[1:])
+    for energy, value in zip(energies, values, strict=True):
+        total += np.exp(-beta * (energy - lowest)) * value
+    return lowest, total
 
 
 def moments(hamiltonian: Hamiltonian, temperature: float) -> tuple[float, float, float]:
@@ -82,47 +218,19 @@ def moments(hamiltonian: Hamiltonian, temperature: float) -> tuple[float, float,
         <E^2> - <E>^2 in J^2.
     """
     beta = 1 / temperature
-    rows, width = hamiltonian.lattice.shape
-    vertical = hamiltonian.couplings[:, 0].reshape(rows, width)
-    within = _row_energies(hamiltonian)
-    codes, weights = starting_rows(hamiltonian)
-    size = hamiltonian.n_states**width
-    # v[k] is the k-th derivative of the partial trace with respect to -beta
-    v = [np.zeros((len(codes), size)) for _ in range(3)]
-    v[0][np.arange(len(codes)), codes] = 1
-    ln_scale = shift = 0.0
 
-    def multiplied(product, energy):
-        """Product rule for v * exp(-beta energy), energies measured from their minimum."""
-        w = np.exp(-beta * energy)
-        w1, w2 = energy * w, energy**2 * w
-        return [
-            product(v[0], w),
-            product(v[1], w) + product(v[0], w1),
-            product(v[2], w) + 2 * product(v[1], w1) + product(v[0], w2),
-        ]
+    def begin(states):
+        return np.repeat([[1.0], [0.0], [0.0]], len(states), axis=1)
 
-    for row in range(rows):
-        energy = within[row] - within[row].min()
-        shift += within[row].min()
-        v = multiplied(np.multiply, energy)
-        for column in range(width):
-            energy = -vertical[row, column] * hamiltonian.pair
-            shift += energy.min()
-            v = multiplied(lambda x, w, c=column: _apply(x, c, w, width), energy - energy.min())
-        scale = v[0].max()
-        v = [x / scale for x in v]
-        ln_scale += np.log(scale)
-    trace = [float(weights @ x[np.arange(len(codes)), codes]) for x in v]
-    mean = trace[1] / trace[0]
-    return np.log(trace[0]) + ln_scale - beta * shift, mean + shift, trace[2] / trace[0] - mean**2
+    lowest, (z, first, second), ln_scale = _trace(hamiltonian, begin, partial(_merge_moments, beta))
+    mean = first / z
+    return float(np.log(z) + ln_scale - beta * lowest), float(lowest + mean), float(second / z - mean**2)
 
 
 def magnetization_distribution(hamiltonian: Hamiltonian, temperature: float) -> np.ndarray:
-    r"""Probability of each number of sites in state 1, for two-state models.
+    """Probability of each number of sites in state 1, for two-state models.
 
-    Partition functions in the imaginary fields :math:`\theta_k = 2\pi k/(N+1)` are the Fourier
-    transform of this distribution.
+    Boltzmann weights are kept for each number of such sites in the rows so far.
 
     Returns
     -------
@@ -130,44 +238,29 @@ def magnetization_distribution(hamiltonian: Hamiltonian, temperature: float) -> 
     """
     if hamiltonian.n_states != 2:
         raise ValueError("the distribution of the magnetization is for two-state models")
-    beta = 1 / temperature
-    rows, width = hamiltonian.lattice.shape
-    n_sites = rows * width
-    vertical = hamiltonian.couplings[:, 0].reshape(rows, width)
-    within = _row_energies(hamiltonian)
-    codes, weights = starting_rows(hamiltonian)
+    width = min(hamiltonian.lattice.shape)
     ups = _digits(2, width).sum(axis=1)
-    diagonal = np.arange(len(codes)), codes
-    transform = np.zeros(n_sites + 1, complex)
-    for k in range(n_sites // 2 + 1):
-        phase = np.exp(2j * np.pi * k / (n_sites + 1) * ups)
-        v = np.zeros((len(codes), 2**width), complex)
-        v[diagonal] = 1
-        for row in range(rows):
-            v *= np.exp(-beta * (within[row] - within[row].min())) * phase
-            for column in range(width):
-                weight = vertical[row, column] * hamiltonian.pair
-                v = _apply(v, column, np.exp(beta * (weight - weight.max())), width)
-        transform[k] = weights @ v[diagonal]
-        transform[-k if k else 0] = np.conj(transform[k])
-    probability = np.fft.fft(transform).real
-    return np.clip(probability / probability.sum(), 0, None)
+
+    def begin(states):
+        return (states.sum(axis=1) == np.arange(width + 1)[:, None]).astype(float)
+
+    def complete(values):
+        raised = np.zeros((len(values) + width, *values.shape[1:]))
+        for up in range(width + 1):
+            rows = ups == up
+            raised[up : up + len(values), rows] = values[:, rows]
+        return raised
+
+    _, p, _ = _trace(hamiltonian, begin, partial(_merge_weights, 1 / temperature), complete)
+    if (1, 0) in _relabellings(hamiltonian.pair):  # starting rows stand for their opposites, too
+        p = p + p[::-1]
+    return p / p.sum()
 
 
 def ground_state_energy(hamiltonian: Hamiltonian) -> float:
-    """Lowest energy in J, by the same sweep in the (min, +) algebra."""
-    rows, width = hamiltonian.lattice.shape
-    q = hamiltonian.n_states
-    vertical = hamiltonian.couplings[:, 0].reshape(rows, width)
-    within = _row_energies(hamiltonian)
-    codes, _ = starting_rows(hamiltonian)
-    diagonal = np.arange(len(codes)), codes
-    v = np.full((len(codes), q**width), np.inf)
-    v[diagonal] = 0
-    for row in range(rows):
-        v += within[row]
-        for column in range(width):
-            shaped = v.reshape(len(v), q**column, 1, q, q ** (width - 1 - column))
-            bond = -vertical[row, column] * hamiltonian.pair
-            v = (shaped + bond[:, :, None]).min(axis=3).reshape(v.shape)
-    return float(v[diagonal].min())
+    """Lowest energy in J."""
+
+    def begin(states):
+        return np.empty((0, len(states)))
+
+    return _trace(hamiltonian, begin, partial(_merge_weights, 1.0))[0]

@@ -91,18 +91,20 @@ def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
     return table
 
 
-def exact_table(hamiltonian, temperatures) -> dict:
-    """Exact u, c and, on narrow lattices, m and chi; None where no method fits."""
-    n_sites = hamiltonian.lattice.n_sites
-    table = {name: [] for name in QUANTITIES}
-    for t in temperatures:
-        solution = exact.solve(hamiltonian, t)
-        table["u"].append(solution and solution.energy / n_sites)
-        table["c"].append(solution and solution.variance / (n_sites * t**2))
-        moments = exact.magnetization(hamiltonian, t) or (None, None)
-        table["m"].append(moments[0])
-        table["chi"].append(moments[1])
-    return table
+def exact_table(hamiltonian, temperatures, tolerance: float = 0.0) -> dict:
+    """Exact u, c and, on narrow lattices, m and chi; None where no method fits.
+
+    Parameters
+    ----------
+    tolerance : float
+        Error relative to the largest value of each quantity, for ascending temperatures so close to
+        each other that most values may be interpolated; see `exact.curve`.
+    """
+    rows = exact.curve(hamiltonian, temperatures, tolerance)[:, 1:]
+    rows[:, :2] /= hamiltonian.lattice.n_sites
+    columns = zip(("u", "c", "m", "chi"), rows.T.tolist(), strict=True)
+    table = {name: [None if np.isnan(x) else x for x in column] for name, column in columns}
+    return {name: table[name] for name in QUANTITIES}
 
 
 def largest_error(table: dict, reference: dict) -> tuple[float, float] | tuple[None, None]:

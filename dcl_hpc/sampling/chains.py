@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels
+from . import generator
 from .streams import Purpose, streams
 
 
@@ -37,9 +37,10 @@ class Chains:
         """
         state = streams(seed, purpose, chains, realization)
         states = np.empty((model.lattice.n_sites, len(chains)), np.uint8)
-        kernels.random_states(state, model.n_states, states)
+        generator.random_states(state, model.n_states, states)
         return cls(states, np.array(beta, dtype=float), state)
 
-    def sweep(self, model, n_sweeps: int = 1) -> np.ndarray:
-        """Run Metropolis sweeps; returns accepted proposals, int64 (n_chains,)."""
-        return model.sweep(self.states, self.beta, self.streams, n_sweeps)
+    def sweep(self, model, n_sweeps: int = 1) -> None:
+        """Run Metropolis sweeps."""
+        if self.beta.size:  # a process may have no chain
+            model.sweep(self.states, self.beta, self.streams, n_sweeps)

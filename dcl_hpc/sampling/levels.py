@@ -6,9 +6,8 @@ same number of configurations is kept.
 
 import numpy as np
 
-from .chains import Chains
 from .streams import Purpose
-from .tempering import Ladders
+from .tempering import Ladders, Replicas
 
 # Inverse temperatures in units of the inverse coupling.
 BETAS = np.linspace(-1, 1, 24)
@@ -77,17 +76,14 @@ def collect(
         `per_level` of each level; fewer of levels that `max_sweeps` did not visit often enough.
     """
     ladders = Ladders(BETAS / scale, settings.ladders, seed, realization=LEVELS_KEY)
-    n = settings.ladders * len(BETAS)
-    chains = Chains.start(model, ladders.beta.ravel(), range(n), seed, Purpose.LEVELS)
+    replicas = Replicas(model, ladders, slice(0, ladders.slot.size), seed, Purpose.LEVELS)
     collector = LevelCollector(settings.per_level, width)
     known = -1
     for sweep in range(1, settings.max_sweeps + 1):
-        chains.sweep(model)
-        energy = model.energies(chains.states)
+        energy = replicas.sweep()
         if sweep > THERMALIZATION:
-            collector.add(chains.states.T.copy(), energy)
-        ladders.exchange(energy.reshape(ladders.slot.shape))
-        chains.beta[:] = ladders.beta.ravel()
+            collector.add(replicas.chains.states.T.copy(), energy)
+        replicas.exchange(energy)
         if sweep % 500 == 0:
             on_block(500)
             # complete, and nothing new was found in the last stretch

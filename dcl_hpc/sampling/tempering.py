@@ -9,9 +9,35 @@ knows all energies takes the same decisions.
 """
 
 import numpy as np
+from numba import njit
 
-from . import kernels
+from .chains import Chains
+from .generator import OPTIONS, next_word, unit_float
 from .streams import Purpose, streams
+
+
+@njit(**OPTIONS)
+def _exchange(betas, energies, random, parity, slot, attempts, accepted, heading, round_trips):
+    """One round over the pairs of one parity in every ladder; see `Ladders` for the arrays."""
+    n_ladders, n = slot.shape
+    replica = np.empty(n, np.int64)  # that has each temperature
+    for ladder in range(n_ladders):
+        for r in range(n):
+            replica[slot[ladder, r]] = r
+        for k in range(parity, n - 1, 2):
+            cold, hot = replica[k], replica[k + 1]
+            exponent = (betas[k] - betas[k + 1]) * (energies[ladder, cold] - energies[ladder, hot])
+            u = unit_float(next_word(random, ladder * (n - 1) + k))
+            attempts[ladder, k] += 1
+            if u < np.exp(min(exponent, 0.0)):
+                accepted[ladder, k] += 1
+                slot[ladder, cold], slot[ladder, hot] = k + 1, k
+        for r in range(n):
+            if slot[ladder, r] == 0:
+                round_trips[ladder, r] += heading[ladder, r] < 0
+                heading[ladder, r] = 1
+            elif slot[ladder, r] == n - 1 and heading[ladder, r] > 0:
+                heading[ladder, r] = -1
 
 
 class Ladders:
@@ -20,7 +46,9 @@ class Ladders:
     Parameters
     ----------
     betas : ndarray of float64, shape (n_temperatures,)
-    n_ladders : int
+        In the order of the ladder, by convention the coldest first.
+    ladders : int or range
+        How many ladders, or their global numbers, which key their streams.
     seed : int
     realization : int
 
@@ -29,19 +57,27 @@ class Ladders:
     slot : int64 (n_ladders, n_temperatures)
         Index of the temperature that each replica has now.
     streams : uint32 (4, n_ladders * (n_temperatures - 1))
-    attempts, accepted : int64 (n_temperatures - 1,)
+    attempts, accepted : int64 (n_ladders, n_temperatures - 1)
         Exchange statistics per pair of temperatures.
+    heading : int8 (n_ladders, n_temperatures)
+        Whether a replica was last at the first (1) or the last (-1) temperature, or yet at none (0).
+    round_trips : int64 (n_ladders, n_temperatures)
+        How often each replica went from the first temperature to the last and back.
     step : int
         Number of exchange rounds so far.
     """
 
-    def __init__(self, betas, n_ladders: int, seed: int, realization: int = 0):
+    def __init__(self, betas, ladders: int | range, seed: int, realization: int = 0):
         self.betas = np.asarray(betas, dtype=float)
         n = len(self.betas)
-        self.slot = np.tile(np.arange(n), (n_ladders, 1))
-        self.streams = streams(seed, Purpose.EXCHANGE, range(n_ladders * (n - 1)), realization)
-        self.attempts = np.zeros(n - 1, np.int64)
-        self.accepted = np.zeros(n - 1, np.int64)
+        ladders = range(ladders) if isinstance(ladders, int) else ladders
+        self.slot = np.tile(np.arange(n), (len(ladders), 1))
+        pairs = range(ladders.start * (n - 1), ladders.stop * (n - 1))
+        self.streams = streams(seed, Purpose.EXCHANGE, pairs, realization)
+        self.attempts = np.zeros((len(ladders), n - 1), np.int64)
+        self.accepted = np.zeros((len(ladders), n - 1), np.int64)
+        self.heading = np.zeros((len(ladders), n), np.int8)
+        self.round_trips = np.zeros((len(ladders), n), np.int64)
         self.step = 0
 
     @property
@@ -57,18 +93,98 @@ class Ladders:
         energies : ndarray, shape (n_ladders, n_temperatures)
             Energy of each replica in J.
         """
-        n_ladders, n = self.slot.shape
-        u = np.empty((1, self.streams.shape[1]), np.float32)
-        kernels.uniforms(self.streams, u)
-        u = u.reshape(n_ladders, n - 1)
-        first = np.arange(self.step % 2, n - 1, 2)
+        parity = self.step % 2
         self.step += 1
-        replica = np.argsort(self.slot, axis=1)  # replica at each temperature
-        cold, hot = replica[:, first], replica[:, first + 1]
-        rows = np.arange(n_ladders)[:, None]
-        exponent = (self.betas[first] - self.betas[first + 1]) * (energies[rows, cold] - energies[rows, hot])
-        swap = u[:, first] < np.exp(np.minimum(exponent, 0))
-        self.slot[rows, cold] += swap
-        self.slot[rows, hot] -= swap
-        self.attempts[first] += n_ladders
-        self.accepted[first] += swap.sum(axis=0)
+        _exchange(
+            self.betas, np.asarray(energies, float), self.streams, parity,
+            self.slot, self.attempts, self.accepted, self.heading, self.round_trips,
+        )  # fmt: skip
+
+    def forget_statistics(self) -> None:
+        """Count exchanges and round trips anew, from here."""
+        for counter in (self.attempts, self.accepted, self.heading, self.round_trips):
+            counter[...] = 0
+
+    @staticmethod
+    def layout(n_ladders: int, n_temperatures: int) -> dict[str, tuple[tuple[int, ...], type]]:
+        """Shape and dtype of each array of `state`; the first axis counts ladders."""
+        n = n_temperatures
+        return {
+            "slot": ((n_ladders, n), np.int64),
+            "streams": ((n_ladders, n - 1, 4), np.uint32),
+            "attempts": ((n_ladders, n - 1), np.int64),
+            "accepted": ((n_ladders, n - 1), np.int64),
+            "heading": ((n_ladders, n), np.int8),
+            "round_trips": ((n_ladders, n), np.int64),
+            "step": ((n_ladders,), np.int64),
+        }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that a restart needs, by name; `restore` takes it."""
+        layout = self.layout(*self.slot.shape)
+        result = {name: getattr(self, name) for name in layout}
+        result["streams"] = self.streams.T.reshape(layout["streams"][0])
+        result["step"] = np.full(layout["step"][0], self.step)
+        return result
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a saved state."""
+        for name in ("slot", "attempts", "accepted", "heading", "round_trips"):
+            getattr(self, name)[...] = state[name]
+        self.streams[...] = state["streams"].reshape(-1, 4).T
+        self.step = int(state["step"][0])
+
+
+def communication_barrier(acceptance: np.ndarray) -> float:
+    """Sum of the rejection rates of all pairs (Syed et al., eq. 24): what replicas have to overcome.
+
+    A replica's round trip takes about 2 + 2 sum r/(1-r) rounds; for many temperatures the sum tends to
+    this barrier.
+    """
+    return float(np.sum(1 - np.asarray(acceptance)))
+
+
+class Replicas:
+    """Replica exchange of one energy model, of which this process runs a share of the replicas.
+
+    Parameters
+    ----------
+    model : EnergyModel
+    ladders : Ladders
+    mine : slice
+        Own replicas, in the order of `ladders.slot.ravel()`.
+    seed, purpose, realization
+        Key of the chains' streams.
+    gather : callable
+        Maps the energies of the own replicas to those of all; the identity for a single process.
+    first : int
+        Global number of the ladders' first replica.
+    """
+
+    def __init__(
+        self, model, ladders: Ladders, mine: slice, seed: int, purpose: Purpose,
+        realization: int = 0, gather=lambda energy: energy, first: int = 0,
+    ):  # fmt: skip
+        self.model, self.ladders, self.mine, self._gather = model, ladders, mine, gather
+        numbers = range(first + mine.start, first + mine.stop)
+        beta = ladders.beta.ravel()[mine]
+        self.chains = Chains.start(model, beta, numbers, seed, purpose, realization)
+
+    @property
+    def slot(self) -> np.ndarray:
+        """Temperature index of each own replica, int64 (n,)."""
+        return self.ladders.slot.ravel()[self.mine]
+
+    def sweep(self, n_sweeps: int = 1) -> np.ndarray:
+        """Sweep the own replicas; returns their energies in J, float64 (n,)."""
+        self.chains.sweep(self.model, n_sweeps)
+        return self.model.energies(self.chains.states)
+
+    def exchange(self, energy: np.ndarray) -> None:
+        """Exchange temperatures; all processes take part with the energies of their replicas."""
+        self.ladders.exchange(self._gather(energy).reshape(self.ladders.slot.shape))
+        self.follow()
+
+    def follow(self) -> None:
+        """Give the chains the temperatures of their ladders."""
+        self.chains.beta[:] = self.ladders.beta.ravel()[self.mine]

@@ -8,42 +8,48 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SweepSeries:
-    """Series of one sweep, arranged by temperature.
+    """Series of one sweep, arranged by temperature, at the temperatures that the job lists.
 
     Attributes
     ----------
     temperature : float64 (n_temperatures,)
     energy, order : float64 (n_temperatures, n_ladders, n_measurements)
         Energy in J (extensive) and order parameter per site.
-    acceptance : float64 (n_temperatures - 1,)
+    ladder : float64 (n_rungs,)
+        All temperatures of the ladder.
+    acceptance : float64 (n_rungs - 1,)
         Exchange acceptance of each pair of neighbouring temperatures; nan without exchange.
+    round_trips : int
+        From the lowest temperature to the highest and back, all replicas together.
     """
 
     temperature: np.ndarray
     energy: np.ndarray
     order: np.ndarray
+    ladder: np.ndarray
     acceptance: np.ndarray
+    round_trips: int
 
 
 def read_sweep(path) -> SweepSeries:
     """Read a complete sweep."""
     with h5py.File(path, "r", locking=False) as file:
-        temperature = file["temperature"][()]
-        n_t = len(temperature)
+        ladder, listed = file["temperature"][()], file["listed"][()]
         slot, energy, order = (
-            file[f"series/{name}/value"][()].reshape(len(file["series/step"]), -1, n_t)
+            file[f"series/{name}/value"][()].reshape(len(file["series/step"]), -1, len(ladder))
             for name in ("slot", "energy", "order")
         )
-        half = int(file["progress/committed"][1])
-        attempts, accepted = file["checkpoint/exchanges"][half]
-    by_temperature = np.argsort(slot, axis=2)
+        exchange, half = file["checkpoint/ladders"], int(file["progress/committed"][1])
+        attempts, accepted = (exchange[name][half].sum(axis=0) for name in ("attempts", "accepted"))
+        round_trips = int(exchange["round_trips"][half].sum())
+    by_temperature = np.argsort(slot, axis=2)[:, :, listed]
     arranged = [
         np.ascontiguousarray(np.take_along_axis(x, by_temperature, axis=2).transpose(2, 1, 0), dtype=float)
         for x in (energy, order)
     ]
     with np.errstate(invalid="ignore"):
         acceptance = accepted / attempts
-    return SweepSeries(temperature, *arranged, acceptance)
+    return SweepSeries(ladder[listed], *arranged, ladder, acceptance, round_trips)
 
 
 def read_evaluation(path) -> tuple[dict[str, np.ndarray], float]:
@@ -59,7 +65,9 @@ def read_history(path) -> dict[str, np.ndarray]:
         return {name: data[()] for name, data in file["history"].items()}
 
 
-def read_observed(path) -> dict[str, float]:
+def read_observed(path) -> dict:
     """Attributes of an observation set that a reader wants to know."""
     with h5py.File(path, "r", locking=False) as file:
-        return {name: file.attrs[name].item() for name in ("temperature", "thin", "autocorrelation_time")}
+        result = {name: file.attrs[name].item() for name in ("temperature", "thin", "autocorrelation_time")}
+        records, chains = file["observations/states/value"].shape[:2]
+        return result | {"samples": records * chains, "source": file.attrs.get("source", "")}

@@ -103,7 +103,7 @@ class Run:
         return {
             "format": "dcl_hpc",
             "format_version": FORMAT_VERSION,
-            "stage": stage,
+            "stage": "observe" if stage == "import" else stage,
             "job_name": self.job.name,
             "job_file": self.job_text,
             "overrides": "\n".join(self.overrides),
@@ -137,6 +137,7 @@ class Run:
         try:
             with h5py.File(path, "r", locking=False) as file:
                 made_with = json.loads(file.attrs["dependencies"])
+                made_by = "import" if "source" in file.attrs else stage
                 result = (
                     int(file[COMMITTED][0]),
                     int(file.attrs["total"]),
@@ -147,7 +148,7 @@ class Run:
                 f"{path} is damaged or not a file of this program ({error}); move it away and run the "
                 "stage again"
             ) from None
-        difference = _first_difference(made_with, self._dependencies(stage))
+        difference = _first_difference(made_with, self._dependencies(made_by))
         if difference:
             raise UserError(
                 f"{path} was made by another job: {difference}; choose another name "
@@ -166,8 +167,18 @@ class Run:
         if not self.done(stage):
             state = "is not finished" if self.path(stage).exists() else "does not exist"
             command = COMMANDS[stage.split("_")[0]]
-            raise UserError(f"{self.path(stage)} {state}; first run: {command} {self.job_path}")
+            source = self.source() if stage == "observe" else None
+            origin = f" --from {source}" if source else ""
+            raise UserError(f"{self.path(stage)} {state}; first run: {command} {self.job_path}{origin}")
         return self.path(stage)
+
+    def source(self) -> str | None:
+        """File that the observations are imported from; None if they are the job's own."""
+        path = self.path("observe")
+        if not path.exists():
+            return None
+        with h5py.File(path, "r", locking=False) as file:
+            return file.attrs.get("source")
 
 
 def _first_difference(there, here, where: str = "") -> str:

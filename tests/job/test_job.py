@@ -42,7 +42,8 @@ def test_tiny_job(job_file):
     job, _ = load(job_file)
     assert job.seed == 7 and job.lattice.shape == (6, 6) and job.hamiltonian.kind == "ising"
     assert job.hamiltonian.coupling == 1.0 and job.observe.thin == "auto"
-    assert job.ednn.hidden == (8,) and job.sweep.exchange is True
+    assert job.ednn.hidden == (8,) and job.sweep.exchange is True and job.sweep.rungs == "auto"
+    assert job.observe.exchange is None
     assert job.uses_rnn and job.uses_ednn
     assert job.build_hamiltonian().n_states == 2
 
@@ -74,6 +75,17 @@ def test_unknown_key_is_refused(job_file, key):
         ("name=a/b", "name"),
         ("name=", "name"),
         ("labels.random=0.0", "labels"),
+        ("observe.exchange=true", "observe.exchange"),
+        ("observe.exchange={}", "observe.exchange.hottest"),
+        ("observe.exchange={rungs = 5}", "observe.exchange.hottest"),
+        ("observe.exchange.hottest=inf", "observe.exchange.hottest"),
+        ("observe.exchange={hottest = 9.0, rungs = 1}", "observe.exchange.rungs"),
+        ("observe.exchange={hottest = 9.0, rungs = 'many'}", "observe.exchange.rungs"),
+        ("observe.exchange={hottest = 9.0, coldest = 1.0}", "observe.exchange.coldest"),
+        ("sweep.rungs=1", "sweep.rungs"),
+        ("sweep.rungs=1001", "sweep.rungs"),
+        ("sweep.rungs=4.5", "sweep.rungs"),
+        ("sweep.rungs=some", "sweep.rungs"),
         ("hamiltonian.coupling=inf", "hamiltonian"),
         ("hamiltonian.coupling=nan", "hamiltonian"),
     ],
@@ -177,7 +189,7 @@ def test_override_below_a_value_is_refused(job_file):
 
 
 @pytest.mark.parametrize(
-    ("given", "ladder"),
+    ("given", "listed"),
     [
         ("[3.0, 1.0, 2.0, 1.0]", [1, 2, 3]),
         ("[1, 2]", [1, 2]),
@@ -186,10 +198,10 @@ def test_override_below_a_value_is_refused(job_file):
         ("{start = 0.3, stop = 0.9, step = 0.3}", [0.3, 0.6, 0.9]),
     ],
 )
-def test_temperatures(job_file, given, ladder):
+def test_temperatures(job_file, given, listed):
     """Temperatures are sorted and distinct; a grid has both its ends and exact decimal values."""
     job, _ = load(job_file, (f"sweep.temperatures={given}",))
-    np.testing.assert_array_equal(job.sweep.ladder, np.array(ladder, float))
+    np.testing.assert_array_equal(job.sweep.listed, np.array(listed, float))
 
 
 @pytest.mark.parametrize("given", ["[2.0]", "[2.0, 2.0]", "{start = 2.0, stop = 1.0, step = 0.5}", "[]"])
@@ -235,9 +247,167 @@ def test_several_problems_are_counted(job_file):
     assert "(and 2 more)" in message
 
 
+def test_rungs(job_file):
+    """The ladder has all listed temperatures: a number of rungs below theirs is refused."""
+    assert load(job_file, ("sweep.rungs=4",))[0].sweep.rungs == 4
+    assert load(job_file, ("sweep.rungs=1000",))[0].sweep.rungs == 1000
+    assert load(job_file, ("sweep.rungs=auto",))[0].sweep.rungs == "auto"
+    assert "rungs = 3 is less than the 4 listed temperatures" in refusal(job_file, "sweep.rungs=3")
+    grid = "sweep.temperatures={start = 1.0, stop = 2.0, step = 0.1}"
+    assert "the 11 listed" in refusal(job_file, grid, "sweep.rungs=10")
+
+
+def test_exchange_of_observations(job_file):
+    """Replicas of an observed chain are hotter than it."""
+    job, _ = load(job_file, ("observe.exchange.hottest=8",))
+    assert job.observe.exchange.hottest == 8.0 and job.observe.exchange.rungs == "auto"
+    job, _ = load(job_file, ("observe.exchange={hottest = 4.001, rungs = 2}",))
+    assert job.observe.exchange.rungs == 2
+    for hottest in ("4.0", "1.5"):
+        message = refusal(job_file, f"observe.exchange.hottest={hottest}")
+        assert f"exchange.hottest = {hottest} is not above temperature = 4.0" in message
+
+
+COUPLINGS = np.random.default_rng(1).normal(size=(36, 2))
+
+
+def glass(source) -> tuple[str, ...]:
+    """Overrides for a glass with couplings of one's own."""
+    return f"hamiltonian={{kind = 'edwards_anderson', couplings = {source}}}", GLASS[1]
+
+
+def write(path, couplings):
+    """Couplings in the format that the name says."""
+    if path.suffix == ".npy":
+        np.save(path, couplings)
+    else:
+        np.savetxt(path, couplings, delimiter="," if path.suffix == ".csv" else " ")
+
+
+def test_couplings_as_a_list(job_file):
+    """One row a site, one number a direction; integers are numbers too."""
+    job, _ = load(job_file, glass(COUPLINGS.tolist()))
+    built = job.build_hamiltonian()
+    assert np.array_equal(built.couplings, COUPLINGS) and built.n_states == 2
+    job, _ = load(job_file, glass([[1, -1]] * 36))
+    assert job.build_hamiltonian().couplings.tolist() == [[1.0, -1.0]] * 36
+
+
+@pytest.mark.parametrize("name", ["own.npy", "own.txt", "own.dat", "own.csv", "lattice.npy"])
+def test_couplings_from_a_file(job_file, tmp_path, monkeypatch, name):
+    """The path is relative to the job file, not to where one is; the numbers arrive unchanged."""
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "sub" / name, COUPLINGS.reshape(6, 6, 2) if name == "lattice.npy" else COUPLINGS)
+    monkeypatch.chdir(tmp_path / "sub")
+    job, text = load(job_file, glass(f"'sub/{name}'"))
+    assert np.array_equal(job.build_hamiltonian().couplings, COUPLINGS)
+    assert text == job_file.read_text()
+    listed, _ = load(job_file, glass(COUPLINGS.tolist()))
+    assert job.dependencies("observe") == listed.dependencies("observe")
+    assert f"{tmp_path / name} cannot be read" in refusal(job_file, *glass(f"'{name}'"))
+
+
+def test_couplings_in_the_job_file(job_file, tmp_path):
+    """As an override does, so does the file itself."""
+    write(tmp_path / "own.txt", COUPLINGS)
+    text = job_file.read_text().replace('"ising"', '"edwards_anderson"\ncouplings = "own.txt"')
+    job_file.write_text(text.replace(', "ednn"]', "]"))
+    assert np.array_equal(load(job_file)[0].build_hamiltonian().couplings, COUPLINGS)
+
+
+def test_results_belong_to_couplings(job_file, tmp_path):
+    """Every stage depends on each single coupling, and on where it is."""
+    changed = COUPLINGS.copy()
+    changed[35, 1] = np.nextafter(changed[35, 1], 9)
+    sources = (COUPLINGS, changed, COUPLINGS[::-1], COUPLINGS[:, ::-1])
+    jobs = [load(job_file, glass(source.tolist()))[0] for source in sources]
+    jobs += [load(job_file, glass(f"'{kind}'"))[0] for kind in ("gaussian", "bimodal", "published")]
+    for stage in ("observe", "rnn", "sweep_true", "sweep_rnn"):
+        digests = [job.dependencies(stage)["hamiltonian"]["couplings"] for job in jobs]
+        assert len(set(digests)) == len(jobs)
+        assert max(len(digest) for digest in digests) < 100
+    write(tmp_path / "own.npy", COUPLINGS)
+    one = load(job_file, glass("'own.npy'"))[0]
+    write(tmp_path / "own.npy", changed)
+    two = load(job_file, glass("'own.npy'"))[0]
+    assert one.dependencies("observe") != two.dependencies("observe")
+
+
+@pytest.mark.parametrize("source", ["gaussien", "", "own.json", "own", "published.hdf5"])
+def test_unknown_source_of_couplings_is_refused(job_file, source):
+    """What can be given is listed."""
+    message = refusal(job_file, *glass(f"'{source}'"))
+    assert f"'{source}' is not known" in message
+    assert "'gaussian', 'bimodal', 'published'" in message and ".npy" in message
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ((35, 2), "35 rows of [2] numbers"),
+        ((2, 36), "2 rows of [36] numbers"),
+        ((36, 3), "36 rows of [3] numbers"),
+        ((72,), "1 rows of [72] numbers"),
+        ((0, 2), "0 rows of [] numbers"),
+    ],
+)
+def test_couplings_of_another_lattice_are_refused(job_file, tmp_path, shape, told):
+    """The shape that was found and the shape that is needed."""
+    np.save(tmp_path / "own.npy", np.ones(shape))
+    message = refusal(job_file, *glass("'own.npy'"))
+    assert told in message and "lattice.shape = [6, 6] needs 36 rows of 2" in message
+    if 0 not in shape and len(shape) == 2:
+        assert refusal(job_file, *glass(np.ones(shape).tolist())) == message
+
+
+def test_ragged_couplings_are_refused(job_file, tmp_path):
+    """Rows of different lengths, in a list and in a file."""
+    assert "36 rows of [1, 2] numbers" in refusal(job_file, *glass([[1.0], *[[1.0, 2.0]] * 35]))
+    (tmp_path / "own.txt").write_text("1 2\n3\n")
+    assert "own.txt cannot be read" in refusal(job_file, *glass("'own.txt'"))
+
+
+UNREADABLE = ("missing.npy", "missing.txt", "folder.txt", "words.txt", "binary.txt", "empty.npy")
+UNREADABLE += ("cut3.npy", "cut40.npy", "cut200.npy", "number.npy", "objects.npy")
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_unreadable_couplings_are_refused(job_file, tmp_path, name):
+    """Missing, empty, cut off, of other things than numbers: one line with the path."""
+    (tmp_path / "folder.txt").mkdir()
+    (tmp_path / "words.txt").write_text("one two\n")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "empty.npy").write_bytes(b"")
+    np.save(tmp_path / "whole.npy", COUPLINGS)
+    for size in (3, 40, 200):
+        (tmp_path / f"cut{size}.npy").write_bytes((tmp_path / "whole.npy").read_bytes()[:size])
+    np.save(tmp_path / "number.npy", 3.0)
+    np.save(tmp_path / "objects.npy", np.array([1, None], object), allow_pickle=True)
+    message = refusal(job_file, *glass(f"'{name}'"))
+    assert message.startswith(f"hamiltonian.couplings: {tmp_path / name} cannot be read")
+
+
+@pytest.mark.parametrize("wrong", ["nan", "inf", "-inf"])
+def test_couplings_must_be_numbers(job_file, tmp_path, wrong):
+    """One that is infinite or none at all is refused with the reason, in a line that can be read."""
+    couplings = COUPLINGS.copy()
+    couplings[3, 1] = float(wrong)
+    np.save(tmp_path / "own.npy", couplings)
+    for source in ("'own.npy'", couplings.tolist()):
+        message = refusal(job_file, *glass(source)).replace(str(tmp_path), "")
+        assert "couplings" in message and "finite" in message
+        assert len(message) < 200
+
+
 def test_dependencies_are_of_the_stage(job_file):
     """What a stage depends on does not change with the settings of later stages."""
     one, two = load(job_file)[0], load(job_file, ("sweep.sweeps=99", "rnn.epochs=9"))[0]
     assert one.dependencies("observe") == two.dependencies("observe")
     assert one.dependencies("rnn") != two.dependencies("rnn")
     assert one.dependencies("sweep_true") != two.dependencies("sweep_true")
+    ladders = load(job_file, ("sweep.rungs=9",))[0]
+    assert one.dependencies("sweep_true") != ladders.dependencies("sweep_true")
+    assert one.dependencies("observe") == ladders.dependencies("observe")
+    hotter = load(job_file, ("observe.exchange.hottest=9",))[0]
+    assert one.dependencies("observe") != hotter.dependencies("observe")
+    assert one.dependencies("sweep_true") == hotter.dependencies("sweep_true")

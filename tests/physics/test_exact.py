@@ -118,6 +118,17 @@ def test_kaufman_in_the_limits():
     assert exact.kaufman((8, 8), 1e4).ln_z == pytest.approx(64 * np.log(2), rel=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (2, 30), (64, 64)])
+def test_kaufman_at_very_low_temperatures(shape):
+    """No overflow, and no step where the closed form of the ground state takes over (T = 0.1)."""
+    n_sites = np.prod(shape)
+    for t in (1e-6, 1e-3, 0.005, 0.0999, 0.1001):
+        solution = exact.kaufman(shape, t)
+        assert solution.ln_z - 2 * n_sites / t == pytest.approx(np.log(2), abs=1e-12 * n_sites / t)
+        assert solution.energy == pytest.approx(-2 * n_sites, rel=1e-12)
+        assert solution.variance == pytest.approx(0, abs=1e-8)
+
+
 @models
 @pytest.mark.parametrize("t", [0.5, 1.4925, T_C, 4.0])
 def test_strip_is_enumeration(model, t):
@@ -131,6 +142,48 @@ def test_ground_state_is_the_lowest_energy(model):
     """The (min, +) sweep finds the lowest energy of all configurations."""
     energies = model.energy(exact.all_states(model.n_states, model.lattice.n_sites))
     assert strip.ground_state_energy(model) == pytest.approx(energies.min(), abs=1e-10)
+    assert exact.ground_state_energy(model) == pytest.approx(energies.min(), abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("model", "energy"),
+    [
+        (hamiltonian.ising(Lattice((16, 16))), -512),
+        (hamiltonian.ising(Lattice((16, 16)), -0.5), -256),
+        (hamiltonian.ising(Lattice((5, 5)), -1.0), -30),
+        (hamiltonian.ising(Lattice((4, 4, 4)), 2.0), -384),
+        (hamiltonian.clock(Lattice((30, 30)), 3), -1800),
+        (hamiltonian.potts(Lattice((8, 8)), 3), -128),
+        (hamiltonian.potts(Lattice((6, 6)), 2, -1.0), 0),
+        (hamiltonian.clock(Lattice((6, 6)), 3, -1.0), -36),
+        (hamiltonian.Hamiltonian(Lattice((5, 5)), np.ones((25, 2)), 1 - np.eye(2)), -40),
+    ],
+    ids=[
+        "ferromagnet", "even antiferromagnet", "odd antiferromagnet", "cubic", "wide clock", "delta",
+        "delta, J < 0", "clock, J < 0", "opposite states preferred",
+    ],
+)  # fmt: skip
+def test_ground_states_that_can_be_told(model, energy):
+    """All bonds satisfied; 2 x 5 unsatisfied ones on 5x5; three angles, 120 degrees apart, on 6x6."""
+    assert exact.ground_state_energy(model) == pytest.approx(energy, abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (2, 6), (6, 8)])
+@pytest.mark.parametrize("t", [1.0, T_C, 4.0])
+def test_even_antiferromagnet_is_a_ferromagnet(shape, t):
+    """Flipping one of two sublattices turns J into -J, where all sides are even."""
+    model = hamiltonian.ising(Lattice(shape), -0.8)
+    assert exact.method(model) == ("Kaufman" if model.lattice.n_sites > 16 else "enumeration")
+    expected = exact.kaufman(shape, t, 0.8)
+    assert as_tuple(exact.solve(model, t)) == pytest.approx(as_tuple(expected), rel=1e-9)
+    assert strip.moments(model, t) == pytest.approx(as_tuple(expected), rel=1e-9)
+
+
+def test_odd_antiferromagnet_is_not_a_ferromagnet():
+    """An odd side frustrates bonds: the energy is higher, and the strip is the method."""
+    model = hamiltonian.ising(Lattice((5, 4)), -1.0)
+    assert exact.method(model) == "strip transfer matrix"
+    assert exact.solve(model, 0.5).energy > exact.kaufman((5, 4), 0.5).energy + 5
 
 
 def test_strip_is_kaufman_on_8x8():
@@ -194,7 +247,7 @@ def test_two_states_of_any_form_are_ising(form):
     "model",
     [
         hamiltonian.ising(Lattice((4, 4, 4))),
-        hamiltonian.ising(Lattice((20, 20)), -1.0),
+        hamiltonian.ising(Lattice((21, 20)), -1.0),
         glass((16, 16)),
         hamiltonian.clock(Lattice((16, 16)), 3),
     ],
@@ -202,7 +255,11 @@ def test_two_states_of_any_form_are_ising(form):
 )
 def test_no_method_fits(model):
     """Cubic lattices and wide ones without a solution have no exact result here."""
+    assert exact.method(model) is None
     assert exact.solve(model, 2.0) is None
+    assert np.isnan(exact.curve(model, np.linspace(1, 3, 50), 1e-3)).all()
+    if not model.uniform or model.couplings[0, 0] < 0:
+        assert exact.ground_state_energy(model) is None
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 2), (2, 2, 3)])
@@ -210,3 +267,38 @@ def test_small_cubic_lattices_are_enumerated(shape):
     """A few sites are summed over on any lattice."""
     model = hamiltonian.ising(Lattice(shape))
     assert as_tuple(exact.solve(model, 3.0)) == as_tuple(exact.enumerate_states(model, 3.0))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        hamiltonian.ising(Lattice((6, 6))),
+        hamiltonian.ising(Lattice((32, 32))),
+        hamiltonian.clock(Lattice((5, 5)), 3),
+        glass((5, 6)),
+    ],
+    ids=["ising", "wide ising", "clock", "glass"],
+)
+def test_curve_within_a_tolerance(model, monkeypatch):
+    """Most values are interpolated, and no quantity is off by more than a thousandth of its largest value."""
+    t = np.linspace(0.5, 5, 301)
+    expected = exact.curve(model, t)
+    for k in (0, 100, 300):
+        assert expected[k, 1] == exact.solve(model, t[k]).energy
+        assert expected[k, 2] == exact.solve(model, t[k]).variance / t[k] ** 2
+        assert np.isnan(expected[k, 3]) or tuple(expected[k, 3:]) == exact.magnetization(model, t[k])
+    solved, solve = [], exact.solve
+    monkeypatch.setattr(exact, "solve", lambda model, t: solved.append(t) or solve(model, t))
+    found = exact.curve(model, t, 1e-4)
+    assert len(set(solved)) == len(solved) < 100
+    assert np.array_equal(np.isnan(found), np.isnan(expected))
+    error = np.abs(found - expected).max(axis=0) / np.abs(expected).max(axis=0)
+    assert not (error > 1e-3).any()
+    assert np.array_equal(found[[0, -1]], expected[[0, -1]], equal_nan=True)
+
+
+@pytest.mark.parametrize("t", [[2.0], [1.0, 4.0], [1.0, 2.0, 3.0, 4.5]])
+def test_curve_of_few_temperatures(t):
+    """A coarse list is not interpolated."""
+    model = glass((5, 6))
+    assert exact.curve(model, t, 1e-6) == pytest.approx(exact.curve(model, t), rel=1e-9)

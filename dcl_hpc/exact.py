@@ -1,0 +1,99 @@
+"""Print the exact thermodynamics of a job's lattices, without any simulation."""
+
+import json
+import re
+
+import numpy as np
+
+from . import cli
+from .cluster import mpi
+from .errors import UserError
+from .physics import exact, strip
+
+TITLES = {"temperature": "T", "u": "u", "c": "c", "ln_z": "ln Z/N", "s": "s", "m": "<|m|>", "chi": "chi"}
+MAX_SITES = 2**24
+
+
+def show(context: cli.Context, options) -> None:
+    """Print a table for each shape; rank 0 works, the others wait."""
+    mpi.on_root(context.comm, _show, context.run.job, options, context.log)
+
+
+def _show(job, options, log) -> None:
+    t = _temperatures(options.temperatures, job)
+    tables = []
+    for shape in [_shape(options.shape, job)] if options.shape else job.shapes:
+        hamiltonian = job.build_hamiltonian(shape)
+        seconds = 1e-8 * strip.work(hamiltonian) * len(t)
+        if exact.method(hamiltonian) == "strip transfer matrix" and seconds > 10 and not options.json:
+            log(f"{hamiltonian.lattice}: {len(t)} temperatures take some {seconds:.0f} s")
+        tables.append(table(hamiltonian, t))
+        if not options.json:
+            log(as_text(tables[-1]))
+    if options.json:
+        about = {"name": job.name, "hamiltonian": job.hamiltonian.model_dump(mode="json")}
+        log(json.dumps(about | {"shapes": tables}))
+
+
+def table(hamiltonian, temperatures: np.ndarray) -> dict:
+    """Exact values per site at each temperature (s in k_B); None where no method fits."""
+    ln_z, energy, heat, m, chi = exact.curve(hamiltonian, temperatures).T
+    n = hamiltonian.lattice.n_sites
+    entropy = (energy / temperatures + ln_z) / n
+    columns = zip(TITLES, (temperatures, energy / n, heat / n, ln_z / n, entropy, m, chi), strict=True)
+    return {
+        "shape": list(hamiltonian.lattice.shape),
+        "method": exact.method(hamiltonian),
+        "ground_state_energy": exact.ground_state_energy(hamiltonian),
+        **{name: [None if np.isnan(x) else float(x) for x in column] for name, column in columns},
+    }
+
+
+def as_text(values: dict) -> str:
+    """One shape's table, with what is known."""
+    lines, lowest = ["x".join(map(str, values["shape"]))], values["ground_state_energy"]
+    if values["method"]:
+        names = [name for name in TITLES if values[name][0] is not None]
+        lines.append("".join(f" {TITLES[name]:>11}" for name in names))
+        for t, *row in zip(*(values[name] for name in names), strict=True):
+            lines.append(f" {t:>11.6g}" + "".join(f" {x:>11.7f}" for x in row))
+        lines.append(f"  method: {values['method']}")
+    elif len(values["shape"]) == 2:
+        lines.append("  no exact method: too wide for the transfer matrix")
+    else:
+        lines.append("  no exact method: not two-dimensional, and more than 65536 states to enumerate")
+    if lowest is not None:
+        lines.append(f"  ground-state energy: {lowest:.6f}, per site {lowest / np.prod(values['shape']):.6f}")
+    return "\n".join(lines)
+
+
+def _temperatures(text: str | None, job) -> np.ndarray:
+    if text is None:
+        return np.union1d(job.sweep.listed, job.observe.temperature)
+    try:
+        values = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        raise UserError(f"--temperatures {text}: write numbers with commas, e.g. 0.5,1,2") from None
+    if not np.all((values >= 1e-6) & (values <= 1e6)):
+        raise UserError(f"--temperatures {text}: each must be between 1e-6 and 1e6")
+    return values
+
+
+def _shape(text: str, job) -> tuple[int, ...]:
+    observed = "x".join(map(str, job.lattice.shape))
+    shape = tuple(map(int, text.split("x"))) if re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})*", text) else ()
+    if len(shape) != len(job.lattice.shape):
+        raise UserError(f"--shape {text}: write it like the job's lattice, {observed}")
+    if min(shape) < 2 or np.prod(shape, dtype=float) > MAX_SITES:
+        raise UserError(f"--shape {text}: every side must be at least 2, and sites at most {MAX_SITES}")
+    if job.hamiltonian.kind == "edwards_anderson" and shape != job.lattice.shape:
+        raise UserError(f"--shape {text}: a glass realization exists on its own lattice, {observed}, only")
+    return shape
+
+
+if __name__ == "__main__":
+    command = cli.parser("exact", __doc__)
+    command.add_argument("--shape", metavar="8x8", help="only this lattice (default: all of the sweep)")
+    command.add_argument("--temperatures", metavar="T,T", help="default: of the sweep and the observations")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    cli.main(command, show)

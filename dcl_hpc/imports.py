@@ -1,0 +1,155 @@
+"""Observations from a file of the user's own configurations."""
+
+import time
+
+import numpy as np
+
+from . import cli
+from .cluster import mpi
+from .cluster.signals import Stopped
+from .energy.true import TrueEnergy
+from .errors import UserError
+from .physics.observables import order_parameter
+from .sampling.statistics import autocorrelation_time
+from .storage.foreign import ForeignConfigurations
+from .storage.observations import observation_fields
+from .storage.store import Store, write_file
+
+# Bytes of states between two commits.
+BUFFER = 2**25
+# Configurations, from the first one on, whose correlation is measured.
+MEASURED = 20_000
+
+
+def import_observations(context: cli.Context, address: str) -> None:
+    """Make the observation set of a job from a file, or go on with it; rank 0 works, the others wait.
+
+    Parameters
+    ----------
+    context : cli.Context
+    address : str
+        See `ForeignConfigurations`.
+
+    Raises
+    ------
+    UserError
+        If the file does not hold configurations of the job's lattice, or the run has other observations.
+    """
+    mpi.on_root(context.comm, _import, context, address)
+
+
+def _import(context, address: str) -> None:
+    run, log, started = context.run, context.log, time.monotonic()
+    job, path = run.job, run.path("observe")
+    hamiltonian = job.build_hamiltonian()
+    begun = run.progress("observe") is not None
+    source = ForeignConfigurations(address, job.lattice.shape, hamiltonian.n_states)
+    if not begun:
+        log(f"observe: {source.n} configurations in {source.identity}, checking")
+        _check(context, source)
+        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.pair)
+        source.require_unchanged()
+        _create(run, source, hamiltonian.n_states, tau)
+        log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
+        if tau > 1:
+            log(
+                "observe: warning: configurations are correlated: errors and validation loss will be "
+                f"optimistic; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
+            )
+    with Store(path, mpi.alone()) as store:
+        _require_same(store, source)
+        if store.complete:
+            log(f"observe: {path} is complete")
+            return
+    with Store(path, mpi.alone(), write=True) as store:
+        _copy(context, store, source, TrueEnergy(hamiltonian), started)
+    log(f"observe: {source.n} configurations imported from {source.identity}")
+
+
+def _check(context, source) -> None:
+    with context.log.progress("check", source.n, unit="cfg") as progress:
+
+        def on_block(n):
+            progress.step(n)
+            if context.stop.received:
+                raise Stopped
+
+        source.check(on_block)
+
+
+def _require_same(store, source) -> None:
+    """Refuse a file that was not made from this source as it is now."""
+    try:
+        identity, stamp = store.attribute("source"), store.attribute("source_stamp")
+    except KeyError:
+        raise UserError(
+            f"{store.path} has observations of the job's own chains; choose another name (--set name=NEW) "
+            f"or move the file away to import {source.identity}"
+        ) from None
+    if identity != source.identity or stamp != source.stamp:
+        difference = "" if identity != source.identity else ", which has changed since"
+        raise UserError(
+            f"{store.path} was imported from {identity}{difference}; choose another name (--set name=NEW) "
+            f"or move the file away to import {source.identity}"
+        )
+
+
+def _correlation(source, model, pair) -> float:
+    """Larger autocorrelation time of energy and order parameter, in configurations.
+
+    It is measured along each leading axis of the source, since neighbours along one of them, such as
+    chains, may be independent while those along another, such as records, are not.
+    """
+    n = min(source.n, MEASURED)
+    inner = int(np.prod(source.leading[1:]))
+    series = []
+    step = max(1, BUFFER // source.n_sites)
+    for start in range(0, n, step):
+        states = np.ascontiguousarray(source.read(start, min(start + step, n)).T)
+        series.append([model.energies(states), order_parameter(states, pair)])
+    series = np.concatenate(series, axis=1)
+    if n < inner:
+        return max(autocorrelation_time(x[:, None]) for x in series)
+    rows = n // inner
+    series = series[:, : rows * inner].reshape(2, rows, *source.leading[1:])
+    return max(
+        autocorrelation_time(np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1))
+        for x in series
+        for axis in range(x.ndim)
+    )
+
+
+def _create(run, source, n_states: int, tau: float) -> None:
+    job, n = run.job, source.n
+    layout = observation_fields(n, 1, job.lattice.shape, np.arange(1, n + 1), "number in the source, from 1")
+    attributes = {
+        **run.attributes("import"),
+        "temperature": job.observe.temperature,
+        "n_states": n_states,
+        "thin": 1,
+        "autocorrelation_time": tau,
+        "source": source.identity,
+        "source_stamp": source.stamp,
+    }
+    write_file(run.path("observe"), layout, attributes, total=n)
+
+
+def _copy(context, store, source, model, started: float) -> None:
+    """Fill the file from where it is committed."""
+    shape = context.run.job.lattice.shape
+    done, spent = store.committed, store.wall_seconds
+    step = max(1, BUFFER // source.n_sites)
+    with context.log.progress("observe", source.n, done, "cfg") as progress:
+        while done < store.total:
+            n = min(step, store.total - done)
+            states = source.read(done, done + n)
+            source.require_unchanged()
+            rows = slice(done, done + n)
+            store.write("observations/states/value", rows, states.reshape(n, 1, *shape))
+            energy = model.energies(np.ascontiguousarray(states.T))
+            store.write("validation/energy/value", rows, energy[:, None])
+            done += n
+            store.commit(done, 0, spent + time.monotonic() - started)
+            progress.step(n)
+            if done < store.total and context.stop.received:
+                raise Stopped

@@ -1,0 +1,52 @@
+"""Checkpoints of chains and of the ladders that they climb."""
+
+import numpy as np
+
+from ..sampling.tempering import Ladders, Replicas
+from .store import Field, Store
+
+
+def replica_fields(n_sites: int, n_ladders: int, n_temperatures: int) -> dict[str, Field]:
+    """Data sets that hold two checkpoints of all replicas.
+
+    Ladders of one temperature, which never exchange, need no state of their own.
+    """
+    n = n_ladders * n_temperatures
+    fields = {
+        "checkpoint/states": Field((2, n_sites, n), np.uint8, ("slot", "site", "replica"), "states"),
+        "checkpoint/streams": Field((2, 4, n), np.uint32, ("slot", "word", "replica"), "generators"),
+    }
+    if n_temperatures > 1:
+        for name, (shape, dtype) in Ladders.layout(n_ladders, n_temperatures).items():
+            axes = ("slot", "ladder", "temperature", "word")[: len(shape) + 1]
+            fields[f"checkpoint/ladders/{name}"] = Field((2, *shape), dtype, axes, name)
+    return fields
+
+
+def write_replicas(store: Store, half: int, replicas: Replicas, own: slice, ladders: slice | None) -> None:
+    """Write one half of the checkpoint; collective.
+
+    Parameters
+    ----------
+    own : slice
+        This rank's replicas among all.
+    ladders : slice, optional
+        Which ladders among all `replicas.ladders` are, if this rank is to write them.
+    """
+    store.write("checkpoint/states", np.s_[half, :, own], replicas.chains.states)
+    store.write("checkpoint/streams", np.s_[half, :, own], replicas.chains.streams)
+    if ladders is not None and len(replicas.ladders.betas) > 1:
+        for name, value in replicas.ladders.state().items():
+            store.write_alone(f"checkpoint/ladders/{name}", np.s_[half, ladders], value)
+
+
+def read_replicas(store: Store, half: int, replicas: Replicas, own: slice, ladders: slice) -> None:
+    """Set replicas to a state that `write_replicas` wrote; parameters as there."""
+    replicas.chains.states[...] = store.read("checkpoint/states", np.s_[half, :, own])
+    replicas.chains.streams[...] = store.read("checkpoint/streams", np.s_[half, :, own])
+    if len(replicas.ladders.betas) > 1:
+        names = Ladders.layout(1, 2)
+        replicas.ladders.restore(
+            {name: store.read(f"checkpoint/ladders/{name}", np.s_[half, ladders]) for name in names}
+        )
+    replicas.follow()

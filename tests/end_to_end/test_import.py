@@ -1,0 +1,345 @@
+"""Configurations of a file become the observations of a job, on any number of ranks and after a kill."""
+
+import os
+import signal
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from dcl_hpc import job as jobs
+from dcl_hpc.storage import results
+from dcl_hpc.storage.runs import Run
+from dcl_hpc.storage.store import Rows
+
+UNFINISHED = 85
+PREFIX = "dcl_hpc: error: "
+N = 300
+STATES = np.random.default_rng(1).integers(0, 2, (N, 6, 6), np.uint8)
+# Imports one configuration at a time and does something after the given number of commits.
+INTERRUPTED = """\
+import os
+import signal
+import sys
+
+from dcl_hpc import cli, imports
+from dcl_hpc.storage.store import Store
+
+imports.BUFFER = 1
+after, how, address, *arguments = sys.argv[1:]
+commit, count = Store.commit, 0
+
+
+def counted(*positional):
+    global count
+    commit(*positional)
+    count += 1
+    if count == int(after):
+        if how == "touch":
+            os.utime(address, ns=(1, 1))
+        else:
+            os.kill(os.getpid(), getattr(signal, how))
+
+
+Store.commit = counted
+cli.main(
+    cli.parser("observe", ""),
+    lambda context, options: imports.import_observations(context, address),
+    argv=arguments,
+)
+"""
+# Gets SIGTERM while it checks the sixth configuration, and must not check an eighth.
+STOPPED_CHECK = """\
+import os
+import signal
+import sys
+
+from dcl_hpc import cli, imports
+from dcl_hpc.storage import foreign
+
+foreign.BLOCK = 1
+address, *arguments = sys.argv[1:]
+read = foreign.ForeignConfigurations.read
+
+
+def stopped(source, start, stop):
+    if start == 5:
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert start < 7
+    return read(source, start, stop)
+
+
+foreign.ForeignConfigurations.read = stopped
+cli.main(
+    cli.parser("observe", ""),
+    lambda context, options: imports.import_observations(context, address),
+    argv=arguments,
+)
+"""
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    """A file of configurations with the values -1 and 1."""
+    path = tmp_path / "mine.npy"
+    np.save(path, 2.0 * STATES - 1)
+    return path
+
+
+@pytest.fixture
+def observations(runs) -> Path:
+    """Where the observations go."""
+    return runs / "tiny" / "observations.h5"
+
+
+@pytest.fixture
+def interrupted(python, tmp_path, job_file, runs):
+    """Start an import that is interrupted: `interrupted(address, after=10, how="SIGKILL", ranks=2)`."""
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+
+    def start(address, after, how, ranks=1):
+        return python(script, after, how, address, job_file, "--runs", runs, ranks=ranks)
+
+    return start
+
+
+def refused(done) -> str:
+    """The one error line of a command that was refused."""
+    lines = [line for line in done.stderr.splitlines() if line.startswith(PREFIX)]
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
+    return lines[0].removeprefix(PREFIX)
+
+
+def committed(path) -> int:
+    """Committed configurations."""
+    with h5py.File(path, "r", locking=False) as file:
+        return int(file["progress/committed"][0])
+
+
+def assert_imported(path, states=STATES) -> None:
+    """The file is complete and has these configurations with their true energies."""
+    n = len(states)
+    with h5py.File(path, "r") as file:
+        assert file["progress/committed"][0] == file.attrs["total"] == n
+        value = file["observations/states/value"]
+        assert value.shape == (n, 1, 6, 6) and value.dtype == np.uint8
+        np.testing.assert_array_equal(value[:, 0], states)
+        spins = 2.0 * states - 1
+        neighbours = np.roll(spins, 1, axis=1) + np.roll(spins, 1, axis=2)
+        energy = -(spins * neighbours).sum(axis=(1, 2))
+        np.testing.assert_array_equal(file["validation/energy/value"][:, 0], energy)
+
+
+def correlated(n: int) -> np.ndarray:
+    """A series of configurations in which a tenth of the spins is drawn anew at each step."""
+    random = np.random.default_rng(2)
+    result = random.integers(0, 2, (n, 36), np.uint8)
+    for k in range(1, n):
+        result[k] = np.where(random.random(36) < 0.1, result[k], result[k - 1])
+    return result.reshape(n, 6, 6)
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_file_becomes_observations(dcl, source, observations, job_file, runs, ranks):
+    """Later stages accept the imported file as complete observations of the job."""
+    done = dcl("observe", "--from", source, ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"observe: {N} configurations imported from {source}") == 1
+    assert "warning" not in done.stdout
+    assert_imported(observations)
+    job, text = jobs.load(job_file)
+    path = Run(job, text, str(job_file), runs, 1).require("observe")
+    rows = Rows(path, ["observations/states/value"], leading=2)
+    assert rows.n == N
+    np.testing.assert_array_equal(rows.read(100, 200)[0], STATES.reshape(N, -1)[100:200])
+    assert [p.name for p in observations.parent.iterdir()] == ["observations.h5"]
+
+
+def test_file_describes_itself(dcl, source, observations):
+    """The file says where it came from, and every data set what it holds."""
+    assert dcl("observe", "--from", source).returncode == 0
+    known = results.read_observed(observations)
+    assert (known["temperature"], known["thin"]) == (4.0, 1)
+    assert 0.5 <= known["autocorrelation_time"] < 0.8
+    found = []
+
+    def look(name, item):
+        if isinstance(item, h5py.Dataset) and not name.startswith("progress"):
+            found.append(name)
+            assert item.attrs["about"], name
+            assert all(axis.label for axis in item.dims), name
+
+    with h5py.File(observations, "r") as file:
+        file.visititems(look)
+        assert [axis.label for axis in file["observations/states/value"].dims] == [
+            "record",
+            "chain",
+            "y",
+            "x",
+        ]
+        np.testing.assert_array_equal(file["observations/states/step"][()], np.arange(1, N + 1))
+        np.testing.assert_array_equal(file["observations/states/time"][()], np.arange(1.0, N + 1))
+        assert file.attrs["source"] == str(source) and file.attrs["n_states"] == 2
+        assert file.attrs["stage"] == "observe" and file.attrs["job_name"] == "tiny"
+        status = os.stat(source)
+        assert file.attrs["source_stamp"] == f"{status.st_size} {status.st_mtime_ns}"
+    assert len(found) == 4
+
+
+def test_observations_of_another_run_are_a_source(dcl, runs, tmp_path):
+    """The program's own observations are imported as any HDF5 file, its records and chains in a row."""
+    assert dcl("observe", folder=tmp_path / "other").returncode == 0
+    other = tmp_path / "other" / "tiny" / "observations.h5"
+    done = dcl("observe", "--from", other)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(other, "r") as file:
+        assert_imported(
+            runs / "tiny" / "observations.h5", file["observations/states/value"][()].reshape(-1, 6, 6)
+        )
+
+
+@pytest.mark.parametrize("chains", [1, 20])
+def test_correlated_configurations_are_told(dcl, tmp_path, observations, chains):
+    """A series is recognised as correlated, also where records of independent chains alternate."""
+    series = correlated(4000)
+    if chains > 1:
+        series = series.reshape(chains, -1, 6, 6).swapaxes(0, 1)
+    np.save(tmp_path / "series.npy", series)
+    done = dcl("observe", "--from", tmp_path / "series.npy")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("warning: configurations are correlated") == 1
+    # both observables decay as products of two or more spins, each with 10 steps
+    assert 2 < results.read_observed(observations)["autocorrelation_time"] < 8
+    assert_imported(observations, series.reshape(-1, 6, 6))
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM"])
+def test_interrupted_import_goes_on(dcl, interrupted, source, observations, ranks, how):
+    """Killed or stopped after some commits, an import goes on behind the last one."""
+    done = interrupted(source, 40, how, ranks)
+    if how == "SIGTERM":
+        assert done.returncode == UNFINISHED, done.stderr
+        assert "stopped; start the same command again" in done.stdout
+    else:
+        assert done.returncode not in (0, UNFINISHED)
+    assert committed(observations) == 40
+    assert "is not finished" in refused(dcl("train"))
+    with h5py.File(observations, "r+") as file:
+        # shows below whether committed configurations are written again
+        file["observations/states/value"][39] = 7
+        assert not file["observations/states/value"][40:].any()
+    done = dcl("observe", "--from", source, ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(observations, "r+") as file:
+        assert (file["observations/states/value"][39] == 7).all()
+        file["observations/states/value"][39, 0] = STATES[39]
+    assert_imported(observations)
+
+
+def test_stop_while_checking(python, source, job_file, runs, tmp_path):
+    """An import that is stopped while it reads the source for the first time leaves nothing behind."""
+    script = tmp_path / "stopped.py"
+    script.write_text(STOPPED_CHECK)
+    done = python(script, source, job_file, "--runs", runs)
+    assert done.returncode == UNFINISHED, done.stderr
+    assert not runs.exists()
+
+
+def test_complete_import_is_left(dcl, source, observations):
+    """The same command again changes nothing."""
+    assert dcl("observe", "--from", source).returncode == 0
+    before = observations.read_bytes()
+    done = dcl("observe", "--from", source)
+    assert done.returncode == 0, done.stderr
+    assert "observations.h5 is complete" in done.stdout
+    assert observations.read_bytes() == before
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_second_source_is_refused(dcl, interrupted, source, observations, tmp_path, complete):
+    """Observations of another source are neither replaced nor continued, nor those of a changed one."""
+    if complete:
+        assert dcl("observe", "--from", source).returncode == 0
+    else:
+        interrupted(source, 40, "SIGKILL")
+    before = observations.read_bytes()
+    np.savez(tmp_path / "other.npz", a=STATES, b=STATES)
+    message = refused(dcl("observe", "--from", f"{tmp_path}/other.npz:b"))
+    assert f"observations.h5 was imported from {source}; choose another name (--set name=NEW)" in message
+    assert f"move the file away to import {tmp_path}/other.npz:b" in message
+    os.utime(source, ns=(1, 1))
+    assert f"was imported from {source}, which has changed since;" in refused(
+        dcl("observe", "--from", source)
+    )
+    assert observations.read_bytes() == before
+
+
+def test_array_of_the_same_file_is_another_source(dcl, observations, tmp_path):
+    """Two arrays of one file are two sources."""
+    np.savez(tmp_path / "x.npz", a=STATES, b=STATES)
+    assert dcl("observe", "--from", f"{tmp_path}/x.npz:a").returncode == 0
+    assert dcl("observe", "--from", f"{tmp_path}/x.npz:a").returncode == 0
+    assert "was imported from" in refused(dcl("observe", "--from", f"{tmp_path}/x.npz:b"))
+
+
+def test_own_observations_are_not_replaced(dcl, source, observations):
+    """Observations of the job's own chains are kept."""
+    assert dcl("observe").returncode == 0
+    before = observations.read_bytes()
+    message = refused(dcl("observe", "--from", source))
+    assert "observations.h5 has observations of the job's own chains; choose another name" in message
+    assert observations.read_bytes() == before
+
+
+def test_import_for_another_job_is_refused(dcl, source, observations):
+    """An import at another temperature is another job's."""
+    assert dcl("observe", "--from", source).returncode == 0
+    before = observations.read_bytes()
+    message = refused(dcl("observe", "--from", source, "--set", "observe.temperature=3.0"))
+    assert "was made by another job: observe.temperature is 4.0 there and 3.0 in this job" in message
+    assert observations.read_bytes() == before
+
+
+def test_source_that_changes_while_it_is_read(interrupted, source, observations):
+    """Nothing is committed from a source that is still being written."""
+    message = refused(interrupted(source, 40, "touch"))
+    assert "mine.npy changed while it was read; import it when it is complete" in message
+    assert committed(observations) == 40
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_wrong_source_is_refused(dcl, tmp_path, runs, ranks):
+    """A mistake in the source is told once, before anything is made."""
+    mixed = STATES.astype(int)
+    mixed[-1, 5, 5] = -1
+    np.save(tmp_path / "mixed.npy", mixed)
+    assert "mixes conventions" in refused(dcl("observe", "--from", tmp_path / "mixed.npy", ranks=ranks))
+    assert "no.npy does not exist" in refused(dcl("observe", "--from", tmp_path / "no.npy", ranks=ranks))
+    assert not runs.exists()
+
+
+def test_import_that_is_being_written_is_refused(python, dcl, interrupted, source, observations):
+    """Two imports at the same time do not write to the same file."""
+    with h5py.File(source.with_suffix(".h5"), "w") as file:
+        file["states"] = STATES
+    interrupted(source.with_suffix(".h5"), 40, "SIGKILL")
+    holder = python.start(
+        "-c",
+        "import h5py, sys, time; f = h5py.File(sys.argv[1], 'r+'); print(1, flush=True); time.sleep(60)",
+        observations,
+    )
+    try:
+        assert holder.stdout.readline() == "1\n"
+        message = refused(dcl("observe", "--from", source.with_suffix(".h5")))
+        assert "observations.h5 is being written by another process" in message
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+    assert committed(observations) == 40

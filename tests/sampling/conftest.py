@@ -1,0 +1,146 @@
+"""Energies of tiny lattices, one or more for every kernel, with all their configurations enumerated."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pytest
+
+from dcl_hpc.energy.ednn import EdnnEnergy
+from dcl_hpc.energy.true import TrueEnergy
+from dcl_hpc.physics import hamiltonian
+from dcl_hpc.physics.exact import all_states
+from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.sampling.chains import Chains
+
+
+@dataclass(frozen=True)
+class Case:
+    """An energy model and its energy in other words."""
+
+    kernel: str
+    energy: object
+    formula: object
+
+    @cached_property
+    def configurations(self):
+        """Every configuration, in the order of its number in base Q."""
+        return all_states(self.energy.n_states, self.energy.lattice.n_sites)
+
+    @cached_property
+    def levels(self):
+        """Energy of every configuration in J."""
+        return self.formula(self.configurations)
+
+    @cached_property
+    def powers(self):
+        """Weight of each site in the number of a configuration."""
+        q, n_sites = self.energy.n_states, self.energy.lattice.n_sites
+        return q ** np.arange(n_sites - 1, -1, -1)
+
+    def numbers(self, states):
+        """Number of each chain's configuration."""
+        return self.powers @ states
+
+    def boltzmann(self, beta):
+        """Probability of each configuration."""
+        weight = np.exp(-beta * self.levels)
+        return weight / weight.sum()
+
+
+def true_case(kernel, model, **options):
+    """A pair Hamiltonian."""
+    return Case(kernel, TrueEnergy(model, **options), model.energy)
+
+
+def glass(shape, kind, seed, pair=None):
+    """Random couplings; two states unless another table is given."""
+    lattice = Lattice(shape)
+    couplings = hamiltonian.random_couplings(lattice, kind, np.random.default_rng(seed))
+    model = hamiltonian.ising(lattice, couplings)
+    return model if pair is None else hamiltonian.Hamiltonian(lattice, couplings, pair)
+
+
+def random_table(n_states, seed=8):
+    """A symmetric table of pair energies without any pattern, of full rank."""
+    table = np.random.default_rng(seed).uniform(-1, 1, (n_states, n_states))
+    assert np.linalg.matrix_rank(table + table.T) == n_states
+    return table + table.T
+
+
+def uniform(shape, pair):
+    """Equal couplings with any table."""
+    lattice = Lattice(shape)
+    return hamiltonian.Hamiltonian(lattice, np.ones((lattice.n_sites, lattice.dimension)), pair)
+
+
+def random_tiles(shape, focus, context, n_states, seed=9):
+    """Tiles with a random energy for each of their states."""
+    lattice, side = Lattice(shape), focus + 2 * context
+    size = n_states ** (side ** len(shape))
+    table = np.random.default_rng(seed).uniform(-1, 1, size).astype(np.float32)
+
+    def formula(states):
+        total = np.zeros(len(states))
+        for corner in np.ndindex(*(length // focus for length in shape)):
+            number = np.zeros(len(states), int)
+            for offset in np.ndindex(*[side] * len(shape)):
+                at = (np.array(corner) * focus + offset - context) % shape
+                number = number * n_states + states[:, lattice.index[tuple(at)]]
+            total += table[number]
+        return total
+
+    return Case("tile_sweeps", EdnnEnergy(lattice, focus, context, n_states, table), formula)
+
+
+ISING, POTTS, CLOCK = hamiltonian.ising, hamiltonian.potts, hamiltonian.clock
+CASES = {
+    # without the factor in `acceptance` some configurations of 2x2 only turn into each other
+    "ising 2x2": true_case("multi-spin", ISING(Lattice((2, 2)))),
+    "ising 2x3": true_case("multi-spin", ISING(Lattice((2, 3)), 0.8)),
+    "antiferromagnet 3x3": true_case("multi-spin", ISING(Lattice((3, 3)), -1.0)),
+    "bimodal 3x3": true_case("multi-spin", glass((3, 3), "bimodal", 5)),
+    "cubic": true_case("multi-spin", ISING(Lattice((2, 2, 2)), 0.5)),
+    "bimodal cubic": true_case("multi-spin", glass((2, 2, 2), "bimodal", 2)),
+    "ring": true_case("multi-spin", ISING(Lattice((5,)))),
+    "bimodal ring": true_case("multi-spin", glass((7,), "bimodal", 4)),
+    "delta of two": true_case("multi-spin", POTTS(Lattice((2, 3)), 2)),
+    "antiferromagnetic clock of two": true_case("multi-spin", CLOCK(Lattice((3, 2)), 2, -0.7)),
+    "vectorised ising": true_case("two_state_sweeps", ISING(Lattice((2, 3))), multi_spin=False),
+    "gaussian": true_case("two_state_sweeps", glass((3, 3), "gaussian", 5)),
+    "gaussian cubic": true_case("two_state_sweeps", glass((2, 2, 2), "gaussian", 7)),
+    "delta of three": true_case("like_sweeps", POTTS(Lattice((2, 3)), 3)),
+    "clock of three": true_case("like_sweeps", CLOCK(Lattice((2, 3)), 3)),
+    "antiferromagnetic delta": true_case("like_sweeps", POTTS(Lattice((5,)), 3, -1.3)),
+    "delta of five": true_case("like_sweeps", POTTS(Lattice((2, 2)), 5)),
+    "gaussian delta": true_case("like_sweeps", glass((2, 3), "gaussian", 6, np.eye(3))),
+    "clock of four": true_case("pair_sweeps", CLOCK(Lattice((2, 2)), 4)),
+    "clock of five": true_case("pair_sweeps", CLOCK(Lattice((3,)), 5)),
+    "clock of six": true_case("pair_sweeps", CLOCK(Lattice((2, 2)), 6)),
+    "two states in a field": true_case("pair_sweeps", uniform((2, 3), np.array([[0.9, -0.4], [-0.4, 0.3]]))),
+    "random table": true_case("pair_sweeps", uniform((2, 2), random_table(4))),
+    "random table, gaussian": true_case("pair_sweeps", glass((2, 3), "gaussian", 3, random_table(3))),
+    "tiles": random_tiles((3, 3), 1, 1, 2),
+    "tiles without context": random_tiles((2, 4), 2, 0, 2),
+    "ring of tiles": random_tiles((6,), 2, 1, 3),
+    "ring of tiles of five": random_tiles((4,), 1, 1, 5),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request):
+    """One case after the other."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def scatter():
+    """Chains at random configurations: `scatter(energy, beta, seed)`."""
+
+    def start(energy, beta, seed):
+        random = np.random.default_rng(seed)
+        states = random.integers(0, energy.n_states, (energy.lattice.n_sites, len(beta)), np.uint8)
+        streams = random.integers(0, 2**32, (4, len(beta)), np.uint32)
+        return Chains(states, np.array(beta, float), streams)
+
+    return start

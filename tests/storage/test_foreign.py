@@ -1,0 +1,472 @@
+"""Files of other programs: every format gives back its configurations, and what does not fit is refused."""
+
+import os
+import pickle
+import re
+
+import h5py
+import numpy as np
+import pytest
+
+from dcl_hpc.errors import UserError
+from dcl_hpc.storage import foreign
+from dcl_hpc.storage.foreign import ForeignConfigurations
+
+SHAPE = (4, 6)
+RANDOM = np.random.default_rng(1)
+STATES = RANDOM.integers(0, 2, (30, *SHAPE))
+POTTS = RANDOM.integers(0, 5, (30, *SHAPE))
+
+
+def save(folder, values, kind: str) -> str:
+    """Write an array in a format; returns its address."""
+    values, path = np.asarray(values), folder / f"states.{kind}"
+    if kind == "npy":
+        np.save(path, values)
+    elif kind == "npz":
+        np.savez_compressed(path, values)
+    elif kind in ("h5", "hdf5"):
+        with h5py.File(path, "w") as file:
+            file["group/states"] = values
+    else:
+        rows = values.reshape(len(values), -1)
+        separator = "," if kind == "csv" else " "
+        path.write_text("".join(separator.join(map(str, row.tolist())) + "\n" for row in rows))
+    return str(path)
+
+
+def everything(address: str, shape=SHAPE, n_states: int = 2) -> np.ndarray:
+    """All states of a file, checked first."""
+    source = ForeignConfigurations(address, shape, n_states)
+    source.check()
+    return source.read(0, source.n)
+
+
+def refusal(address: str, shape=SHAPE, n_states: int = 2) -> str:
+    """The one line with which a file is refused."""
+    with pytest.raises(UserError) as caught:
+        everything(address, shape, n_states)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5", "hdf5", "txt", "dat", "csv"])
+@pytest.mark.parametrize("flat", [False, True], ids=["lattice", "sites"])
+@pytest.mark.parametrize("convention", ["0 and 1", "-1 and 1", "five states"])
+def test_every_format(tmp_path, kind, flat, convention):
+    """Every format gives states 0 ... Q-1 as uint8 in the order of the file, of either shape."""
+    expected, n_states = (POTTS, 5) if convention == "five states" else (STATES, 2)
+    values = 2 * expected - 1 if convention == "-1 and 1" else expected
+    address = save(tmp_path, values.reshape(30, -1) if flat else values, kind)
+    source = ForeignConfigurations(address, SHAPE, n_states)
+    assert source.n == 30
+    source.check()
+    block = source.read(7, 20)
+    assert block.dtype == np.uint8
+    np.testing.assert_array_equal(block, expected.reshape(30, -1)[7:20])
+    np.testing.assert_array_equal(source.read(0, 30), expected.reshape(30, -1))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "uint8", ">i2", "<i8", "uint64", "float16", ">f4", "float64", "longdouble"]
+)
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+def test_types(tmp_path, kind, dtype):
+    """Booleans, integers and whole floats of any size and byte order are states."""
+    address = save(tmp_path, STATES.astype(dtype), kind)
+    np.testing.assert_array_equal(everything(address), STATES.reshape(30, -1))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_signs_of_any_type(tmp_path, dtype):
+    """-1 and 1 may be integers or floats."""
+    address = save(tmp_path, (2 * STATES - 1).astype(dtype), "npy")
+    np.testing.assert_array_equal(everything(address), STATES.reshape(30, -1))
+
+
+@pytest.mark.parametrize("value", [0, 1, -1])
+def test_one_value_only(tmp_path, value):
+    """A file of equal spins is unambiguous: 1 is up, 0 and -1 are down."""
+    states = everything(save(tmp_path, np.full((3, *SHAPE), value), "npy"))
+    np.testing.assert_array_equal(states, np.full((3, 24), value == 1))
+
+
+def test_largest_number_of_states(tmp_path):
+    """All of 0 ... 254 are read as they are; 255 is refused, also where the type cannot hold Q."""
+    values = np.arange(255, dtype=np.uint8)[:240].reshape(10, *SHAPE) + 15
+    np.testing.assert_array_equal(
+        everything(save(tmp_path, values, "npy"), n_states=255).ravel(), range(15, 255)
+    )
+    assert re.search("the value 255 at", refusal(save(tmp_path, values + 1, "npy"), n_states=255))
+    small = np.ones((2, *SHAPE), np.int8)
+    assert everything(save(tmp_path, small, "npy"), n_states=255).all()
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+@pytest.mark.parametrize("leading", [(30,), (5, 6), (2, 5, 3), (1, 30), (30, 1)])
+@pytest.mark.parametrize("shape", [SHAPE, (24,), (2, 3, 4)])
+def test_leading_axes(tmp_path, kind, leading, shape):
+    """Leading axes such as record and chain are flattened in C order, whatever part is read."""
+    address = save(tmp_path, STATES.reshape(*leading, *shape), kind)
+    source = ForeignConfigurations(address, shape, 2)
+    assert source.n == 30 and source.leading == leading
+    flat = STATES.reshape(30, -1)
+    for start in range(30):
+        for stop in range(start + 1, 31):
+            np.testing.assert_array_equal(source.read(start, stop), flat[start:stop])
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5", "txt"])
+def test_one_configuration(tmp_path, kind):
+    """An array of the lattice's shape is one configuration, and so is one line of text."""
+    values = STATES[:1] if kind == "txt" else STATES[0]
+    source = ForeignConfigurations(save(tmp_path, values, kind), SHAPE, 2)
+    assert source.n == 1
+    np.testing.assert_array_equal(source.read(0, 1), STATES[0].reshape(1, -1))
+
+
+def test_square_array_on_a_chain(tmp_path):
+    """On a one-dimensional lattice of 6 sites a 6 x 6 array is 6 configurations."""
+    values = STATES[:2].reshape(8, 6)[:6]
+    np.testing.assert_array_equal(everything(save(tmp_path, values, "npy"), (6,)), values)
+
+
+def test_fortran_order(tmp_path):
+    """An array that was stored with its first axis fastest has the same configurations."""
+    np.save(tmp_path / "f.npy", np.asfortranarray(STATES))
+    np.testing.assert_array_equal(everything(str(tmp_path / "f.npy")), STATES.reshape(30, -1))
+
+
+def test_only_what_is_asked_is_read(tmp_path, monkeypatch):
+    """Blocks of HDF5 and .npy files are read from the file one by one."""
+    monkeypatch.setattr(foreign, "BLOCK", 5 * 24)
+    read = []
+    get = h5py.Dataset.__getitem__
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *given: read.append(get(*given)) or read[-1])
+    steps = []
+    ForeignConfigurations(save(tmp_path, STATES.reshape(3, 10, *SHAPE), "h5"), SHAPE, 2).check(steps.append)
+    assert steps == [5] * 6 and [part.size for part in read] == [5 * 24] * 6
+    source = ForeignConfigurations(save(tmp_path, STATES, "npy"), SHAPE, 2)
+    assert isinstance(source._data, np.memmap)
+
+
+def test_text_as_people_write_it(tmp_path):
+    """Comments, empty lines, blanks, tabs, commas, floats, a byte order mark and CRLF are understood."""
+    path = tmp_path / "x.txt"
+    path.write_bytes(
+        b"\xef\xbb\xbf# spins\r\n1 -1  1\t1 # first\r\n\r\n-1, 1,1 ,-1,\r\n   # 5 5\r\n"
+        b"+1.0 1e0 -1.000 1\r\n-1 -1 -1 1"
+    )
+    expected = [[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1], [0, 0, 0, 1]]
+    np.testing.assert_array_equal(everything(str(path), (2, 2)), expected)
+
+
+def test_named_arrays(tmp_path):
+    """FILE:NAME takes one of several arrays of an .npz or HDF5 file."""
+    np.savez(tmp_path / "x.npz", a=STATES, b=1 - STATES)
+    np.testing.assert_array_equal(everything(f"{tmp_path}/x.npz:b"), 1 - STATES.reshape(30, -1))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["one/states.npy"], file["two"] = STATES, 1 - STATES
+    for name in ("/one/states.npy", "one/states.npy"):
+        np.testing.assert_array_equal(everything(f"{tmp_path}/x.h5:{name}"), STATES.reshape(30, -1))
+
+
+def test_the_only_fitting_data_set(tmp_path):
+    """The name may be left out if one data set alone has the shape of configurations."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["group/states"], file["energy"], file["beta"] = STATES, np.zeros(30), 0.4
+        file["nothing"] = h5py.Empty("f8")
+    np.testing.assert_array_equal(everything(f"{tmp_path}/x.h5"), STATES.reshape(30, -1))
+
+
+def test_paths_with_colons_and_dots(tmp_path):
+    """Neither a colon before the extension nor a folder named like a file matters."""
+    folder = tmp_path / "a.txt"
+    folder.mkdir()
+    np.save(folder / "T:4.0.NPY.npy", STATES)
+    assert ForeignConfigurations(f"{folder}/T:4.0.NPY.npy", SHAPE, 2).n == 30
+
+
+def test_identity_tells_sources_apart(tmp_path, monkeypatch):
+    """The identity does not depend on how an address is written; the stamp changes with the file."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["a"], file["b"] = STATES, STATES[:5]
+    monkeypatch.chdir(tmp_path)
+    one, two, other = (
+        ForeignConfigurations(address, SHAPE, 2) for address in ("x.h5:a", f"{tmp_path}/./x.h5:/a", "x.h5:b")
+    )
+    assert one.identity == two.identity == f"{tmp_path}/x.h5:/a" != other.identity
+    assert one.stamp == two.stamp
+    one.require_unchanged()
+    os.utime("x.h5", ns=(1, 1))
+    assert ForeignConfigurations("x.h5:a", SHAPE, 2).stamp != one.stamp
+    with pytest.raises(UserError, match=r"x\.h5:/a changed while it was read; import it when"):
+        one.require_unchanged()
+    os.remove("x.h5")
+    with pytest.raises(UserError, match="changed while it was read"):
+        one.require_unchanged()
+
+
+def test_missing_file(tmp_path):
+    """A file that is not there, or is a folder, is named."""
+    assert re.search(r"no\.npy does not exist .* give the path", refusal(f"{tmp_path}/no.npy"))
+    (tmp_path / "folder.h5").mkdir()
+    assert re.search(r"folder\.h5 does not exist or is not a file", refusal(f"{tmp_path}/folder.h5"))
+
+
+@pytest.mark.parametrize("name", ["states.mat", "states", "states.npy.gz", "states.h5x:a"])
+def test_unknown_extension(tmp_path, name):
+    """An unknown extension is refused with those that are known."""
+    (tmp_path / name).write_text("1 0")
+    assert re.search(r"extension, \.npy, \.npz, \.h5.* convert the file", refusal(f"{tmp_path}/{name}"))
+
+
+def test_name_where_there_is_none(tmp_path):
+    """A name after a file of one array is refused."""
+    address = save(tmp_path, STATES, "npy")
+    assert re.search(r"states\.npy holds one array without a name; leave out ':x'", refusal(f"{address}:x"))
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+@pytest.mark.parametrize("damage", ["truncated", "header", "garbage", "empty", "text"])
+def test_damaged_file(tmp_path, kind, damage):
+    """A damaged file is refused as such, not as pickled."""
+    address = save(tmp_path, STATES, kind)
+    with open(address, "rb") as file:
+        whole = file.read()
+    broken = {
+        "truncated": whole[: len(whole) * 2 // 3],
+        "header": whole[:20],
+        "garbage": b"\x00\xff" * 500,
+        "empty": b"",
+        "text": b"1 0 1 0\n" * 100,
+    }
+    with open(address, "wb") as file:
+        file.write(broken[damage])
+    message = refusal(address)
+    assert re.search(rf"states\.{kind} is damaged, unreadable .* write it again", message)
+    assert "pickle" not in message
+
+
+def test_damage_that_shows_when_read(tmp_path):
+    """Compressed data that cannot be expanded is refused when it is read."""
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("a", data=STATES, compression="gzip", chunks=(10, *SHAPE))
+        chunk = data.id.get_chunk_info(2)
+    with open(path, "r+b") as file:
+        file.seek(chunk.byte_offset)
+        file.write(b"\xff" * chunk.size)
+    source = ForeignConfigurations(str(path), SHAPE, 2)
+    np.testing.assert_array_equal(source.read(0, 20), STATES.reshape(30, -1)[:20])
+    with pytest.raises(UserError, match=r"x\.h5:/a is damaged"):
+        source.check()
+
+
+def test_damage_within_an_archive(tmp_path):
+    """An .npz file whose compressed bytes were overwritten is refused."""
+    address = save(tmp_path, RANDOM.integers(0, 2, (3000, *SHAPE)), "npz")
+    for place in (200, 2000):
+        with open(address, "r+b") as file:
+            file.seek(place)
+            file.write(b"\xff" * 100)
+        assert re.search(r"states\.npz is damaged", refusal(address))
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "txt", "h5"])
+def test_binary_file_is_no_text_and_the_reverse(tmp_path, kind):
+    """A file with the extension of another format is refused."""
+    address = save(tmp_path, STATES, kind)
+    other = {"npy": "npz", "npz": "npy", "txt": "npy", "h5": "csv"}[kind]
+    os.rename(address, f"{tmp_path}/x.{other}")
+    assert re.search("is damaged, unreadable or not what its name says", refusal(f"{tmp_path}/x.{other}"))
+
+
+def test_forbidden_file(tmp_path, monkeypatch):
+    """A file that may not be read says so; root, who may run this, can read everything."""
+    address = save(tmp_path, STATES, "npy")
+
+    def forbidden(*arguments, **named):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np, "load", forbidden)
+    assert re.search(r"Permission denied\); check its permissions", refusal(address))
+
+
+class Trap:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("how", ["npy", "npz", "pickle", "pickle in npz"])
+def test_pickles_are_never_read(tmp_path, how):
+    """Pickled objects are refused without being unpickled."""
+    objects = np.array([Trap(tmp_path / "trapped")], object)
+    path = tmp_path / ("x.npz" if "npz" in how else "x.npy")
+    if how == "npy":
+        np.save(path, objects, allow_pickle=True)
+    elif how == "npz":
+        np.savez(path, objects)
+    else:
+        path.write_bytes(pickle.dumps(objects))
+    assert re.search(r"x\.np. holds pickled Python objects, which are never read; save", refusal(str(path)))
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_ambiguous_npz(tmp_path):
+    """Several arrays without a name are listed, and so is a name that is not there."""
+    np.savez(tmp_path / "x.npz", up=STATES, down=STATES)
+    assert re.search(
+        r"x\.npz does not say which array is meant; name one as FILE:NAME, there are: up, down",
+        refusal(f"{tmp_path}/x.npz"),
+    )
+    assert re.search(r"x\.npz has no array left; .* there are: up, down", refusal(f"{tmp_path}/x.npz:left"))
+    np.savez(tmp_path / "y.npz")
+    assert re.search("there are: none", refusal(f"{tmp_path}/y.npz"))
+
+
+def test_ambiguous_hdf5(tmp_path):
+    """Several fitting data sets are listed, several that do not fit as well, and a wrong name."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["g/up"], file["down"], file["energy"] = STATES, STATES, np.zeros(30)
+    message = refusal(f"{tmp_path}/x.h5")
+    assert re.search(r"FILE:NAME, there are: /down \(30, 4, 6\), /g/up \(30, 4, 6\)$", message)
+    for name in ("left", "g", "/g/up/x", "/"):
+        assert re.search(f"x.h5 has no array {name}; name one", refusal(f"{tmp_path}/x.h5:{name}"))
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        for k in range(10):
+            file[f"x{k}"] = np.zeros(k)
+        file["link"] = h5py.SoftLink("/nowhere")
+    assert re.search(r"there are: /x0 \(0,\), .* and 2 more$", refusal(f"{tmp_path}/y.h5"))
+    assert re.search(r"has no array link", refusal(f"{tmp_path}/y.h5:link"))
+    with h5py.File(tmp_path / "z.h5", "w"):
+        pass
+    assert re.search("there are: none", refusal(f"{tmp_path}/z.h5"))
+
+
+@pytest.mark.parametrize(
+    ("found", "hint"),
+    [
+        ((30, 6, 4), r"axes are swapped: transpose it, or .* lattice\.shape = \[6, 4\]"),
+        ((4, 6, 30), r"counted by the last axis: save numpy\.moveaxis"),
+        ((24, 30), r"counted by the last axis"),
+        ((30, 8, 8), r"for a lattice of 8x8 set lattice\.shape = \[8, 8\]"),
+        ((30, 64), r"for a lattice of 8x8 set lattice\.shape = \[8, 8\]"),
+        ((30, 23), r"reshape it"),
+        ((24,), r"reshape it"),
+        ((30,), r"reshape it"),
+        ((), r"reshape it"),
+        ((5, 6, 3, 3), r"reshape it"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["npy", "h5"])
+def test_wrong_shape(tmp_path, kind, found, hint):
+    """A shape that does not fit is named with the expected ones and a way out."""
+    message = refusal(save(tmp_path, np.zeros(found), kind))
+    assert f"has the shape {found}, expected (n, 4, 6) or (n, 24); " in message
+    assert re.search(hint, message)
+
+
+def test_text_of_another_lattice(tmp_path):
+    """Lines that all have another number of values tell the shape."""
+    message = refusal(save(tmp_path, np.ones((3, 36), int), "txt"))
+    assert re.search(r"shape \(3, 36\), expected .*for a lattice of 6x6 set", message)
+    assert re.search("one configuration a line", refusal(save(tmp_path, np.ones((3, 6), int), "txt")))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "# a\n1 0 1 0\n\n1 0 1\n",
+            r"x\.txt, line 4: 3 values, other lines have 4; write one configuration of 4",
+        ),
+        ("1 0 1\n1 0 1 0\n1 0 1 0\n", r"line 1: 3 values, other lines have 4;"),
+        ("1 0 1\n1 0 1 0 0\n", r"line 2: 5 values, other lines have 3;"),
+        ("a,b,c,d\n1,0,1,0\n", r"x\.txt, line 1: .*'a'; write numbers .* with #"),
+        ("1 0 1 0\n1 0 up 0\n", r"line 2: .*'up'; write"),
+        ("1;0;1;0\n", r"line 1: .*'1;0;1;0'; write"),
+        ("1 0 1 nan\n", r"configuration 0 .* has the value nan at site \[1, 1\]"),
+        ("", r"x\.txt is empty"),
+        ("# nothing\n\n", r"x\.txt is empty"),
+    ],
+)
+def test_wrong_text(tmp_path, text, message):
+    """Mistakes in text are told with the number of their line."""
+    (tmp_path / "x.txt").write_text(text)
+    assert re.search(message, refusal(f"{tmp_path}/x.txt", (2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("value", "n_states"),
+    [(2, 2), (-2, 2), (3, 3), (-1, 3), (0.5, 2), (np.nan, 3), (np.inf, 2), (-np.inf, 3)],
+)
+def test_wrong_value(tmp_path, monkeypatch, value, n_states):
+    """A value that is no state is named with its place, in whatever block, and with what is allowed."""
+    monkeypatch.setattr(foreign, "BLOCK", 5 * 24)
+    values = STATES.astype(float)
+    values[17, 2, 3] = values[25, 0, 0] = value
+    message = refusal(save(tmp_path, values, "npy"), n_states=n_states)
+    assert f"configuration 17 (counted from 0) has the value {float(value)} at site [2, 3]; " in message
+    allowed = "-1 and 1, or 0 and 1" if n_states == 2 else "0 ... 2"
+    assert f"allowed are {allowed} for Q = {n_states} states, see hamiltonian.states" in message
+
+
+@pytest.mark.parametrize("kind", ["npy", "txt"])
+def test_mixed_conventions(tmp_path, monkeypatch, kind):
+    """A file with both -1 and 0 is refused, though each block by itself would be accepted."""
+    monkeypatch.setattr(foreign, "BLOCK", 5 * 24)
+    values = np.ones((30, *SHAPE), int)
+    values[3, 1, 1], values[28, 2, 2] = -1, 0
+    address = save(tmp_path, values, kind)
+    source = ForeignConfigurations(address, SHAPE, 2)
+    assert source.read(0, 10).sum() == 239 and source.n == 30
+    message = refusal(address)
+    assert re.search(
+        "mixes conventions: configuration 3 has the value -1, configuration 28 the value 0", message
+    )
+    assert re.search("write all states as -1 and 1, or all as 0 and 1", message)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        STATES.astype(complex),
+        STATES.astype("U1"),
+        STATES.astype("S1"),
+        STATES.astype("timedelta64[s]"),
+        np.zeros((3, *SHAPE), [("spin", int)]),
+    ],
+    ids=["complex", "str", "bytes", "time", "structured"],
+)
+def test_wrong_type(tmp_path, values):
+    """Values that are no numbers, or not real ones, are refused with their type."""
+    message = refusal(save(tmp_path, values, "npy"))
+    assert f"states.npy has values of type {values.dtype}; save integers" in message
+
+
+@pytest.mark.parametrize("dtype", ["complex", "S1", [("spin", int)], h5py.string_dtype()])
+def test_wrong_type_in_hdf5(tmp_path, dtype):
+    """Complex numbers, strings and compounds of HDF5 are refused alike."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("a", (3, *SHAPE), dtype)
+    assert re.search(r"x\.h5:/a has values of type .*; save integers", refusal(f"{tmp_path}/x.h5"))
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+def test_empty_array(tmp_path, kind):
+    """An array without configurations is refused."""
+    message = refusal(save(tmp_path, np.zeros((0, *SHAPE)), kind))
+    assert re.search(r"is empty, its shape is \(0, 4, 6\); write at least one", message)
+
+
+def test_empty_data_set(tmp_path):
+    """A data set without a shape is refused."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["a"] = h5py.Empty("f8")
+    assert re.search("x.h5:/a is empty", refusal(f"{tmp_path}/x.h5"))
