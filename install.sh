@@ -111,7 +111,7 @@ tensorflow="tensorflow-cpu"
 [ "$(uname -m)" = x86_64 ] || tensorflow=tensorflow
 vpip install -q "$tensorflow"
 vpip install -q cloudpickle psutil PyYAML    # what Horovod imports
-vpip install -q --no-build-isolation -e ".[test]"
+vpip install -q --no-build-isolation -e ".[test,benchmark]"
 
 step "Horovod with MPI for TensorFlow (compiled here, a few minutes)"
 horovod_works() { CUDA_VISIBLE_DEVICES=-1 vpy -c 'import horovod.tensorflow as hvd, sys; sys.exit(not (hvd.mpi_built() and (not int(sys.argv[1]) or hvd.nccl_built())))' "$gpu" >/dev/null 2>&1; }

@@ -75,12 +75,12 @@ def check(name: str, folder: Path, seed: int) -> dict:
     n_sites = model.lattice.n_sites
     output = folder / name / "sweeps" / f"true_{model.lattice}.h5"
     series = read_sweep(output)
-    table, reference = sweep_table(series, n_sites), exact_table(model, series.temperature)
+    table, reference = sweep_table(series, n_sites), exact_table(model, temperatures)
     z = {
         key: (np.array(table[key]) - np.array(reference[key])) / np.array(table[f"{key}_error"])
         for key in ("u", "c")
     }
-    correlation = np.corrcoef(series.energy.mean(axis=2))
+    correlation = np.corrcoef(series.energy[series.listed].mean(axis=2))
     statistic = float(z["u"] @ np.linalg.solve(correlation, z["u"]))
     with h5py.File(output) as file:
         provenance = {key: file.attrs[key] for key in ("git_commit", "machine", "creator")}

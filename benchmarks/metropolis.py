@@ -100,7 +100,7 @@ def drawers() -> dict:
 def measure(sweepers: dict) -> dict[str, float]:
     """Units of work per nanosecond of each, the median of timings taken in turn."""
     lengths = {}
-    for name, (sweep, flips) in sweepers.items():
+    for name, (sweep, _) in sweepers.items():
         sweep(1)
         n = 1
         while True:  # compiled and warm: how many sweeps last long enough?

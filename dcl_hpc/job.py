@@ -90,6 +90,13 @@ class EdwardsAnderson(Section):
                 f"{couplings!r} is not known; give 'gaussian', 'bimodal', 'published', a list, or "
                 "the path of a .txt, .csv or .npy file"
             )
+        if not isinstance(couplings, str):
+            try:
+                finite = all(np.isfinite(float(value)) for row in couplings for value in row)
+            except (TypeError, ValueError):
+                finite = False
+            if not finite:
+                raise ValueError("must be rows of finite numbers")
         return couplings
 
     @field_serializer("couplings")
@@ -434,7 +441,7 @@ def _read_couplings(document: dict, folder: Path) -> None:
             values = np.loadtxt(path, delimiter="," if name.endswith(".csv") else None, ndmin=2)
         values = np.asarray(values, float)
         section["couplings"] = values.reshape(-1, values.shape[-1]).tolist()
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, EOFError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"hamiltonian.couplings: {path} cannot be read: {reason}") from None
 

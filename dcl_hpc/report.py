@@ -64,7 +64,8 @@ def write_report(run) -> None:
         summary["rnn"]["kl"] = None if kl is None else float(kl[best])
     by_shape = _sweep_tables(run, tables, results)
     summary["sweeps"] = [
-        {key: value for key, value in sweep.items() if key != "exact_curve"}
+        {key: value for key, value in sweep.items() if not key.endswith("curve")}
+        | {"c_peak": sweep["curve"] and sweep["curve"]["c_peak"]}
         for sweeps in by_shape.values()
         for sweep in sweeps
     ]
@@ -147,6 +148,7 @@ def _sweep_tables(run, tables, results) -> dict:
                     "max_abs_du": worst,
                     "t_at_max": at,
                     "exact_curve": curve,
+                    "curve": tables.reweighted_curve(series, fine, n_sites, offset),
                 }
             )
     return by_shape
@@ -155,12 +157,12 @@ def _sweep_tables(run, tables, results) -> dict:
 def _exchange(series) -> dict:
     """How replica exchange went."""
     return {
-        "ladder": series.ladder.tolist(),
+        "ladder": series.temperature.tolist(),
         "acceptance": series.acceptance.tolist(),
         "communication_barrier": communication_barrier(series.acceptance),
         "round_trips": series.round_trips,
         "sweeps": series.energy.shape[2],
-        "replicas": series.energy.shape[1] * len(series.ladder),
+        "replicas": series.energy.shape[1] * len(series.temperature),
     }
 
 

@@ -57,11 +57,13 @@ class Gru(tf.Module):
         self.output = tf.Variable(
             normal(copies, hidden, n_states, scale=0.1 / np.sqrt(hidden)), name="output"
         )
-        self.direct = tf.Variable(np.zeros((copies, width, n_states), np.float32), name="direct")
+        self.direct = None
+        if neighbours is not None:
+            self.direct = tf.Variable(np.zeros((copies, width, n_states), np.float32), name="direct")
         self.output_bias = tf.Variable(np.zeros((copies, 1, n_states), np.float32), name="output_bias")
 
     def features(self, sequence):
-        """Inputs of all steps, float32 (n_sites, batch, width), from states in order, int32 (n_sites, batch)."""
+        """Inputs of all steps, float32 (n_sites, batch, width), of ordered states, int32 (n_sites, batch)."""
         start = tf.fill([1, tf.shape(sequence)[1]], self.n_states)
         inputs = tf.one_hot(tf.concat([start, sequence[:-1]], axis=0), self.n_states + 1)
         if self.earlier is None:
@@ -76,7 +78,9 @@ class Gru(tf.Module):
         sequence = tf.transpose(tf.gather(tf.cast(states, tf.int32), self.order, axis=1))
         inputs = self.features(sequence)
         h = gru.sequence(tf.matmul(inputs, self.input), self.recurrent, self.reset_bias)
-        logits = tf.matmul(h, self.output) + tf.matmul(inputs, self.direct) + self.output_bias
+        logits = tf.matmul(h, self.output) + self.output_bias
+        if self.direct is not None:
+            logits += tf.matmul(inputs, self.direct)
         negative = tf.nn.sparse_softmax_cross_entropy_with_logits(sequence, logits)
         return -tf.reduce_sum(negative, axis=0)
 
@@ -104,8 +108,9 @@ class Gru(tf.Module):
             copy = t if self.positional else 0
             projected = tf.matmul(inputs[t], self.input[copy])
             h = gru.cell(projected, tf.matmul(h, self.recurrent), h, self.reset_bias)[0]
-            direct = tf.matmul(inputs[t], self.direct[copy]) + self.output_bias[copy]
-            logit = tf.matmul(h, self.output[copy]) + direct
+            logit = tf.matmul(h, self.output[copy]) + self.output_bias[copy]
+            if self.direct is not None:
+                logit += tf.matmul(inputs[t], self.direct[copy])
             return t + 1, h, hidden.write(t - first, h), logits.write(t - first, logit)
 
         end = len(self.order)

@@ -44,26 +44,21 @@ def _counts(states, q):
     return counts
 
 
-def thermodynamics(energy, order, temperature: float, n_sites: int) -> dict[str, float]:
+def thermodynamics(moments: np.ndarray, temperature: float, n_sites: int) -> np.ndarray:
     """Averages per site at one temperature.
 
     Parameters
     ----------
-    energy : ndarray
-        Energies in J (extensive).
-    order : ndarray
-        Order parameter per site, same shape.
+    moments : ndarray, shape (..., 4)
+        <E>, <E^2> (J, J^2; extensive), <m>, <m^2> with the order parameter m per site.
     temperature : float
         In J/k_B.
 
     Returns
     -------
-    dict
-        `u` = <E>/N, `m` = <m>, `c` = (<E^2> - <E>^2)/(N T^2), `chi` = N (<m^2> - <m>^2)/T.
+    ndarray, shape (..., 4)
+        u = <E>/N, m = <m>, c = (<E^2> - <E>^2)/(N T^2), chi = N (<m^2> - <m>^2)/T.
     """
-    return {
-        "u": float(np.mean(energy)) / n_sites,
-        "m": float(np.mean(order)),
-        "c": float(np.var(energy)) / (n_sites * temperature**2),
-        "chi": float(np.var(order)) * n_sites / temperature,
-    }
+    e, e2, m, m2 = np.moveaxis(np.asarray(moments), -1, 0)
+    c = (e2 - e**2) / (n_sites * temperature**2)
+    return np.stack([e / n_sites, m, c, n_sites * (m2 - m**2) / temperature], axis=-1)

@@ -101,6 +101,10 @@ def thermodynamics(sweeps: list[dict], observed_at: float, quantities=("u", "m",
             if curve[name][0] is not None:
                 axis.plot(curve["temperature"], curve[name], "k-", lw=1, label="exact")
             for sweep in sweeps:
+                between = sweep["curve"]
+                if between and name in between:
+                    style = {"lw": 0.6, "color": COLOURS[sweep["energy"]]}
+                    axis.plot(between["temperature"], between[name], **style)
                 axis.errorbar(
                     sweep["temperature"], sweep[name], sweep[f"{name}_error"], fmt=MARKERS[sweep["energy"]],
                     ms=3.5, lw=0, elinewidth=0.8, color=COLOURS[sweep["energy"]], mfc="none",

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..physics import exact
 from ..physics.observables import thermodynamics
-from ..sampling.statistics import autocorrelation_time, jackknife
+from ..sampling.statistics import autocorrelation_time, jackknife, reweight
 
 QUANTITIES = ("u", "m", "c", "chi")
 # Fewest and most blocks per ladder; blocks shorter than a few autocorrelation times are no use.
@@ -63,32 +63,57 @@ def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
     Returns
     -------
     dict
-        `temperature`, `autocorrelation_time` (sweeps), and for each of u, m, c, chi the list of values
+        `temperature` (those that the job lists), `autocorrelation_time` (sweeps), `effective_samples`
+        (independent ones that would be worth as much), and for each of u, m, c, chi the list of values
         and `NAME_error`.
     """
-    table = {"temperature": series.temperature.tolist(), "autocorrelation_time": []}
+    listed = np.flatnonzero(series.listed)
+    table = {"temperature": series.temperature[listed].tolist()}
+    table |= {"autocorrelation_time": [], "effective_samples": []}
     for name in QUANTITIES:
         table[name], table[f"{name}_error"] = [], []
-    for t, energy, order in zip(series.temperature, series.energy, series.order, strict=True):
-        tau = autocorrelation_time(energy.T)
+    for k in listed:
+        t, energy, order = series.temperature[k], series.energy[k], series.order[k]
+        tau, origin = autocorrelation_time(energy.T), energy.mean()
         n_blocks = int(np.clip(energy.shape[1] / (TIMES_PER_BLOCK * tau), 1, MAX_BLOCKS))
-        blocks = [
-            part
-            for ladder in np.stack([energy, order], axis=1)
-            for part in np.array_split(ladder, n_blocks, axis=1)
-        ]
-
-        def estimate(data, t=t):
-            averages = thermodynamics(data[0], data[1], t, n_sites)
-            return np.array([averages[name] for name in QUANTITIES])
-
-        values, errors = jackknife(estimate, blocks)
+        data = np.stack([energy - origin, (energy - origin) ** 2, order, order**2], axis=1)
+        blocks = [part for ladder in data for part in np.array_split(ladder, n_blocks, axis=1)]
+        values, errors = jackknife(lambda m, t=t: thermodynamics(m, t, n_sites), blocks)
+        values[0] += origin / n_sites + offset
         table["autocorrelation_time"].append(tau)
+        table["effective_samples"].append(energy.size / (2 * tau))
         for name, value, error in zip(QUANTITIES, values, errors, strict=True):
             table[name].append(float(value))
             table[f"{name}_error"].append(float(error))
-    table["u"] = [u + offset for u in table["u"]]
     return table
+
+
+def reweighted_curve(series, temperatures, n_sites: int, offset: float = 0.0) -> dict | None:
+    """u and c per site between the temperatures of a ladder, and the peak of c.
+
+    Parameters
+    ----------
+    temperatures : ndarray, ascending
+
+    Returns
+    -------
+    dict or None
+        `temperature`, `u`, `c`, and `c_peak` with its temperature and height; None if the temperatures are
+        too far apart.
+    """
+    energies = [energy.ravel() for energy in series.energy]
+    answer = reweight(energies, series.temperature, temperatures)
+    if answer is None:
+        return None
+    mean, variance = answer
+    c = variance / (n_sites * temperatures**2)
+    top = int(np.argmax(c))
+    return {
+        "temperature": temperatures.tolist(),
+        "u": (mean / n_sites + offset).tolist(),
+        "c": c.tolist(),
+        "c_peak": [float(temperatures[top]), float(c[top])],
+    }
 
 
 def exact_table(hamiltonian, temperatures, tolerance: float = 0.0) -> dict:

@@ -1,7 +1,14 @@
-"""Averages of correlated series and their errors."""
+"""Averages of correlated series, their errors, and averages at temperatures between."""
+
+import logging
 
 import numpy as np
 from emcee.autocorr import integrated_time
+from scipy.special import logsumexp
+
+# Configurations of each temperature that reweighting uses, and acceptance below which temperatures are too
+# far apart for it.
+REWEIGHTED, LEAST_OVERLAP = 1000, 0.05
 
 
 def autocorrelation_time(series: np.ndarray) -> float:
@@ -28,16 +35,56 @@ def jackknife(estimator, blocks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarr
     Parameters
     ----------
     estimator : callable
-        Maps arrays (concatenated along their last axis) to an array of estimates.
-    blocks : list of ndarray, shape (..., n)
+        Maps the means of observables, shape (..., n_observables), to estimates, shape (..., n_estimates).
+    blocks : list of ndarray, shape (n_observables, n)
         Statistically independent blocks of data.
 
     Returns
     -------
-    value, error : ndarrays
+    value, error : ndarrays, shape (n_estimates,)
     """
     n = len(blocks)
-    value = estimator(np.concatenate(blocks, axis=-1))
-    left_out = np.array([estimator(np.concatenate(blocks[:i] + blocks[i + 1 :], axis=-1)) for i in range(n)])
-    error = np.sqrt((n - 1) * left_out.var(axis=0))
-    return value, error
+    sums = np.array([block.sum(axis=-1, dtype=float) for block in blocks])
+    lengths = np.array([block.shape[-1] for block in blocks], float)[:, None]
+    value = estimator(sums.sum(axis=0) / lengths.sum())
+    left_out = estimator((sums.sum(axis=0) - sums) / (lengths.sum() - lengths))
+    return value, np.sqrt((n - 1) * left_out.var(axis=0))
+
+
+def reweight(energies: list[np.ndarray], temperatures, targets) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean and variance of the energy between the temperatures of a ladder, by all its samples together.
+
+    Multistate reweighting (MBAR; Shirts and Chodera, J. Chem. Phys. 129, 124105, 2008) by pymbar.
+
+    Parameters
+    ----------
+    energies : list of ndarray, shape (n,)
+        Energies in J, drawn at each temperature.
+    temperatures : ndarray, ascending, in J/k_B
+    targets : ndarray
+        Temperatures within their range.
+
+    Returns
+    -------
+    mean (J), variance (J^2) : float64 (n_targets,)
+        Or None if neighbouring temperatures have too few energies in common.
+    """
+    logging.getLogger("pymbar").setLevel(logging.ERROR)  # which recommends another library on import
+    from pymbar import MBAR
+
+    beta = 1 / np.asarray(temperatures, float)
+    kept = [e[:: max(1, len(e) // REWEIGHTED)] for e in energies]
+    for k in range(len(beta) - 1):
+        n = min(len(kept[k]), len(kept[k + 1]))
+        exponent = (beta[k] - beta[k + 1]) * (kept[k][:n] - kept[k + 1][:n])
+        if np.exp(np.minimum(exponent, 0)).mean() < LEAST_OVERLAP:
+            return None
+    counts, pooled = np.array([len(e) for e in kept]), np.concatenate(kept)
+    origin = pooled.mean()
+    pooled = pooled - origin
+    free = MBAR(beta[:, None] * pooled, counts).f_k
+    mixture = logsumexp(free[:, None] - beta[:, None] * pooled, b=counts[:, None], axis=0)
+    log_weights = -pooled / np.asarray(targets)[:, None] - mixture
+    weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
+    mean = weights @ pooled
+    return mean + origin, weights @ pooled**2 - mean**2

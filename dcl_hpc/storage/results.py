@@ -8,25 +8,26 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SweepSeries:
-    """Series of one sweep, arranged by temperature, at the temperatures that the job lists.
+    """Series of one sweep, arranged by temperature.
 
     Attributes
     ----------
     temperature : float64 (n_temperatures,)
+        All temperatures of the ladder.
+    listed : bool (n_temperatures,)
+        Which of them the job names.
     energy, order : float64 (n_temperatures, n_ladders, n_measurements)
         Energy in J (extensive) and order parameter per site.
-    ladder : float64 (n_rungs,)
-        All temperatures of the ladder.
-    acceptance : float64 (n_rungs - 1,)
+    acceptance : float64 (n_temperatures - 1,)
         Exchange acceptance of each pair of neighbouring temperatures; nan without exchange.
     round_trips : int
         From the lowest temperature to the highest and back, all replicas together.
     """
 
     temperature: np.ndarray
+    listed: np.ndarray
     energy: np.ndarray
     order: np.ndarray
-    ladder: np.ndarray
     acceptance: np.ndarray
     round_trips: int
 
@@ -34,22 +35,22 @@ class SweepSeries:
 def read_sweep(path) -> SweepSeries:
     """Read a complete sweep."""
     with h5py.File(path, "r", locking=False) as file:
-        ladder, listed = file["temperature"][()], file["listed"][()]
+        temperature, listed = file["temperature"][()], file["listed"][()]
         slot, energy, order = (
-            file[f"series/{name}/value"][()].reshape(len(file["series/step"]), -1, len(ladder))
+            file[f"series/{name}/value"][()].reshape(len(file["series/step"]), -1, len(temperature))
             for name in ("slot", "energy", "order")
         )
         exchange, half = file["checkpoint/ladders"], int(file["progress/committed"][1])
         attempts, accepted = (exchange[name][half].sum(axis=0) for name in ("attempts", "accepted"))
         round_trips = int(exchange["round_trips"][half].sum())
-    by_temperature = np.argsort(slot, axis=2)[:, :, listed]
+    by_temperature = np.argsort(slot, axis=2)
     arranged = [
         np.ascontiguousarray(np.take_along_axis(x, by_temperature, axis=2).transpose(2, 1, 0), dtype=float)
         for x in (energy, order)
     ]
     with np.errstate(invalid="ignore"):
         acceptance = accepted / attempts
-    return SweepSeries(ladder[listed], *arranged, ladder, acceptance, round_trips)
+    return SweepSeries(temperature, listed, *arranged, acceptance, round_trips)
 
 
 def read_evaluation(path) -> tuple[dict[str, np.ndarray], float]:

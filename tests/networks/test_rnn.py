@@ -17,11 +17,14 @@ from dcl_hpc.physics.unwrap import raster, spiral
 CASES = [(2, (3, 3)), (3, (2, 2)), (4, (2, 2))]
 cases = pytest.mark.parametrize(("q", "shape"), CASES)
 positional_or_not = pytest.mark.parametrize("positional", [True, False])
+neighbours_or_not = pytest.mark.parametrize("neighbours", [True, False])
 
 
-def network(q, shape, positional, hidden=5, order=spiral):
+def network(q, shape, positional, neighbours=False, hidden=5, order=spiral):
     """Random weights large enough that probabilities are far from equal."""
-    result = Gru(q, order(Lattice(shape)), hidden, positional, np.random.default_rng(1))
+    lattice = Lattice(shape)
+    known = lattice.neighbours if neighbours else None
+    result = Gru(q, order(lattice), hidden, positional, np.random.default_rng(1), known)
     random = np.random.default_rng(2)
     for variable in result.trainable_variables:
         variable.assign(random.normal(0, 1, variable.shape).astype(np.float32))
@@ -30,10 +33,11 @@ def network(q, shape, positional, hidden=5, order=spiral):
 
 @cases
 @positional_or_not
-def test_probabilities_are_normalised(q, shape, positional):
+@neighbours_or_not
+def test_probabilities_are_normalised(q, shape, positional, neighbours):
     """The sum over all configurations is 1 for any weights."""
     states = all_states(q, int(np.prod(shape)))
-    p = np.exp(network(q, shape, positional).log_prob(states).numpy().astype(float))
+    p = np.exp(network(q, shape, positional, neighbours).log_prob(states).numpy().astype(float))
     assert p.sum() == pytest.approx(1, abs=1e-5)
     assert p.max() > 5 / len(p)
 
@@ -49,33 +53,35 @@ def test_a_new_network_is_close_to_uniform(positional):
 
 @cases
 @positional_or_not
-def test_conditionals_depend_on_earlier_sites_only(q, shape, positional):
+@neighbours_or_not
+def test_conditionals_depend_on_earlier_sites_only(q, shape, positional, neighbours):
     """Marginals over the last sites of the order do not know them: P(s_1..s_k) is a product."""
-    net = network(q, shape, positional)
+    net = network(q, shape, positional, neighbours)
     n_sites = int(np.prod(shape))
     states = all_states(q, n_sites)
     log_prob = net.log_prob(states).numpy().astype(float)
-    tokens = np.concatenate([np.full((1, len(states)), q), states.T[net.order]]).astype(np.int32)
+    sequence = states.T[net.order].astype(np.int32)
     zero = tf.zeros([len(states), net.hidden])
-    conditionals = net.suffix(tf.constant(0), tf.constant(tokens), zero)[1].numpy().astype(float)
+    conditionals = net.suffix(tf.constant(0), tf.constant(sequence), zero)[1].numpy().astype(float)
     for k in range(1, n_sites):
-        code = q ** np.arange(k) @ tokens[1 : k + 1]
+        code = q ** np.arange(k) @ sequence[:k]
         marginal = np.bincount(code, np.exp(log_prob))
         assert marginal[code] == pytest.approx(np.exp(conditionals[:k].sum(axis=0)), rel=1e-4)
 
 
 @cases
 @positional_or_not
-def test_suffix_agrees_with_log_prob(q, shape, positional):
+@neighbours_or_not
+def test_suffix_agrees_with_log_prob(q, shape, positional, neighbours):
     """Conditionals from any position on, started from the kept hidden state, are those of the whole."""
-    net = network(q, shape, positional)
+    net = network(q, shape, positional, neighbours)
     n_sites = int(np.prod(shape))
     states = np.random.default_rng(3).integers(0, q, (40, n_sites)).astype(np.uint8)
-    tokens = np.concatenate([np.full((1, 40), q), states.T[net.order]]).astype(np.int32)
-    hidden, conditionals = net.suffix(tf.constant(0), tf.constant(tokens), tf.zeros([40, net.hidden]))
+    sequence = tf.constant(states.T[net.order].astype(np.int32))
+    hidden, conditionals = net.suffix(tf.constant(0), sequence, tf.zeros([40, net.hidden]))
     assert conditionals.numpy().sum(axis=0) == pytest.approx(net.log_prob(states).numpy(), abs=1e-5)
     for first in range(1, n_sites):
-        part = net.suffix(tf.constant(first), tf.constant(tokens[first:]), hidden[first - 1])
+        part = net.suffix(tf.constant(first), sequence, hidden[first - 1])
         assert part[0].numpy() == pytest.approx(hidden[first:].numpy(), abs=1e-6)
         assert part[1].numpy() == pytest.approx(conditionals[first:].numpy(), abs=1e-5)
 
@@ -85,6 +91,25 @@ def test_order_only_relabels_the_sites():
     a, b = network(2, (3, 3), True), network(2, (3, 3), True, order=raster)
     states = all_states(2, 9)
     assert np.array_equal(a.log_prob(states).numpy(), b.log_prob(states[:, a.order]).numpy())
+
+
+@pytest.mark.parametrize("order", [raster, spiral])
+def test_earlier_neighbours_are_seen_directly(order):
+    """Without the hidden state a conditional depends on the earlier neighbours alone."""
+    lattice = Lattice((3, 3))
+    net = network(2, (3, 3), False, True, order=order)
+    net.output.assign(tf.zeros_like(net.output))
+    states = all_states(2, 9)
+    sequence = states.T[net.order].astype(np.int32)
+    zero = tf.zeros([len(states), net.hidden])
+    conditionals = net.suffix(tf.constant(0), tf.constant(sequence), zero)[1].numpy()
+    position = np.argsort(net.order)
+    for k in range(1, 9):
+        known = {int(position[j]) for j in lattice.neighbours[net.order[k]]} | {k - 1}
+        for other in range(9):
+            flipped = np.arange(512) ^ (1 << (8 - int(net.order[other])))
+            changes = np.abs(conditionals[k] - conditionals[k][flipped]).max() > 1e-3
+            assert changes == (other == k or (other in known and other < k))
 
 
 def test_positional_weights_are_independent():
@@ -133,9 +158,10 @@ def test_written_gradient_is_the_automatic_one():
 
 
 @positional_or_not
-def test_gradient_of_the_log_probability(positional):
+@neighbours_or_not
+def test_gradient_of_the_log_probability(positional, neighbours):
     """The derivative of sum log P along its gradient is a central difference, for each variable."""
-    net = network(2, (2, 3), positional)
+    net = network(2, (2, 3), positional, neighbours)
     states = all_states(2, 6)[::3]
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(net.log_prob(states))

@@ -51,14 +51,21 @@ def test_extremes_of_the_order_parameter():
         assert order_parameter(balanced, pair) == pytest.approx(0, abs=1e-14)
 
 
+def moments(energy, order):
+    """Means of energy and order parameter and of their squares."""
+    return np.array([x.mean() for x in (energy, energy**2, order, order**2)])
+
+
 def test_thermodynamics_by_definition():
-    """u = <E>/N, c = var E/(N T^2), chi = N var m/T."""
+    """u = <E>/N, c = var E/(N T^2), chi = N var m/T; also for many sets of moments at once."""
     energy, order = RANDOM.normal(-20, 3, (5, 40)), RANDOM.random((5, 40))
-    result = thermodynamics(energy, order, 2.5, 16)
-    assert result["u"] == pytest.approx(energy.sum() / 200 / 16)
-    assert result["m"] == pytest.approx(order.sum() / 200)
-    assert result["c"] == pytest.approx(((energy**2).mean() - energy.mean() ** 2) / 16 / 2.5**2)
-    assert result["chi"] == pytest.approx(16 * ((order**2).mean() - order.mean() ** 2) / 2.5)
+    u, m, c, chi = thermodynamics(moments(energy, order), 2.5, 16)
+    assert u == pytest.approx(energy.mean() / 16)
+    assert m == pytest.approx(order.mean())
+    assert c == pytest.approx(energy.var() / 16 / 2.5**2)
+    assert chi == pytest.approx(16 * order.var() / 2.5)
+    many = thermodynamics(np.tile(moments(energy, order), (3, 1)), 2.5, 16)
+    assert np.array_equal(many, np.tile([u, m, c, chi], (3, 1)))
 
 
 def test_thermodynamics_of_exact_samples():
@@ -69,12 +76,12 @@ def test_thermodynamics_of_exact_samples():
     weight = np.exp(-energies / t)
     drawn = np.random.default_rng(2).choice(512, n, p=weight / weight.sum())
     order = order_parameter(states[drawn].T, model.pair)
-    result = thermodynamics(energies[drawn], order, t, 9)
+    u, m, c, chi = thermodynamics(moments(energies[drawn], order), t, 9)
     solution = exact.enumerate_states(model, t)
-    mean, chi = exact.magnetization(model, t)
-    assert abs(result["u"] - solution.energy / 9) < 4 * np.sqrt(solution.variance / n) / 9
-    assert abs(result["m"] - mean) < 4 * order.std() / np.sqrt(n)
+    mean, exact_chi = exact.magnetization(model, t)
+    assert abs(u - solution.energy / 9) < 4 * np.sqrt(solution.variance / n) / 9
+    assert abs(m - mean) < 4 * order.std() / np.sqrt(n)
     spread = (energies[drawn] - energies[drawn].mean()) ** 2
-    assert abs(result["c"] - solution.variance / 9 / t**2) < 4 * spread.std() / np.sqrt(n) / 9 / t**2
+    assert abs(c - solution.variance / 9 / t**2) < 4 * spread.std() / np.sqrt(n) / 9 / t**2
     spread = (order - order.mean()) ** 2
-    assert abs(result["chi"] - chi) < 4 * spread.std() / np.sqrt(n) * 9 / t
+    assert abs(chi - exact_chi) < 4 * spread.std() / np.sqrt(n) * 9 / t

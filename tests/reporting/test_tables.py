@@ -19,7 +19,8 @@ def series(temperatures, n_ladders=16, steps=2000, rho=0.0, seed=1):
     noise[..., 0] /= np.sqrt(1 - rho**2)
     x = lfilter([1.0], [1.0, -rho], noise, axis=-1) * np.sqrt(1 - rho**2)
     acceptance = np.full(len(temperatures) - 1, 0.5)
-    return SweepSeries(np.array(temperatures), -100 + 5 * x[0], 0.5 + 0.1 * x[1], acceptance)
+    listed = np.ones(len(temperatures), bool)
+    return SweepSeries(np.array(temperatures), listed, -100 + 5 * x[0], 0.5 + 0.1 * x[1], acceptance, 0)
 
 
 def test_a_perfect_model_has_no_errors():

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from dcl_hpc.sampling.statistics import autocorrelation_time, jackknife
+from dcl_hpc.physics import exact, hamiltonian
+from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.sampling.statistics import autocorrelation_time, jackknife, reweight
 
 
 def ar1(rho, steps, chains, seed=1):
@@ -52,7 +54,7 @@ def test_thinned_series_is_nearly_independent():
 def test_jackknife_of_the_mean_is_the_standard_error():
     """For blocks of one element it is s / sqrt(n) exactly."""
     x = np.random.default_rng(3).normal(5, 2, 50)
-    value, error = jackknife(lambda data: data.mean(axis=-1, keepdims=True), list(x[:, None]))
+    value, error = jackknife(lambda means: means, list(x[:, None, None]))
     assert value == pytest.approx(x.mean())
     assert error == pytest.approx(x.std(ddof=1) / np.sqrt(50))
 
@@ -60,7 +62,7 @@ def test_jackknife_of_the_mean_is_the_standard_error():
 def test_jackknife_of_blocks_is_the_standard_error_of_their_means():
     """For equal blocks it is the standard error of the block means."""
     x = np.random.default_rng(4).normal(0, 1, (20, 2, 30))
-    value, error = jackknife(lambda data: data.mean(axis=-1), list(x))
+    value, error = jackknife(lambda means: means, list(x))
     assert value == pytest.approx(x.mean(axis=(0, 2)))
     assert error == pytest.approx(x.mean(axis=2).std(axis=0, ddof=1) / np.sqrt(20))
 
@@ -69,7 +71,7 @@ def test_jackknife_of_correlated_series():
     """Blocks much longer than tau give the error sqrt(2 tau / n) of the mean of AR(1), within 30 %."""
     rho, steps = 0.8, 100_000
     series = ar1(rho, steps, 1)[:, 0]
-    _, error = jackknife(lambda data: data.mean(axis=-1), np.array_split(series, 100))
+    _, error = jackknife(lambda means: means, np.array_split(series[None], 100, axis=1))
     tau = (1 + rho) / (1 - rho) / 2
     assert error == pytest.approx(series.std() * np.sqrt(2 * tau / steps), rel=0.3)
 
@@ -77,6 +79,34 @@ def test_jackknife_of_correlated_series():
 def test_jackknife_of_a_variance():
     """Nonlinear estimators too: the error of a variance of gaussian data is sqrt(2/n)."""
     x = np.random.default_rng(5).standard_normal(20_000)
-    value, error = jackknife(lambda data: data.var(axis=-1), np.array_split(x, 200))
+    value, error = jackknife(
+        lambda means: means[..., 1:] - means[..., :1] ** 2, np.array_split(np.stack([x, x**2]), 200, axis=1)
+    )
     assert value == pytest.approx(1, abs=4 * np.sqrt(2 / 20_000))
     assert error == pytest.approx(np.sqrt(2 / 20_000), rel=0.25)
+
+
+def exact_samples(temperatures, n):
+    """Independent energies of 3x3 Ising at each temperature."""
+    model, random = hamiltonian.ising(Lattice((3, 3))), np.random.default_rng(6)
+    energies = model.energy(exact.all_states(2, 9))
+    weights = np.exp(-energies / np.array(temperatures)[:, None])
+    return model, [random.choice(energies, n, p=w / w.sum()) for w in weights]
+
+
+def test_reweighting_between_temperatures():
+    """Means and variances at temperatures that were not sampled are the exact ones within 3 %."""
+    temperatures = [1.5, 2.5, 4.0]
+    model, samples = exact_samples(temperatures, 1000)
+    targets = np.array([1.7, 2.0, 3.0, 3.7])
+    mean, variance = reweight(samples, temperatures, targets)
+    for k, t in enumerate(targets):
+        solution = exact.enumerate_states(model, t)
+        assert mean[k] == pytest.approx(solution.energy, abs=4 * np.sqrt(solution.variance / 1000))
+        assert variance[k] == pytest.approx(solution.variance, rel=0.15)
+
+
+def test_reweighting_needs_common_energies():
+    """Temperatures that share no energies are refused."""
+    far = [np.full(100, -100.0) + np.arange(100) / 100, np.arange(100) / 100]
+    assert reweight(far, [0.5, 5.0], [1.0]) is None

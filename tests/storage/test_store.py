@@ -77,7 +77,7 @@ def test_observations_are_labelled(dcl, runs):
         states = file["observations/states/value"]
         assert [axis.label for axis in states.dims] == ["record", "chain", "y", "x"]
         assert states.shape == (20, 100, 6, 6)
-    assert len(found) == 6
+    assert len(found) == 7
 
 
 def test_file_tells_where_it_came_from(run, job_file):
