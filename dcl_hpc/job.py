@@ -156,6 +156,8 @@ class Training(Section):
     batch: Count
     learning_rate: Positive
     warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps")
+    decay: Literal["cosine", "none"] = Field("cosine", description="of the learning rate after warm-up")
+    patience: Count | None = Field(None, description="epochs without improvement before stopping early")
     clip: Positive = Field(1.0, description="largest norm of the gradient")
     validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
 
@@ -166,6 +168,8 @@ class Rnn(Training):
     order: Literal["raster", "snake", "spiral"] = "spiral"
     cell: Literal["gru"] = "gru"
     hidden: Count = 128
+    layers: int = Field(1, ge=1, le=4)
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of outputs left out in training")
     positional: bool = Field(True, description="input and output weights of their own per site")
     neighbours: bool = Field(True, description="each step sees the earlier neighbours of its site")
     epochs: Count = 10

@@ -20,7 +20,11 @@ def build_rnn(job):
     n_states = job.build_hamiltonian().n_states
     neighbours = lattice.neighbours if job.rnn.neighbours else None
     order = ORDERS[job.rnn.order](lattice)
-    return Gru(n_states, order, job.rnn.hidden, job.rnn.positional, random, neighbours)
+    settings = job.rnn
+    return Gru(
+        n_states, order, settings.hidden, settings.positional, random, neighbours, settings.layers,
+        settings.dropout,
+    )  # fmt: skip
 
 
 def build_ednn(job, mean: float, scale: float):

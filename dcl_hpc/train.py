@@ -28,7 +28,11 @@ def train_rnn(context: cli.Context, options=None) -> None:
     source = Rows(path, ["observations/states/value"], leading=2)
     n_validation = int(np.ceil(run.job.rnn.validation * source.n))
     baseline = _exact_surprise(run.job, source, n_validation)
-    _train(context, "rnn", network, lambda states: -network.log_prob(states), source, baseline)
+
+    def loss(states, seed=None):
+        return -network.log_prob(states, seed)
+
+    _train(context, "rnn", network, loss, source, baseline)
 
 
 def train_ednn(context: cli.Context, options=None) -> None:
@@ -41,7 +45,7 @@ def train_ednn(context: cli.Context, options=None) -> None:
     energy = Rows(path, ["labels/energy/value"]).read(0, source.n)[0]
     network = models.build_ednn(run.job, energy.mean(), energy.std())
 
-    def loss(states, energies):
+    def loss(states, energies, seed=None):
         return ((network.energy(states) - energies) / network.scale) ** 2
 
     _train(context, "ednn", network, loss, source, None, scale=network.scale)
@@ -94,14 +98,14 @@ def _train(context, stage, network, loss, source, baseline, **settings) -> None:
         f"{section.batch} on {parallel.size} ranks" + (f", from step {done}" if done else "")
     )
 
-    def save(finished=0):
+    def save(finished=False):
         if parallel.rank == 0:
             state = asdict(trainer.state)
             described = {**settings, "state": state, "section": json.loads(section.model_dump_json())}
             steps = state["epoch"] * batches.steps + state["step"]
             weights.save(
-                path, attributes, described, trainer.arrays(), trainer.history, steps + finished,
-                trainer.total + 1, state["wall"],
+                path, attributes, described, trainer.arrays(), trainer.history,
+                trainer.total + 1 if finished else steps, trainer.total + 1, state["wall"],
             )  # fmt: skip
 
     total = trainer.total * section.batch
@@ -112,7 +116,7 @@ def _train(context, stage, network, loss, source, baseline, **settings) -> None:
     trainer.use_best()
     if stage == "rnn":
         settings["reference"] = _reference(run.job, network, parallel)
-    save(finished=1)
+    save(finished=True)
     best = int(np.argmin(trainer.history["validation"]))
     final = {name: values[best] for name, values in trainer.history.items()}
     if stage == "rnn" and "excess" in final:

@@ -37,11 +37,11 @@ class RnnEnergy:
             input_signature=[
                 tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([None, None], tf.int32),
-                tf.TensorSpec([None, network.hidden], tf.float32),
+                tf.TensorSpec([None, network.state_width], tf.float32),
             ],
             autograph=False,
         )
-        self._hidden = network.hidden
+        self._width = network.state_width
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
@@ -54,7 +54,7 @@ class RnnEnergy:
         """See `EnergyModel.sweep`."""
         n_sites, n_chains = states.shape
         tokens = states[self._order].astype(np.int32)
-        hidden = np.zeros((n_sites + 1, n_chains, self._hidden), np.float32)
+        hidden = np.zeros((n_sites + 1, n_chains, self._width), np.float32)
         log_conditionals = np.empty((n_sites, n_chains), np.float32)
         hidden[1:], log_conditionals[:] = self._run(0, tokens, hidden[0])
         random = np.empty((2, n_chains), np.float32)

@@ -48,12 +48,13 @@ class Adam:
         Share of the steps in which the rate rises linearly.
     clip : float
         Largest Euclidean norm of the gradient.
+    decay : {"cosine", "none"}
     """
 
     beta1, beta2, epsilon = 0.9, 0.999, 1e-7
 
-    def __init__(self, variables, rate: float, steps: int, warmup: float, clip: float):
-        self.variables, self.clip = list(variables), clip
+    def __init__(self, variables, rate: float, steps: int, warmup: float, clip: float, decay="cosine"):
+        self.variables, self.clip, self.decay = list(variables), clip, decay
         self.rate, self.steps, self.warmup = rate, steps, max(1.0, warmup * steps)
         self.first = [tf.Variable(tf.zeros_like(v)) for v in self.variables]
         self.second = [tf.Variable(tf.zeros_like(v)) for v in self.variables]
@@ -63,7 +64,8 @@ class Adam:
         """Rate at a step."""
         progress = (count - self.warmup) / max(1.0, self.steps - self.warmup)
         cosine = 0.5 * (1 + tf.cos(np.pi * tf.clip_by_value(progress, 0.0, 1.0)))
-        return self.rate * tf.minimum(count / self.warmup, 0.01 + 0.99 * cosine)
+        after = 0.01 + 0.99 * cosine if self.decay == "cosine" else 1.0
+        return self.rate * tf.minimum(count / self.warmup, after)
 
     def apply(self, gradients) -> None:
         """Update the variables."""
@@ -84,10 +86,11 @@ class Trainer:
     variables : list of tf.Variable
         With unique names.
     loss : callable
-        Maps the tensors of a batch to the loss of each row, float32 (rows,).
+        Maps the tensors of a batch to the loss of each row, float32 (rows,); in training it is given a
+        `seed`, int32 (2,), of its own for every step and rank.
     batches : Batches
     parallel : SingleProcess or Horovod
-    settings : object with epochs, learning_rate, warmup, clip
+    settings : object with epochs, learning_rate, warmup, clip, decay, patience
     """
 
     def __init__(self, variables, loss, batches, parallel, settings):
@@ -95,8 +98,9 @@ class Trainer:
         self.epochs = settings.epochs
         self.total = settings.epochs * batches.steps
         self.optimizer = Adam(
-            self.variables, settings.learning_rate, self.total, settings.warmup, settings.clip
+            self.variables, settings.learning_rate, self.total, settings.warmup, settings.clip, settings.decay
         )
+        self.patience = settings.patience
         self.state = State()
         self.history: dict[str, list[float]] = {}
         self.best = [v.numpy() for v in self.variables]
@@ -107,7 +111,8 @@ class Trainer:
         def gradients(*columns):
             with tf.GradientTape() as tape:
                 # the mean over ranks of these sums is the mean over the global batch
-                value = tf.reduce_sum(loss(*columns)) / share
+                seed = tf.stack([tf.cast(self.optimizer.count, tf.int32), parallel.rank])
+                value = tf.reduce_sum(loss(*columns, seed=seed)) / share
             return value, tape.gradient(value, self.variables)
 
         @tf.function(reduce_retracing=True, autograph=False)
@@ -169,7 +174,7 @@ class Trainer:
         everything = [*self.variables, *self.optimizer.first, *self.optimizer.second, self.optimizer.count]
         self.parallel.broadcast(everything)
         clock, saved = time.monotonic() - self.state.wall, time.monotonic()
-        while self.state.epoch < self.epochs:
+        while not self.finished:
             for batch in self.batches.epoch(self.state.epoch, self.state.step):
                 loss = float(self._step(*[tf.constant(column) for column in batch]))
                 self._check(loss)
@@ -188,9 +193,16 @@ class Trainer:
             self.state.wall = time.monotonic() - clock
             save()
             saved = time.monotonic()
-            if self.state.epoch < self.epochs and should_stop():
+            if not self.finished and should_stop():
                 return False
         return True
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or as many as `patience` without improvement."""
+        losses = self.history.get("validation", [])
+        waited = len(losses) - 1 - int(np.argmin(losses)) if losses else 0
+        return self.state.epoch >= self.epochs or (self.patience is not None and waited >= self.patience)
 
     def use_best(self) -> None:
         """Give the network the weights of the lowest validation loss."""

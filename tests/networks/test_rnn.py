@@ -18,13 +18,14 @@ CASES = [(2, (3, 3)), (3, (2, 2)), (4, (2, 2))]
 cases = pytest.mark.parametrize(("q", "shape"), CASES)
 positional_or_not = pytest.mark.parametrize("positional", [True, False])
 neighbours_or_not = pytest.mark.parametrize("neighbours", [True, False])
+one_or_more = pytest.mark.parametrize("layers", [1, 3])
 
 
-def network(q, shape, positional, neighbours=False, hidden=5, order=spiral):
+def network(q, shape, positional, neighbours=False, hidden=5, order=spiral, layers=1):
     """Random weights large enough that probabilities are far from equal."""
     lattice = Lattice(shape)
     known = lattice.neighbours if neighbours else None
-    result = Gru(q, order(lattice), hidden, positional, np.random.default_rng(1), known)
+    result = Gru(q, order(lattice), hidden, positional, np.random.default_rng(1), known, layers)
     random = np.random.default_rng(2)
     for variable in result.trainable_variables:
         variable.assign(random.normal(0, 1, variable.shape).astype(np.float32))
@@ -34,10 +35,13 @@ def network(q, shape, positional, neighbours=False, hidden=5, order=spiral):
 @cases
 @positional_or_not
 @neighbours_or_not
-def test_probabilities_are_normalised(q, shape, positional, neighbours):
+@one_or_more
+def test_probabilities_are_normalised(q, shape, positional, neighbours, layers):
     """The sum over all configurations is 1 for any weights."""
     states = all_states(q, int(np.prod(shape)))
-    p = np.exp(network(q, shape, positional, neighbours).log_prob(states).numpy().astype(float))
+    p = np.exp(
+        network(q, shape, positional, neighbours, layers=layers).log_prob(states).numpy().astype(float)
+    )
     assert p.sum() == pytest.approx(1, abs=1e-5)
     assert p.max() > 5 / len(p)
 
@@ -54,14 +58,15 @@ def test_a_new_network_is_close_to_uniform(positional):
 @cases
 @positional_or_not
 @neighbours_or_not
-def test_conditionals_depend_on_earlier_sites_only(q, shape, positional, neighbours):
+@one_or_more
+def test_conditionals_depend_on_earlier_sites_only(q, shape, positional, neighbours, layers):
     """Marginals over the last sites of the order do not know them: P(s_1..s_k) is a product."""
-    net = network(q, shape, positional, neighbours)
+    net = network(q, shape, positional, neighbours, layers=layers)
     n_sites = int(np.prod(shape))
     states = all_states(q, n_sites)
     log_prob = net.log_prob(states).numpy().astype(float)
     sequence = states.T[net.order].astype(np.int32)
-    zero = tf.zeros([len(states), net.hidden])
+    zero = tf.zeros([len(states), net.state_width])
     conditionals = net.suffix(tf.constant(0), tf.constant(sequence), zero)[1].numpy().astype(float)
     for k in range(1, n_sites):
         code = q ** np.arange(k) @ sequence[:k]
@@ -72,13 +77,14 @@ def test_conditionals_depend_on_earlier_sites_only(q, shape, positional, neighbo
 @cases
 @positional_or_not
 @neighbours_or_not
-def test_suffix_agrees_with_log_prob(q, shape, positional, neighbours):
+@one_or_more
+def test_suffix_agrees_with_log_prob(q, shape, positional, neighbours, layers):
     """Conditionals from any position on, started from the kept hidden state, are those of the whole."""
-    net = network(q, shape, positional, neighbours)
+    net = network(q, shape, positional, neighbours, layers=layers)
     n_sites = int(np.prod(shape))
     states = np.random.default_rng(3).integers(0, q, (40, n_sites)).astype(np.uint8)
     sequence = tf.constant(states.T[net.order].astype(np.int32))
-    hidden, conditionals = net.suffix(tf.constant(0), sequence, tf.zeros([40, net.hidden]))
+    hidden, conditionals = net.suffix(tf.constant(0), sequence, tf.zeros([40, net.state_width]))
     assert conditionals.numpy().sum(axis=0) == pytest.approx(net.log_prob(states).numpy(), abs=1e-5)
     for first in range(1, n_sites):
         part = net.suffix(tf.constant(first), sequence, hidden[first - 1])
@@ -101,7 +107,7 @@ def test_earlier_neighbours_are_seen_directly(order):
     net.output.assign(tf.zeros_like(net.output))
     states = all_states(2, 9)
     sequence = states.T[net.order].astype(np.int32)
-    zero = tf.zeros([len(states), net.hidden])
+    zero = tf.zeros([len(states), net.state_width])
     conditionals = net.suffix(tf.constant(0), tf.constant(sequence), zero)[1].numpy()
     position = np.argsort(net.order)
     for k in range(1, 9):
@@ -116,8 +122,8 @@ def test_positional_weights_are_independent():
     """Copying one position's weights to all makes the shared network; else they differ."""
     shared, own = network(3, (2, 2), False), network(3, (2, 2), True)
     states = all_states(3, 4)
-    own.recurrent.assign(shared.recurrent)
-    own.reset_bias.assign(shared.reset_bias)
+    own.recurrent[0].assign(shared.recurrent[0])
+    own.reset_bias[0].assign(shared.reset_bias[0])
     assert np.abs(own.log_prob(states).numpy() - shared.log_prob(states).numpy()).max() > 0.1
     for name in ("input", "output", "output_bias"):
         variable = getattr(own, name)
@@ -159,9 +165,10 @@ def test_written_gradient_is_the_automatic_one():
 
 @positional_or_not
 @neighbours_or_not
-def test_gradient_of_the_log_probability(positional, neighbours):
+@one_or_more
+def test_gradient_of_the_log_probability(positional, neighbours, layers):
     """The derivative of sum log P along its gradient is a central difference, for each variable."""
-    net = network(2, (2, 3), positional, neighbours)
+    net = network(2, (2, 3), positional, neighbours, layers=layers)
     states = all_states(2, 6)[::3]
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(net.log_prob(states))
@@ -175,3 +182,19 @@ def test_gradient_of_the_log_probability(positional, neighbours):
             values.append(net.log_prob(states).numpy().astype(float).sum())
         variable.assign(start)
         assert norm == pytest.approx((values[0] - values[1]) / (2 * h), rel=0.01)
+
+
+def test_dropout_is_for_training_only():
+    """It changes the loss with its seed, keeps its mean to first order, and leaves predictions alone."""
+    lattice = Lattice((2, 3))
+    net = Gru(2, spiral(lattice), 64, True, np.random.default_rng(1), None, 2, 0.3)
+    plain = Gru(2, spiral(lattice), 64, True, np.random.default_rng(1), None, 2)
+    states = all_states(2, 6)
+    log_prob = net.log_prob(states).numpy()
+    assert np.array_equal(log_prob, plain.log_prob(states).numpy())
+    seeds = [tf.constant([k, 0]) for k in range(200)]
+    drawn = np.array([net.log_prob(states, seed).numpy() for seed in seeds])
+    assert np.array_equal(drawn[3], net.log_prob(states, seeds[3]).numpy())
+    assert drawn.std(axis=0).min() > 1e-3
+    z = (drawn.mean(axis=0) - log_prob) / (drawn.std(axis=0) / np.sqrt(200))
+    assert np.abs(z).mean() < 3

@@ -52,13 +52,17 @@ def samples(n=12_000):
     return STATES[np.random.default_rng(1).choice(64, n, p=np.exp(LN_P))]
 
 
-def trainer(states, epochs=2, seed=3, rate=1e-2, batch=100):
+def trainer(states, epochs=2, seed=3, rate=1e-2, batch=100, patience=None):
     """A tiny RNN and its trainer."""
     network = Gru(2, spiral(Lattice((2, 3))), 8, True, np.random.default_rng(seed))
-    settings = SimpleNamespace(epochs=epochs, learning_rate=rate, warmup=0.05, clip=1.0)
+    settings = SimpleNamespace(
+        epochs=epochs, learning_rate=rate, warmup=0.05, clip=1.0, decay="cosine", patience=patience
+    )
     batches = Batches(Source(states), batch, 0.1, seed, 0, 1)
     variables = network.trainable_variables
-    return network, Trainer(variables, lambda s: -network.log_prob(s), batches, SingleProcess(), settings)
+    return network, Trainer(
+        variables, lambda s, seed=None: -network.log_prob(s, seed), batches, SingleProcess(), settings
+    )
 
 
 @pytest.mark.parametrize("batch", [32, 64, 100, 128, 300, 500, 1000])
@@ -210,8 +214,26 @@ def test_checkpoints_at_the_end_of_every_epoch():
 def test_a_loss_that_is_not_finite_ends_the_training():
     """Diverged weights raise an error that says what to do, and no checkpoint is written."""
     network, training = trainer(samples(2000))
-    network.recurrent.assign(tf.fill(network.recurrent.shape, np.float32("nan")))
+    network.recurrent[0].assign(tf.fill(network.recurrent[0].shape, np.float32("nan")))
     saves = []
     with pytest.raises(UserError, match="learning_rate"):
         training.run(lambda: saves.append(1), PROGRESS, lambda: False)
     assert saves == []
+
+
+def test_early_stopping():
+    """Training ends after `patience` epochs without improvement and keeps the best weights."""
+    _, learner = trainer(samples(), epochs=60, rate=0.3, patience=3)
+    assert learner.run(lambda: None, PROGRESS, lambda: False)
+    losses = learner.history["validation"]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 3 < 60
+    learner.use_best()
+    assert learner.validate()[0] == pytest.approx(losses[best], rel=1e-6)
+
+
+def test_constant_learning_rate():
+    """Without decay the rate stays where the warm-up ended."""
+    constant = Adam([tf.Variable(1.0)], 0.1, 1000, 0.1, 1.0, "none")
+    rates = [float(constant.learning_rate(tf.constant(float(k)))) for k in (50, 100, 500, 1000)]
+    assert rates == pytest.approx([0.05, 0.1, 0.1, 0.1])
