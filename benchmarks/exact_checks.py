@@ -39,7 +39,7 @@ temperature = 4.0
 [sweep]
 energies = ["true"]
 temperatures = {temperatures}
-ladders = 100
+ladders = 130
 thermalization = 2000
 sweeps = {sweeps}
 exchange = {exchange}

@@ -3,14 +3,14 @@
     python benchmarks/kill_safety.py [--times N] [--ranks R] [--seed S] [--json]
 
 Observations without and with replica exchange and a sweep, which commit as often as they can, are killed
-with SIGKILL in turn, one random rank or all of them and mpiexec, and started again until they are complete.
-Every committed row and every complete file must have the bits of a run on one rank without interruption.
-The exit code is 1 after any loss.
+with SIGKILL in turn, one random rank or all and mpiexec, and started again. Every committed row and every
+complete file must have the bits of an uninterrupted run on one rank.
 """
 
 import argparse
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import random
@@ -24,7 +24,6 @@ from collections import Counter
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from dcl_hpc.run import SETTINGS
 
@@ -32,191 +31,169 @@ JOB = """\
 name = "job"
 lattice.shape = [6, 6]
 hamiltonian.kind = "ising"
-observe = { temperature = 3.0, samples = 18000, chains = 50, thermalization = 1000, thin = 2 }
-sweep = { energies = ["true"], temperatures = [2.0, 3.0, 4.0], ladders = 3, thermalization = 400, sweeps = 400 }
+observe = { temperature = 3, samples = 12000, chains = 50, thermalization = 1000, thin = 2 }
+sweep = { energies = ["true"], temperatures = [2, 3, 4], ladders = 3, thermalization = 400, sweeps = 240 }
 """
-# Command and file of each kind of run.
-KINDS = {
-    "observe": (["observe"], "observations.h5"),
-    "exchange": (["observe", "--set", "observe.exchange.hottest=6.0"], "observations.h5"),
-    "sweep": (["sweep"], "sweeps/true_6x6.h5"),
+KINDS = {  # command and file
+    "observe": ("observe", "observations.h5"),
+    "exchange": ("observe --set observe.exchange.hottest=6.0", "observations.h5"),
+    "sweep": ("sweep", "sweeps/true_6x6.h5"),
 }
-# Commits as often as it can; the first byte of a file tells what rank 0 is doing.
+# A stage that commits as often as it can; one word in a file tells what rank 0 is doing.
 STAGE = """\
 import os, sys
 from dcl_hpc import cli, observe, sweep
 from dcl_hpc.storage.store import Store
 
-observe.BUFFER, sweep.COMMIT_SECONDS = 1, -1.0
-notes, stage, *arguments = sys.argv[1:]
-notes = os.open(notes, os.O_WRONLY)
-
-def note(moment):
-    if os.environ.get("OMPI_COMM_WORLD_RANK", os.environ.get("PMI_RANK", "0")) == "0":
-        os.pwrite(notes, moment, 0)
-
 def noted(method, during, after):
-    def call(*positional):
-        note(during)
-        method(*positional)
-        note(after)
-    return call
+    return lambda *arguments: (note(during), method(*arguments), note(after))[1]
 
-for name, during, after in (("write", b"w", b"w"), ("write_alone", b"w", b"w"), ("commit", b"c", b"r")):
-    setattr(Store, name, noted(getattr(Store, name), during, after))
-work = noted({"observe": observe.observe, "sweep": sweep.sweep}[stage], b"r", b"e")
-cli.main(cli.parser(stage, ""), work, argv=arguments)
+def note(word):
+    if os.environ["OMPI_COMM_WORLD_RANK"] == "0":
+        os.pwrite(notes, word.ljust(10).encode(), 0)
+
+folder, stage, *arguments = sys.argv[1:]
+notes = os.open(f"{folder}/notes", os.O_WRONLY)
+observe.BUFFER, sweep.COMMIT_SECONDS = 1, -1.0
+Store.write, Store.write_alone = (noted(f, "writing", "writing") for f in (Store.write, Store.write_alone))
+Store.commit = noted(Store.commit, "committing", "sampling")
+work = noted({"observe": observe.observe, "sweep": sweep.sweep}[stage], "sampling", "ending")
+cli.main(cli.parser(stage, ""), work, argv=[f"{folder}/job.toml", *arguments])
 """
-MOMENTS = {"s": "starting", "r": "sampling", "w": "writing", "c": "committing", "e": "ending"}
-PATIENCE = 120  # seconds until a run counts as hanging
+ROWS = ("observations", "validation", "series")
 
 
 def children(parent: int) -> list[int]:
-    """Living child processes."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, its_parent = path.read_text().rpartition(")")[2].split()[:2]
-            if int(its_parent) == parent and state != "Z":
-                found.append(int(path.parent.name))
-    return found
+    with contextlib.suppress(OSError):
+        texts = [path.read_text() for path in Path(f"/proc/{parent}/task").glob("*/children")]
+        return [int(child) for child in " ".join(texts).split()]
+    return []
 
 
-def kill(processes) -> None:
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-
-
-def kill_the_rest() -> None:
+def kill_all() -> None:
     """End all that was started; ranks without their mpiexec became children of this process."""
-    while orphans := children(os.getpid()):
-        kill(orphans)
-        time.sleep(0.01)
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while True:
+            for process in children(os.getpid()):
+                os.kill(process, signal.SIGKILL)
+            os.waitpid(-1, 0)
 
 
-def read(path: Path) -> tuple[int, int, dict[str, np.ndarray]]:
-    """Committed and total rows, and all data that counts: rows so far, checkpoint in its valid half."""
-    data = {}
+def read(path: Path) -> tuple[int, dict]:
+    """Number of committed rows, and all data: of rows and checkpoints what is valid."""
+    names = []
     with h5py.File(path, "r", locking=False) as file:
         done, half = file["progress/committed"][()].tolist()
-
-        def visit(name, item):
-            if not isinstance(item, h5py.Dataset) or name.startswith("progress/"):
-                return
-            if name.startswith("checkpoint/"):
-                data[name] = item[half]
-            else:
-                data[name] = item[:done] if item.dims[0].label in ("record", "measurement") else item[()]
-
-        file.visititems(visit)
-        return done, int(file.attrs["total"]), data
+        valid = {"checkpoint": half} | dict.fromkeys(ROWS, slice(done))
+        file.visit(names.append)
+        names = [name for name in names if isinstance(file[name], h5py.Dataset) and "progress" not in name]
+        return done, {name: file[name][valid.get(name.partition("/")[0], ())] for name in names}
 
 
 class Campaign:
-    """Runs of all kinds in one folder, what was killed, and what was lost."""
+    """Runs of all kinds in one folder, how often they were killed, and what was lost."""
 
     def __init__(self, folder: Path, ranks: int, seed: int):
         self.folder, self.ranks, self.random = folder, ranks, random.Random(seed)
-        self.job, self.notes, self.scratch = folder / "job.toml", folder / "notes", folder / "mpi"
-        self.job.write_text(JOB)
-        self.counts, self.moments, self.losses = Counter(), Counter(), []
-        self.before = dict.fromkeys(KINDS, 0)
-        self.references, self.lengths = {}, {}
-        for kind in KINDS:
-            self.finish(self.start(kind, 1), kind)
-            self.references[kind] = read(self.path(kind))
-            shutil.rmtree(self.path(kind).parents[-len(folder.parents) - 2])
+        (folder / "job.toml").write_text(JOB)
+        self.paths = {kind: folder / kind / "job" / name for kind, (_, name) in KINDS.items()}
+        self.counts, self.moments = Counter(kills=0, losses=0), Counter()
+        self.before, self.references, self.lengths = dict.fromkeys(KINDS, 0), {}, {}
+        for kind, n in itertools.product(KINDS, (1, ranks)):  # the first run is the reference
             started = time.monotonic()
-            self.finish(self.start(kind, ranks), kind)
-            length = time.monotonic() - started
-            with h5py.File(self.path(kind), "r") as file:
-                work = min(length, float(file["progress/wall_seconds"][0]))
-            self.lengths[kind] = length - work, work
-            self.check(kind, complete=True)
-
-    def path(self, kind: str) -> Path:
-        return self.folder / kind / "job" / KINDS[kind][1]
+            self.end(kind, self.start(kind, n))
+            self.lengths[kind] = time.monotonic() - started
 
     def start(self, kind: str, ranks: int) -> subprocess.Popen:
-        shutil.rmtree(self.scratch, ignore_errors=True)  # Open MPI cannot tidy up after SIGKILL
-        self.scratch.mkdir()
-        self.notes.write_text("s")
-        stage, *settings = KINDS[kind][0]
-        front = ["mpiexec", "-n", str(ranks)] if ranks > 1 else []
-        arguments = [self.notes, stage, self.job, "--runs", self.folder / kind, *settings]
-        scratch = {"TMPDIR": str(self.scratch), "OMPI_MCA_btl_vader_backing_directory": str(self.scratch)}
-        with open(self.folder / "output", "w") as output:
-            return subprocess.Popen(
-                [*front, sys.executable, "-c", STAGE, *map(str, arguments)],
-                env=os.environ | SETTINGS | scratch, stdout=output, stderr=output,
-            )  # fmt: skip
-
-    def finish(self, process, kind: str) -> None:
-        """Wait for a run that nobody kills."""
-        try:
-            code = process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            code = f"still running after {PATIENCE} s"
-        kill_the_rest()
-        if code:
-            self.lose(kind, f"did not end well: {code}\n{(self.folder / 'output').read_text()}")
+        """Start a run or go on with it."""
+        scratch, output = self.folder / "mpi", self.folder / "output"
+        shutil.rmtree(scratch, ignore_errors=True)  # Open MPI cannot tidy up after SIGKILL
+        scratch.mkdir()
+        (self.folder / "notes").write_text("starting  ")
+        places = {"TMPDIR": str(scratch), "OMPI_MCA_btl_vader_backing_directory": str(scratch)}
+        command = [*f"mpiexec -n {ranks}".split(), sys.executable, "-c", STAGE, self.folder]
+        command += [*KINDS[kind][0].split(), "--runs", self.folder / kind]
+        with output.open("w") as file:
+            return subprocess.Popen(command, env=os.environ | SETTINGS | places, stdout=file, stderr=file)
 
     def lose(self, kind: str, what: str) -> None:
-        self.losses.append(f"{kind}: {what}")
-        print(f"LOSS after {self.counts['kills']} kills, {self.losses[-1]}", flush=True)
+        """Count and tell a loss."""
+        self.counts["losses"] += 1
+        print(f"LOSS after {self.counts['kills']} kills, {kind}: {what}", flush=True)
 
-    def check(self, kind: str, complete: bool) -> None:
-        """Compare a file with its reference; a complete or a lost one begins anew."""
-        path, losses = self.path(kind), len(self.losses)
-        _, total, reference = self.references[kind]
-        done, data = 0, None
-        if path.exists():
-            try:
-                done, _, data = read(path)
-            except (OSError, KeyError, RuntimeError) as error:
-                self.lose(kind, f"unreadable: {error}")
-        elif self.before[kind] or complete:
-            self.lose(kind, "the file is gone")
-        if data is not None:
-            if done < self.before[kind] or (complete and done < total):
-                self.lose(kind, f"{done} rows committed of {total}, {self.before[kind]} before")
-            for name, expected in reference.items():
-                if done == total or name.startswith(("observations/", "validation/", "series/")):
-                    same = data[name].tobytes() == expected[: len(data[name])].tobytes()
-                    if not same:
-                        self.lose(kind, f"{name} differs in {done} committed rows")
-        self.counts["resumptions"] += 0 < self.before[kind] < done
+    def end(self, kind: str, process, killed: bool = False) -> None:
+        """Wait for the end of a run and check what it wrote; once complete it begins anew."""
+        losses, done, before = self.counts["losses"], 0, self.before[kind]
+        try:
+            process.wait(120)
+        except subprocess.TimeoutExpired:
+            self.lose(kind, "some ranks hang")
+        kill_all()
+        if process.returncode and not killed:
+            self.lose(kind, f"ended with {process.returncode}\n{(self.folder / 'output').read_text()}")
+        try:
+            if before or not killed or self.paths[kind].exists():
+                done, data = found = read(self.paths[kind])
+                total, reference = self.references.setdefault(kind, found)
+                for name in [name for name in reference if done == total or name.startswith(ROWS)]:
+                    if data[name].tobytes() != reference[name][: len(data[name])].tobytes():
+                        self.lose(kind, f"{name} differs, {done} of {total} rows committed")
+                if done < (before if killed else total):
+                    self.lose(kind, f"{done} of {total} rows committed, {before} before")
+        except (OSError, KeyError, RuntimeError) as error:
+            self.lose(kind, f"unreadable: {error!r}")
+        self.counts.update(resumptions=0 < before < done, completions=not killed)
         self.before[kind] = done
-        if complete or len(self.losses) > losses:
-            self.counts["completions"] += complete
+        if not killed or self.counts["losses"] > losses:
             shutil.rmtree(self.folder / kind, ignore_errors=True)
             self.before[kind] = 0
 
     def strike(self, kind: str) -> None:
-        """Start or go on, and kill after a random part of the time that it would take."""
-        start_up, work = self.lengths[kind]
-        left = 1 - self.before[kind] / self.references[kind][1]
+        """Start or go on, and kill after a random part of the time of an uninterrupted run."""
         process = self.start(kind, self.ranks)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(self.random.uniform(0, 1.1 * (start_up + left * work)))
-        if process.poll() is not None:
-            self.finish(process, kind)
-            self.check(kind, complete=True)
-            return
-        ranks = children(process.pid) if self.ranks > 1 else [process.pid]
-        everyone = self.random.random() < 0.5 or not ranks
-        moment, existed = self.notes.read_text()[:1], self.path(kind).exists()
-        kill([process.pid, *ranks] if everyone else [self.random.choice(ranks)])
-        with contextlib.suppress(subprocess.TimeoutExpired):  # mpiexec ends the other ranks
-            process.wait(PATIENCE)
-        if process.poll() is None:
-            self.lose(kind, "ranks hang after one of them was killed")
-        kill_the_rest()
-        self.counts["kills"] += 1
-        self.counts["of all ranks" if everyone else "of one rank"] += 1
-        self.moments[f"{MOMENTS[moment]}{'' if existed else ', no file yet'}"] += 1
-        self.check(kind, complete=False)
+            process.wait(self.random.uniform(0, self.lengths[kind]))
+            return self.end(kind, process)
+        ranks = children(process.pid)
+        everyone = not ranks or self.random.random() < 0.5
+        moment = (self.folder / "notes").read_text().strip()
+        self.moments[moment if self.paths[kind].exists() else f"{moment}, no file yet"] += 1
+        for victim in [process.pid, *ranks] if everyone else [self.random.choice(ranks)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        self.counts.update(["kills", "of_all" if everyone else "of_one"])
+        return self.end(kind, process, killed=True)  # mpiexec ends the other ranks
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--times", type=int, default=100, help="kills (default 100)")
+    parser.add_argument("--ranks", type=int, default=2, help="MPI ranks (default 2)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    options = parser.parse_args()
+    ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphaned ranks become children
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    started, turns = time.monotonic(), itertools.cycle(KINDS)
+    with tempfile.TemporaryDirectory(prefix="kills_") as folder:
+        try:
+            campaign = Campaign(Path(folder), options.ranks, options.seed)
+            counts = campaign.counts
+            while counts["kills"] < options.times:
+                campaign.strike(next(turns))
+                line = f"{counts['kills']} of {options.times} kills, {counts['losses']} losses"
+                print(line, end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+            for kind in [kind for kind in KINDS if campaign.paths[kind].exists()]:
+                campaign.end(kind, campaign.start(kind, options.ranks))
+        finally:
+            kill_all()
+    seconds = round(time.monotonic() - started)
+    result = {**counts, **vars(options), "seconds": seconds, "moments": dict(campaign.moments)}
+    print("\n".join(f"{name:<12} {value}" for name, value in result.items()))
+    if options.json:
+        print(json.dumps(result))
+    return int(counts["losses"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

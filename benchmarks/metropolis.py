@@ -47,7 +47,7 @@ def models() -> dict:
     ising = hamiltonian.ising(square)
     table = random.normal(size=2**16).astype(np.float32)
     return {
-        "ising_vector": (TrueEnergy(ising, multi_spin=False), 1),
+        "ising_vector": (TrueEnergy(ising, n_chains=1), 1),
         "gaussian_glass": (TrueEnergy(glass["gaussian"]), 1),
         "bit_parallel": (TrueEnergy(ising), None),
         "bimodal_glass": (TrueEnergy(glass["bimodal"]), None),

@@ -8,7 +8,7 @@ from . import cli, models
 from .cluster import mpi
 from .cluster.signals import Stopped
 from .energy.true import TrueEnergy
-from .sampling.levels import collect
+from .sampling.levels import BETAS, collect
 from .storage.store import array_field, write_file
 
 
@@ -26,7 +26,7 @@ def evaluate(context: cli.Context, options=None) -> None:
     for name in wanted:
         mpi.on_root(comm, run.require, name)
     started = time.monotonic()
-    true = TrueEnergy(job.build_hamiltonian())
+    true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
     states = mpi.on_root(comm, _test_set, context, true)
     mine = mpi.share(comm, len(states))
     columns = {"true": true.energies(states.T.copy())}

@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -92,11 +93,11 @@ class EdwardsAnderson(Section):
             )
         if not isinstance(couplings, str):
             try:
-                finite = all(np.isfinite(float(value)) for row in couplings for value in row)
+                values = [float(value) for row in couplings for value in row]
             except (TypeError, ValueError):
-                finite = False
-            if not finite:
-                raise ValueError("must be rows of finite numbers")
+                values = [np.nan]
+            if not np.all(np.isfinite(values)) or (values and not any(values)):
+                raise ValueError("must be rows of finite numbers, not all of them 0")
         return couplings
 
     @field_serializer("couplings")
@@ -442,8 +443,10 @@ def _read_couplings(document: dict, folder: Path) -> None:
         if name.endswith(".npy"):
             values = np.load(path, allow_pickle=False)
         else:
-            values = np.loadtxt(path, delimiter="," if name.endswith(".csv") else None, ndmin=2)
-        values = np.asarray(values, float)
+            with warnings.catch_warnings(action="ignore"):  # an empty file is refused below
+                values = np.loadtxt(path, delimiter="," if name.endswith(".csv") else None, ndmin=2)
+        if values.dtype.kind not in "iuf":
+            raise ValueError(f"it holds {values.dtype}, not real numbers")
         section["couplings"] = values.reshape(-1, values.shape[-1]).tolist()
     except (OSError, ValueError, IndexError, EOFError) as error:
         reason = str(error).partition("\n")[0]

@@ -66,7 +66,8 @@ def ednn_energy(run, shape=None):
 def energy_model(run, energy: str, shape=None):
     """The energy model of that name: "true", "rnn" or "ednn"."""
     if energy == "true":
-        return TrueEnergy(run.job.build_hamiltonian(shape))
+        settings = run.job.sweep
+        return TrueEnergy(run.job.build_hamiltonian(shape), settings.ladders * len(settings.listed))
     return rnn_energy(run) if energy == "rnn" else ednn_energy(run, shape)
 
 

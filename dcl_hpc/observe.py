@@ -13,12 +13,13 @@ from .energy.true import TrueEnergy
 from .errors import UserError
 from .imports import import_observations
 from .physics.observables import order_parameter
-from .sampling.ladder import adapt
+from .sampling.ladder import TRIAL_REPLICAS, adapt
 from .sampling.statistics import autocorrelation_time
 from .sampling.streams import Purpose
-from .sampling.tempering import Ladders, Replicas
+from .sampling.tempering import Ladders, Replicas, exchange_line
 from .storage.observations import observation_fields
 from .storage.replicas import read_replicas, replica_fields, write_replicas
+from .storage.results import read_exchange
 from .storage.store import Store, array_field, write_file
 
 # First length of the pilot run in sweeps; it is doubled until it has PILOT_TIMES autocorrelation times.
@@ -63,6 +64,8 @@ def observe(context: cli.Context, options=None) -> None:
         thin = int(store.attribute("thin"))
         log(f"observe: {job.observe.samples} configurations, one every {thin} sweeps of each chain")
         _record(context, store, ensemble, thin, started)
+    if job.observe.exchange:
+        log(f"observe: {exchange_line(*mpi.on_root(comm, read_exchange, path))}")
 
 
 def _ladder(context) -> np.ndarray:
@@ -73,9 +76,10 @@ def _ladder(context) -> np.ndarray:
         return np.array([settings.temperature])
     context.log("observe: trial runs to place the temperatures of the ladder")
     listed = np.array([settings.temperature, settings.exchange.hottest])
+    model = TrueEnergy(job.build_hamiltonian(), TRIAL_REPLICAS)
     return adapt(
-        TrueEnergy(job.build_hamiltonian()), listed, settings.exchange.rungs, settings.thermalization // 2,
-        job.seed, 0, lambda n: mpi.share(comm, n), lambda energy: np.concatenate(comm.allgather(energy)),
+        model, listed, settings.exchange.rungs, settings.thermalization // 2, job.seed, 0,
+        lambda n: mpi.share(comm, n), lambda energy: np.concatenate(comm.allgather(energy)),
         lambda: context.stop.check(comm),
     )  # fmt: skip
 
@@ -87,7 +91,7 @@ class _Ensemble:
         job, rungs = context.run.job, len(temperatures)
         hamiltonian = job.build_hamiltonian()
         self.pair, self.temperatures = hamiltonian.pair, temperatures
-        self.model = TrueEnergy(hamiltonian)
+        self.model = TrueEnergy(hamiltonian, job.observe.chains * rungs)
         self.mine = mpi.share(context.comm, job.observe.chains)
         self._own = slice(self.mine.start * rungs, self.mine.stop * rungs)
         self.ladders = Ladders(1 / temperatures, range(self.mine.start, self.mine.stop), job.seed)

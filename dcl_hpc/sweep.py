@@ -12,8 +12,9 @@ from .errors import UserError
 from .physics.observables import order_parameter
 from .sampling.ladder import adapt
 from .sampling.streams import Purpose
-from .sampling.tempering import Ladders, Replicas
+from .sampling.tempering import Ladders, Replicas, exchange_line
 from .storage.replicas import read_replicas, replica_fields, write_replicas
+from .storage.results import read_exchange
 from .storage.store import Field, Store, array_field, write_file
 
 COMMIT_SECONDS = 10.0
@@ -58,6 +59,8 @@ def _sweep_one(context, energy: str, shape) -> None:
     pair = run.job.build_hamiltonian(shape).pair
     with Store(path, comm, write=True) as store:
         _Sweep(context, store, stage, model, pair).run(started)
+    if run.job.sweep.exchange:
+        log(f"{stage}: {exchange_line(*mpi.on_root(comm, read_exchange, path))}")
 
 
 def _key(stage: str) -> int:

@@ -12,18 +12,19 @@ class TrueEnergy:
     Parameters
     ----------
     hamiltonian : Hamiltonian
-    multi_spin : bool
-        Whether models that allow it (Ising, bimodal glasses) use the multi-spin coded kernel.
+    n_chains : int, optional
+        How many chains it is for, on all ranks together. Ising models and bimodal glasses use the multi-spin
+        coded kernel, unless there are few.
     """
 
-    def __init__(self, hamiltonian: Hamiltonian, multi_spin: bool = True):
+    def __init__(self, hamiltonian: Hamiltonian, n_chains: int = multispin.WORTHWHILE):
         lattice = hamiltonian.lattice
         self.lattice = lattice
         self.n_states = hamiltonian.n_states
         self._forward = lattice.forward.astype(np.int32)
         self._couplings = hamiltonian.couplings
         self._pair = hamiltonian.pair
-        self._kernel, self._model, self._block = _choose_kernel(hamiltonian, multi_spin)
+        self._kernel, self._model, self._block = _choose_kernel(hamiltonian, n_chains >= multispin.WORTHWHILE)
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""

@@ -3,7 +3,7 @@ r"""Where to put the temperatures of replica exchange, so that all pairs are acc
 Between close temperatures the rejection rate is the integral of the local barrier
 :math:`\lambda(\beta) = \frac12 \langle |E - E'| \rangle_\beta` over the inverse temperature, with two
 independent configurations E, E' (Predescu et al., J. Chem. Phys. 120, 4119, 2004; Syed et al., J. R. Stat.
-Soc. B 84, 321, 2022, sec. 5). Trial runs measure it, and temperatures are placed at equal steps of its
+Soc. B 84, 321, 2022). Trial runs measure it, and temperatures are placed at equal steps of its
 integral.
 """
 
@@ -18,6 +18,7 @@ MOST_TEMPERATURES = 48
 TRIAL_LADDERS = 8
 ROUNDS = 3
 FIRST_TEMPERATURES = 16
+TRIAL_REPLICAS = TRIAL_LADDERS * FIRST_TEMPERATURES
 # Keeps the streams of trial runs apart from others.
 TRIAL_KEY = 2**33
 

@@ -21,6 +21,8 @@ LANES = 32 * WIDTH
 # Binary digits of u that one flip takes from a word, and flips that a word serves.
 DIGITS = 10
 PER_WORD = 32 // DIGITS
+# From so many chains in all on, this is faster than the vectorised kernel, also when two ranks share them.
+WORTHWHILE = 1024
 # Largest number of neighbours: acceptance probabilities differ for 0, 1, 2 unsatisfied bonds.
 MAX_NEIGHBOURS = 6
 CLASSES = 3

@@ -60,7 +60,7 @@ class Ladders:
     attempts, accepted : int64 (n_ladders, n_temperatures - 1)
         Exchange statistics per pair of temperatures.
     heading : int8 (n_ladders, n_temperatures)
-        Whether a replica was last at the first (1) or the last (-1) temperature, or yet at none (0).
+        1 from the first temperature on, -1 from then on when the last was reached; 0 before any of this.
     round_trips : int64 (n_ladders, n_temperatures)
         How often each replica went from the first temperature to the last and back.
     step : int
@@ -136,12 +136,21 @@ class Ladders:
 
 
 def communication_barrier(acceptance: np.ndarray) -> float:
-    """Sum of the rejection rates of all pairs (Syed et al., eq. 24): what replicas have to overcome.
+    """Sum of the rejection rates of all pairs (Syed et al., 2022): what replicas have to overcome.
 
-    A replica's round trip takes about 2 + 2 sum r/(1-r) rounds; for many temperatures the sum tends to
-    this barrier.
+    A ladder's replicas together make one round trip in about 2 + 2 sum r/(1-r) rounds; for many temperatures
+    that sum, too, tends to the barrier.
     """
     return float(np.sum(1 - np.asarray(acceptance)))
+
+
+def exchange_line(acceptance: np.ndarray, round_trips: int) -> str:
+    """How replica exchange went, in one line."""
+    return (
+        f"{len(acceptance) + 1} temperatures, pairs accepted {np.min(acceptance):.2f} to "
+        f"{np.max(acceptance):.2f}, communication barrier {communication_barrier(acceptance):.2f}, "
+        f"{round_trips} round trips"
+    )
 
 
 class Replicas:

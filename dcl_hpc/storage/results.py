@@ -40,17 +40,27 @@ def read_sweep(path) -> SweepSeries:
             file[f"series/{name}/value"][()].reshape(len(file["series/step"]), -1, len(temperature))
             for name in ("slot", "energy", "order")
         )
-        exchange, half = file["checkpoint/ladders"], int(file["progress/committed"][1])
-        attempts, accepted = (exchange[name][half].sum(axis=0) for name in ("attempts", "accepted"))
-        round_trips = int(exchange["round_trips"][half].sum())
     by_temperature = np.argsort(slot, axis=2)
     arranged = [
         np.ascontiguousarray(np.take_along_axis(x, by_temperature, axis=2).transpose(2, 1, 0), dtype=float)
         for x in (energy, order)
     ]
+    return SweepSeries(temperature, listed, *arranged, *read_exchange(path))
+
+
+def read_exchange(path) -> tuple[np.ndarray, int] | None:
+    """Acceptance of each pair of neighbouring temperatures and round trips of all replicas together.
+
+    None for a file without ladders; nan for pairs that never tried.
+    """
+    with h5py.File(path, "r", locking=False) as file:
+        if "checkpoint/ladders" not in file:
+            return None
+        ladders, half = file["checkpoint/ladders"], int(file["progress/committed"][1])
+        attempts, accepted = (ladders[name][half].sum(axis=0) for name in ("attempts", "accepted"))
+        round_trips = int(ladders["round_trips"][half].sum())
     with np.errstate(invalid="ignore"):
-        acceptance = accepted / attempts
-    return SweepSeries(temperature, listed, *arranged, acceptance, round_trips)
+        return accepted / attempts, round_trips
 
 
 def read_evaluation(path) -> tuple[dict[str, np.ndarray], float]:

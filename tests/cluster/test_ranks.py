@@ -1,67 +1,153 @@
-"""The number of ranks changes no bit of the results."""
+"""For every kind of model neither the number of ranks nor an interruption changes a bit."""
 
-import h5py
 import numpy as np
 import pytest
 
-RANKS = (1, 2, 4)
+JOB = """\
+name = "{name}"
+seed = 5
+lattice.shape = {shape}
+hamiltonian = {{ {hamiltonian} }}
+observe = {{ {observe} }}
+rnn.order = "snake"
+sweep = {{ {sweep} }}
+"""
+ISING = 'kind = "ising"'
+GAUSSIAN = 'kind = "edwards_anderson", couplings = "gaussian"'
+BIMODAL = 'kind = "edwards_anderson", couplings = "bimodal"'
+CLOCK = 'kind = "potts", form = "clock", states = 3'
+DELTA = 'kind = "potts", form = "delta", states = 5'
+# Neither a multiple of the number of ranks nor of the 32 chains that share a word.
+EXCHANGE = "temperature = 1.5, samples = 296, chains = 37, thermalization = 20, exchange = { hottest = 6.0 }"
+MANY = "temperature = 3.0, samples = 11000, chains = 1100, thermalization = 20"
+TRUE = 'energies = ["true"], temperatures = [1.2, 2.0, 6.0], ladders = 3, thermalization = 20, sweeps = 12'
+CASES = {
+    "observe_ising": ([4, 6], ISING, EXCHANGE, TRUE),
+    "observe_many_chains": ([4, 4], ISING, MANY, TRUE),
+    "observe_gaussian": ([4, 4], GAUSSIAN, EXCHANGE, TRUE),
+    "observe_bimodal": ([4, 4, 4], BIMODAL, EXCHANGE, TRUE),
+    "observe_clock": ([4, 4], CLOCK, EXCHANGE, TRUE),
+    "observe_delta": ([4, 4], DELTA, EXCHANGE, TRUE),
+    "sweep_ising": ([4, 6], ISING, EXCHANGE, f'{TRUE}, rungs = "auto"'),
+    "sweep_gaussian": ([4, 4], GAUSSIAN, EXCHANGE, f"{TRUE}, rungs = 7"),
+    "sweep_clock": ([4, 4], CLOCK, EXCHANGE, f'{TRUE}, rungs = "auto"'),
+    "sweep_listed": ([4, 4], DELTA, EXCHANGE, f"{TRUE}, rungs = 3"),
+}
+# Runs the stages of all jobs in a folder, each until it has committed so many rows; a trial run is short.
+STAGES = """\
+import sys
+from pathlib import Path
+
+from dcl_hpc import cli, job, observe, sweep
+from dcl_hpc.cluster import mpi
+from dcl_hpc.cluster.log import Log
+from dcl_hpc.cluster.signals import Stopped, StopRequest
+from dcl_hpc.storage.runs import Run
+from dcl_hpc.storage.store import Store
+
+observe.BUFFER, observe.PILOT_SWEEPS, observe.LONGEST_PILOT, sweep.COMMIT_SECONDS = 1, 60, 60, -1.0
+jobs, runs, rows = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+commit = Store.commit
 
 
-def contents(path, groups) -> dict[str, np.ndarray]:
-    """All datasets of some groups; of checkpoints the half that counts."""
-    found = {}
-    with h5py.File(path, "r", locking=False) as file:
-        half = int(file["progress/committed"][1])
-        for group in groups:
-            names = []
-            file[group].visit(names.append)
-            for item in (file[f"{group}/{name}"] for name in names):
-                if isinstance(item, h5py.Dataset):
-                    found[item.name.strip("/")] = item[half] if group == "checkpoint" else item[()]
-    return found
-
-
-def assert_same(results) -> None:
-    """Every result has the datasets of the first, bit for bit."""
-    first, *others = results
-    assert first
-    for other in others:
-        assert other.keys() == first.keys()
-        for name, data in first.items():
-            assert data.tobytes() == other[name].tobytes(), name
-
-
-@pytest.mark.mpi
-def test_observations_do_not_depend_on_the_number_of_ranks(dcl, tmp_path):
-    """Observations, energies and checkpoint are the same on 1, 2 and 4 ranks with uneven shares."""
-    results = []
-    for ranks in RANKS:
-        folder = tmp_path / str(ranks)
-        done = dcl(
-            "observe", "--set", "observe.chains=50", "--set", "observe.samples=1000",
-            ranks=ranks, folder=folder,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        results.append(
-            contents(folder / "tiny" / "observations.h5", ("observations", "validation", "checkpoint"))
+def work(comm):
+    for path in sorted(jobs.glob("*.toml")):
+        context = cli.Context(
+            Run(*job.load(path), str(path), runs, comm.size), comm, Log(comm.rank), StopRequest()
         )
-    assert {"observations/states/value", "validation/energy/value", "checkpoint/streams"} <= results[0].keys()
-    assert len(np.unique(results[0]["validation/energy/value"])) > 10
-    assert_same(results)
+
+        def counted(store, done, *arguments):
+            commit(store, done, *arguments)
+            if done >= rows and comm.rank == comm.size - 1:
+                context.stop.received = True
+
+        Store.commit = counted
+        try:
+            (observe.observe if path.name.startswith("observe") else sweep.sweep)(context)
+        except Stopped:
+            pass
+
+
+mpi.run(work)
+"""
+
+
+@pytest.fixture(scope="module")
+def start(python, tmp_path_factory):
+    """Start the stages of all cases until `rows` are committed: `start("name", ranks=2, rows=3)`."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "jobs").mkdir()
+    (folder / "stages.py").write_text(STAGES)
+    for name, (shape, hamiltonian, observe, sweep) in CASES.items():
+        text = JOB.format(name=name, shape=shape, hamiltonian=hamiltonian, observe=observe, sweep=sweep)
+        (folder / "jobs" / f"{name}.toml").write_text(text)
+
+    def run(name, ranks, rows=1000):
+        done = python(folder / "stages.py", folder / "jobs", folder / name, rows, ranks=ranks)
+        assert done.returncode == 0, done.stderr
+        return folder / name
+
+    return run
+
+
+def read(contents, folder, case) -> dict[str, np.ndarray]:
+    """What the file of a case holds."""
+    (path,) = (folder / case).rglob("*.h5")
+    return contents(path)
+
+
+@pytest.fixture(scope="module")
+def reference(start):
+    """Folder of runs on one rank, never interrupted."""
+    return start("1", ranks=1)
+
+
+@pytest.fixture(scope="module")
+def parallel(start):
+    """Folders of runs on two and four ranks."""
+    return [start(str(ranks), ranks=ranks) for ranks in (2, 4)]
+
+
+@pytest.fixture(scope="module")
+def interrupted(start, contents):
+    """Folder of runs stopped on two ranks and ended on three, and their rows at the stop."""
+    folder = start("interrupted", ranks=2, rows=4)
+    rows = {case: read(contents, folder, case)["committed"] for case in CASES}
+    return start("interrupted", ranks=3), rows
 
 
 @pytest.mark.mpi
-def test_sweeps_do_not_depend_on_the_number_of_ranks(dcl, tmp_path):
-    """Series and checkpoint of a replica exchange are the same on 1, 2 and 4 ranks with uneven shares."""
-    results = []
-    for ranks in RANKS:
-        folder = tmp_path / str(ranks)
-        done = dcl(
-            "sweep", "--energy", "true", "--set", "sweep.temperatures=[2.0, 3.0, 4.0, 4.5, 5.0]",
-            ranks=ranks, folder=folder,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        results.append(contents(folder / "tiny" / "sweeps" / "true_6x6.h5", ("series", "checkpoint")))
-    assert results[0]["checkpoint/exchanges"][1].sum() > 0
-    assert len(np.unique(results[0]["series/slot/value"])) == 5
-    assert_same(results)
+@pytest.mark.parametrize("case", CASES)
+def test_any_number_of_ranks(case, reference, parallel, contents, assert_same):
+    """Data, ladder, thinning and checkpoint are the same on 1, 2 and 4 ranks."""
+    first = read(contents, reference, case)
+    assert first["committed"] == first["total"]
+    assert_same(first, *(read(contents, folder, case) for folder in parallel))
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("case", CASES)
+def test_interrupted(case, reference, interrupted, contents, assert_same):
+    """Stopped and continued on another number of ranks, a run ends with the bits of a single one."""
+    folder, rows = interrupted
+    first = read(contents, reference, case)
+    assert 0 < rows[case] < first["total"]
+    assert_same(first, read(contents, folder, case))
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("case", CASES)
+def test_cases_are_as_meant(case, reference, contents):
+    """Replicas were exchanged, ladders have as many temperatures as they should, and states move."""
+    found = read(contents, reference, case)
+    assert np.ptp(found["checkpoint/states"], axis=0).any()
+    ladder = found["ladder" if case.startswith("observe") else "temperature"]
+    if case == "observe_many_chains":
+        assert ladder.tolist() == [3.0] and "checkpoint/ladders/slot" not in found
+        return
+    assert (np.diff(ladder) > 0).all() and ladder[-1] == 6.0
+    assert len(ladder) == {"sweep_gaussian": 7, "sweep_listed": 3}.get(case, len(ladder)) > 2
+    assert len(np.unique(found["checkpoint/ladders/slot"])) == len(ladder)
+    assert found["checkpoint/ladders/accepted"].sum(axis=0).all()
+    listed = found["listed"] if case.startswith("sweep") else [0, -1]
+    assert ladder[listed].tolist() == ([1.2, 2.0, 6.0] if case.startswith("sweep") else [1.5, 6.0])

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 UNFINISHED = 85
-FILES = {"observe": "observations.h5", "sweep": "sweeps/true_6x6.h5"}
+# Command and file of each kind of stage.
+STAGES = {"observe": "observe", "exchange": "observe", "sweep": "sweep"}
+FILES = {"observe": "observations.h5", "exchange": "observations.h5", "sweep": "sweeps/true_6x6.h5"}
 ARGUMENTS = {
     "observe": ("--set", "observe.samples=20000"),
+    "exchange": ("--set", "observe.samples=20000", "--set", "observe.exchange.hottest=6.0"),
     "sweep": ("--energy", "true", "--set", "sweep.sweeps=2000"),
 }
-# What of each file counts up to the committed row.
-ROWS = {
-    "observe": ("observations/states/value", "validation/energy/value"),
-    "sweep": ("series/energy/value", "series/order/value", "series/slot/value"),
-}
+# What of a file counts up to the committed row.
+ROWS = ("observations/", "validation/", "series/")
 PARSER = """\
 parser = cli.parser(stage, "")
 parser.add_argument("--energy")
@@ -136,9 +136,10 @@ def references(python, tiny_job, tmp_path_factory) -> dict[str, Path]:
     """File of each stage, made without interruption by one process."""
     runs = tmp_path_factory.mktemp("reference")
     for stage in FILES:
-        done = python("-m", f"dcl_hpc.{stage}", tiny_job, "--runs", runs, *ARGUMENTS[stage])
+        folder = runs / stage
+        done = python("-m", f"dcl_hpc.{STAGES[stage]}", tiny_job, "--runs", folder, *ARGUMENTS[stage])
         assert done.returncode == 0, done.stderr
-    return {stage: runs / "tiny" / name for stage, name in FILES.items()}
+    return {stage: runs / stage / "tiny" / name for stage, name in FILES.items()}
 
 
 def committed(path) -> int:
@@ -155,24 +156,30 @@ def total(path) -> int:
         return int(file.attrs["total"])
 
 
-def assert_committed_rows_equal(stage, path, reference) -> None:
-    """All committed rows are those of the uninterrupted run."""
-    n = committed(path)
-    with h5py.File(path, "r", locking=False) as file, h5py.File(reference, "r", locking=False) as right:
-        for name in ROWS[stage]:
-            assert file[name][:n].tobytes() == right[name][:n].tobytes(), (name, n)
+@pytest.fixture
+def assert_committed_rows_equal(contents):
+    """Check that all committed rows are those of the uninterrupted run, and that there are such rows."""
+
+    def check(path, reference):
+        one, two = contents(path), contents(reference)
+        names = [name for name in two if name.startswith(ROWS)]
+        assert one.keys() == two.keys() and len(names) > 2
+        for name in names:
+            n = one["committed"]
+            assert one[name][:n].tobytes() == two[name][:n].tobytes(), (name, n)
+
+    return check
 
 
-def assert_complete_and_equal(stage, path, reference) -> None:
-    """The file is complete and has the rows, thinning and checkpoint of the uninterrupted run."""
-    assert committed(path) == total(path) == total(reference)
-    assert_committed_rows_equal(stage, path, reference)
-    with h5py.File(path, "r", locking=False) as file, h5py.File(reference, "r", locking=False) as right:
-        assert file.attrs.get("thin") == right.attrs.get("thin")
-        one, two = (int(f["progress/committed"][1]) for f in (file, right))
-        assert file["checkpoint"].keys() == right["checkpoint"].keys()
-        for name in right["checkpoint"]:
-            assert file["checkpoint"][name][one].tobytes() == right["checkpoint"][name][two].tobytes(), name
+@pytest.fixture
+def assert_complete_and_equal(contents, assert_same):
+    """Check that a file is complete and has all that the uninterrupted run has."""
+
+    def check(path, reference):
+        assert committed(path) == total(path) == total(reference)
+        assert_same(contents(path), contents(reference))
+
+    return check
 
 
 def ranks_of(process, ranks: int) -> list[int]:
@@ -202,36 +209,49 @@ def wait_for_progress(process, path, beyond: int) -> None:
         time.sleep(0.005)
 
 
+@pytest.fixture
+def slow(python, scripts, job_file, runs):
+    """Start a slow stage: `slow("observe", ranks=2)`."""
+
+    def start(stage, ranks):
+        return python.start(
+            scripts["slow"], STAGES[stage], job_file, "--runs", runs, *ARGUMENTS[stage], ranks=ranks
+        )
+
+    return start
+
+
 @pytest.mark.mpi
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("stage", FILES)
-def test_stopped_stage_goes_on(python, dcl, scripts, references, job_file, runs, stage, ranks):
+@pytest.mark.parametrize(
+    ("stage", "ranks"), [("observe", 1), ("observe", 2), ("exchange", 2), ("sweep", 1), ("sweep", 2)]
+)
+def test_stopped_stage_goes_on(
+    dcl, slow, references, runs, assert_committed_rows_equal, assert_complete_and_equal, stage, ranks
+):
     """SIGTERM to one rank: all save, exit code 85; the same command completes with the same bits."""
     path = runs / "tiny" / FILES[stage]
-    process = python.start(
-        scripts["slow"], stage, job_file, "--runs", runs, *ARGUMENTS[stage], ranks=ranks
-    )  # fmt: skip
+    process = slow(stage, ranks)
     wait_for_progress(process, path, 0)
     os.kill(ranks_of(process, ranks)[-1], signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == UNFINISHED, err
     assert "stopped; start the same command again" in out and "Traceback" not in err
     assert 0 < committed(path) < total(path)
-    assert_committed_rows_equal(stage, path, references[stage])
-    done = dcl(stage, *ARGUMENTS[stage], ranks=ranks)
+    assert_committed_rows_equal(path, references[stage])
+    done = dcl(STAGES[stage], *ARGUMENTS[stage], ranks=ranks)
     assert done.returncode == 0, done.stderr
-    assert_complete_and_equal(stage, path, references[stage])
+    assert_complete_and_equal(path, references[stage])
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("stage", FILES)
-def test_killed_ranks_leave_a_readable_file(python, dcl, scripts, references, job_file, runs, stage):
+@pytest.mark.parametrize("stage", ["exchange", "sweep"])
+def test_killed_ranks_leave_a_readable_file(
+    dcl, slow, references, runs, assert_committed_rows_equal, assert_complete_and_equal, stage
+):
     """SIGKILL of all ranks at random moments, twice; the same command completes with the same bits."""
     path, moments = runs / "tiny" / FILES[stage], random.Random(1)
     for _ in range(2):
-        process = python.start(
-            scripts["slow"], stage, job_file, "--runs", runs, *ARGUMENTS[stage], ranks=2
-        )  # fmt: skip
+        process = slow(stage, 2)
         wait_for_progress(process, path, committed(path))
         time.sleep(moments.uniform(0, 0.1))
         for rank in ranks_of(process, 2):
@@ -239,34 +259,41 @@ def test_killed_ranks_leave_a_readable_file(python, dcl, scripts, references, jo
         process.communicate(timeout=60)
         assert process.returncode not in (0, UNFINISHED)
         assert 0 < committed(path) < total(path)
-        assert_committed_rows_equal(stage, path, references[stage])
-    done = dcl(stage, *ARGUMENTS[stage], ranks=2)
+        assert_committed_rows_equal(path, references[stage])
+    done = dcl(STAGES[stage], *ARGUMENTS[stage], ranks=2)
     assert done.returncode == 0, done.stderr
-    assert_complete_and_equal(stage, path, references[stage])
+    assert_complete_and_equal(path, references[stage])
 
 
+# A commit makes 4 calls of `write` and 3 to commit; with replica exchange it has 7 calls of `write_alone` in
+# between, and the sweep one `write` more.
 @pytest.mark.parametrize(
     ("stage", "events"),
     [
         ("observe", (1,)),
         ("observe", (8, 2, 3, 4, 5, 6, 7, 13, 14, 15, 30)),
+        ("exchange", (15, 3, 6, 11, 12, 13, 14, 27, 28, 40)),
         ("sweep", (1,)),
-        ("sweep", (13, 5, 9, 10, 11, 12, 24, 25, 40)),
+        ("sweep", (16, 4, 6, 9, 12, 13, 14, 15, 29, 45)),
     ],
-    ids=["observe before the first commit", "observe", "sweep before the first commit", "sweep"],
+    ids=["observe before the first commit", "observe", "exchange", "sweep before the first commit", "sweep"],
 )
-def test_kill_before_any_write_is_harmless(python, dcl, scripts, references, job_file, runs, stage, events):
+def test_kill_before_any_write_is_harmless(
+    python, dcl, scripts, references, job_file, runs, assert_committed_rows_equal, assert_complete_and_equal,
+    stage, events,
+):  # fmt: skip
     """Killed before its n-th write for many n in a row, a stage still completes with the same bits."""
-    path = runs / "tiny" / FILES[stage]
-    listed = ",".join(map(str, events))
-    done = python(scripts["killed"], path, listed, stage, job_file, "--runs", runs, *ARGUMENTS[stage])
+    path, listed = runs / "tiny" / FILES[stage], ",".join(map(str, events))
+    done = python(
+        scripts["killed"], path, listed, STAGES[stage], job_file, "--runs", runs, *ARGUMENTS[stage]
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for number in range(len(events)):
-        assert_committed_rows_equal(stage, path.with_name(f"{path.name}.{number}"), references[stage])
+        assert_committed_rows_equal(path.with_name(f"{path.name}.{number}"), references[stage])
     assert len(events) == 1 or committed(path) > 0
-    done = dcl(stage, *ARGUMENTS[stage])
+    done = dcl(STAGES[stage], *ARGUMENTS[stage])
     assert done.returncode == 0, done.stderr
-    assert_complete_and_equal(stage, path, references[stage])
+    assert_complete_and_equal(path, references[stage])
 
 
 @pytest.fixture(scope="module")

@@ -118,6 +118,22 @@ def test_summary_of_sweeps(summary):
 
 
 @pytest.mark.mpi
+def test_summary_of_exchange(folder, summary):
+    """Ladders hold the job's temperatures; the page has a row for each sweep."""
+    for exchange in (sweep["exchange"] for sweep in summary["sweeps"]):
+        assert set(exchange["ladder"]) >= {2.0, 3.0, 4.0, 5.0}
+        acceptance = np.array(exchange["acceptance"])
+        assert len(acceptance) == len(exchange["ladder"]) - 1
+        assert ((acceptance >= 0) & (acceptance <= 1)).all()
+        assert exchange["communication_barrier"] == pytest.approx((1 - acceptance).sum())
+        assert exchange["replicas"] == 2 * len(exchange["ladder"])
+    assert [sweep["exchange"]["sweeps"] for sweep in summary["sweeps"]] == [30, 5, 30]
+    text = (folder / "report" / "index.html").read_text(encoding="utf-8")
+    table = text.partition("<h2>Replica exchange</h2>")[2].partition("</table>")[0]
+    assert table.partition("<tbody>")[2].count("<tr>") == 3
+
+
+@pytest.mark.mpi
 def test_summary_of_times(summary):
     """The summary tells the seconds of every stage."""
     assert list(summary["wall_seconds"]) == [*STAGES, "report"]

@@ -1,5 +1,6 @@
 """Configurations of a file become the observations of a job, on any number of ranks and after a kill."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from dcl_hpc import job as jobs
+from dcl_hpc.errors import UserError
 from dcl_hpc.storage import results
 from dcl_hpc.storage.runs import Run
 from dcl_hpc.storage.store import Rows
@@ -259,6 +261,64 @@ def test_complete_import_is_left(dcl, source, observations):
     assert done.returncode == 0, done.stderr
     assert "observations.h5 is complete" in done.stdout
     assert observations.read_bytes() == before
+
+
+@pytest.mark.mpi
+def test_complete_import_needs_no_source(dcl, source, observations):
+    """Without --from the command says that the imported observations are complete, and changes nothing."""
+    assert dcl("observe", "--from", source).returncode == 0
+    before = observations.read_bytes()
+    done = dcl("observe", ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("observations.h5 is complete") == 1
+    assert observations.read_bytes() == before
+
+
+@pytest.mark.mpi
+def test_unfinished_import_needs_its_source(dcl, interrupted, source, observations, job_file):
+    """Without --from the command says how to go on, and no chains are started in the imported file."""
+    interrupted(source, 40, "SIGKILL")
+    before = observations.read_bytes()
+    for command, ranks in (("observe", 1), ("observe", 2), ("run", 2)):
+        message = refused(dcl(command, ranks=ranks))
+        assert "observations.h5 is not finished; first run: python -m dcl_hpc.observe" in message
+        assert message.endswith(f"{job_file} --from {source}")
+    assert observations.read_bytes() == before
+
+
+def test_settings_of_chains_do_not_matter_to_an_import(dcl, source, observations, job_file, runs):
+    """How the job's own chains would run does not matter to imported observations; the temperature does."""
+    assert dcl("observe", "--from", source).returncode == 0
+    before = observations.read_bytes()
+    done = dcl("observe", "--set", "observe.samples=4000", "--set", "observe.chains=20")
+    assert done.returncode == 0, done.stderr
+    assert "observations.h5 is complete" in done.stdout
+    assert observations.read_bytes() == before
+
+    def require(override):
+        job, text = jobs.load(job_file, (f"observe.{override}",))
+        return Run(job, text, str(job_file), runs, 1).require("observe")
+
+    for override in ("samples=4000", "chains=10", "thermalization=99", "thin=7", "exchange.hottest=9.0"):
+        assert require(override) == observations
+    with pytest.raises(UserError, match=r"another job: observe\.temperature is 4\.0 there and 3\.0 in"):
+        require("temperature=3.0")
+
+
+@pytest.mark.mpi
+def test_chain_on_imported_observations(dcl, source, runs):
+    """All stages of a job run on imported observations, and the report tells where they came from."""
+    settings = ("--set", 'sweep.energies=["true"]')
+    assert dcl("observe", "--from", source, *settings).returncode == 0
+    done = dcl("run", *settings, ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert "observations.h5 is complete" in done.stdout
+    summary = json.loads((runs / "tiny" / "report" / "summary.json").read_text())
+    assert summary["observations"]["source"] == str(source)
+    assert summary["observations"]["samples"] == N
+    page = (runs / "tiny" / "report" / "index.html").read_text(encoding="utf-8")
+    assert f"{N} configurations of the ising model on the 6x6 lattice" in page
+    assert f"imported from {source}" in page
 
 
 @pytest.mark.parametrize("complete", [True, False])

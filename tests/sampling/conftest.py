@@ -106,7 +106,7 @@ CASES = {
     "bimodal ring": true_case("multi-spin", glass((7,), "bimodal", 4)),
     "delta of two": true_case("multi-spin", POTTS(Lattice((2, 3)), 2)),
     "antiferromagnetic clock of two": true_case("multi-spin", CLOCK(Lattice((3, 2)), 2, -0.7)),
-    "vectorised ising": true_case("two_state_sweeps", ISING(Lattice((2, 3))), multi_spin=False),
+    "vectorised ising": true_case("two_state_sweeps", ISING(Lattice((2, 3))), n_chains=1),
     "gaussian": true_case("two_state_sweeps", glass((3, 3), "gaussian", 5)),
     "gaussian cubic": true_case("two_state_sweeps", glass((2, 2, 2), "gaussian", 7)),
     "delta of three": true_case("like_sweeps", POTTS(Lattice((2, 3)), 3)),

@@ -83,7 +83,7 @@ def test_choice_of_kernel(model, kernel):
     """Multi-spin coding where it can be, else the kernel that knows most about the model."""
     assert TrueEnergy(model)._kernel is kernel
     expected = kernels.two_state_sweeps if kernel is multispin.sweeps else kernel
-    assert TrueEnergy(model, multi_spin=False)._kernel is expected
+    assert TrueEnergy(model, n_chains=1)._kernel is expected
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_tiles_give_the_true_energy():
 @pytest.mark.parametrize("shape", [(6, 6), (4, 8), (4, 4)])
 def test_tile_sweeps_are_two_state_sweeps(shape):
     """The same energy and random numbers give the same configurations, bit by bit."""
-    pairs = TrueEnergy(hamiltonian.ising(Lattice(shape)), multi_spin=False)
+    pairs = TrueEnergy(hamiltonian.ising(Lattice(shape)), n_chains=1)
     same_sweeps(pairs, tile_model(shape), np.linspace(-0.6, 1.2, 300))
 
 
@@ -209,10 +209,10 @@ def test_changes_at_infinite_temperature(case, scatter):
     assert abs((steps - p * before.size) / np.sqrt(before.size * p * (1 - p))).max() < 4
 
 
-@pytest.mark.parametrize("multi_spin", [True, False])
-def test_chains_are_independent(multi_spin):
+@pytest.mark.parametrize("n_chains", [1, 1024])
+def test_chains_are_independent(n_chains):
     """Magnetizations of different chains are uncorrelated, between neighbours and across the blocks."""
-    energy = TrueEnergy(hamiltonian.ising(Lattice((4, 4))), multi_spin)
+    energy = TrueEnergy(hamiltonian.ising(Lattice((4, 4))), n_chains)
     n = 20_480
     chains = Chains.start(energy, np.full(n, 0.25), range(n), 7, Purpose.OBSERVE)
     chains.sweep(energy, 50)
