@@ -31,8 +31,8 @@ JOB = """\
 name = "job"
 lattice.shape = [6, 6]
 hamiltonian.kind = "ising"
-observe = { temperature = 3, samples = 12000, chains = 50, thermalization = 1000, thin = 2 }
-sweep = { energies = ["true"], temperatures = [2, 3, 4], ladders = 3, thermalization = 400, sweeps = 240 }
+observe = { temperature = 3, samples = 8000, chains = 50, thermalization = 1000, thin = 2 }
+sweep = { energies = ["true"], temperatures = [2, 3, 4], ladders = 3, thermalization = 400, sweeps = 160 }
 """
 KINDS = {  # command and file
     "observe": ("observe", "observations.h5"),

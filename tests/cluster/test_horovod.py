@@ -29,10 +29,13 @@ def work(comm):
     parallel = data_parallel.connect(comm.size)
     # other ranks begin with other weights, so that they must be given those of rank 0
     network = Gru(2, np.arange(36), 8, True, np.random.default_rng(comm.rank))
-    settings = SimpleNamespace(epochs=1, learning_rate=1e-2, warmup=0.05, clip=1.0)
+    settings = SimpleNamespace(
+        epochs=1, learning_rate=1e-2, warmup=0.05, clip=1.0, decay="cosine", patience=None
+    )
     batches = Batches(Source(), 100, 0.05, 3, parallel.rank, parallel.size)
     trainer = Trainer(
-        network.trainable_variables, lambda s: -network.log_prob(s), batches, parallel, settings
+        network.trainable_variables, lambda s, seed=None: -network.log_prob(s, seed), batches, parallel,
+        settings,
     )
     parallel.broadcast(trainer.variables)
     states, = next(batches.epoch(0))

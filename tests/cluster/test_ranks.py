@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from dcl_hpc.sampling import multispin
+
 JOB = """\
 name = "{name}"
 seed = 5
@@ -17,21 +19,28 @@ GAUSSIAN = 'kind = "edwards_anderson", couplings = "gaussian"'
 BIMODAL = 'kind = "edwards_anderson", couplings = "bimodal"'
 CLOCK = 'kind = "potts", form = "clock", states = 3'
 DELTA = 'kind = "potts", form = "delta", states = 5'
-# Neither a multiple of the number of ranks nor of the 32 chains that share a word.
-EXCHANGE = "temperature = 1.5, samples = 296, chains = 37, thermalization = 20, exchange = { hottest = 6.0 }"
-MANY = "temperature = 3.0, samples = 11000, chains = 1100, thermalization = 20"
-TRUE = 'energies = ["true"], temperatures = [1.2, 2.0, 6.0], ladders = 3, thermalization = 20, sweeps = 12'
+# Numbers of chains are neither multiples of the number of ranks nor of the 32 chains that share a word. Many
+# chains take the multi-spin coded kernel.
+CHAINS = "temperature = 3.0, samples = 11000, chains = 1100, thermalization = 20"
+FEW = "temperature = 1.5, samples = 296, chains = 37, thermalization = 20, exchange = { hottest = 6.0 }"
+MANY = (
+    "temperature = 1.5, samples = 1640, chains = 205, thermalization = 20, "
+    "exchange = { hottest = 6.0, rungs = 6 }"
+)
+SWEEP = 'energies = ["true"], temperatures = [1.2, 2.0, 6.0], thermalization = 20, sweeps = 12, '
+FEW_LADDERS, MANY_LADDERS = f"{SWEEP} ladders = 3", f"{SWEEP} ladders = 343"
 CASES = {
-    "observe_ising": ([4, 6], ISING, EXCHANGE, TRUE),
-    "observe_many_chains": ([4, 4], ISING, MANY, TRUE),
-    "observe_gaussian": ([4, 4], GAUSSIAN, EXCHANGE, TRUE),
-    "observe_bimodal": ([4, 4, 4], BIMODAL, EXCHANGE, TRUE),
-    "observe_clock": ([4, 4], CLOCK, EXCHANGE, TRUE),
-    "observe_delta": ([4, 4], DELTA, EXCHANGE, TRUE),
-    "sweep_ising": ([4, 6], ISING, EXCHANGE, f'{TRUE}, rungs = "auto"'),
-    "sweep_gaussian": ([4, 4], GAUSSIAN, EXCHANGE, f"{TRUE}, rungs = 7"),
-    "sweep_clock": ([4, 4], CLOCK, EXCHANGE, f'{TRUE}, rungs = "auto"'),
-    "sweep_listed": ([4, 4], DELTA, EXCHANGE, f"{TRUE}, rungs = 3"),
+    "observe_many_chains": ([4, 4], ISING, CHAINS, FEW_LADDERS),
+    "observe_many_ising": ([4, 6], ISING, MANY, FEW_LADDERS),
+    "observe_many_bimodal": ([4, 4, 4], BIMODAL, MANY, FEW_LADDERS),
+    "observe_ising": ([4, 6], ISING, FEW, FEW_LADDERS),
+    "observe_gaussian": ([4, 4], GAUSSIAN, FEW, FEW_LADDERS),
+    "observe_clock": ([4, 4], CLOCK, FEW, FEW_LADDERS),
+    "observe_delta": ([4, 4], DELTA, FEW, FEW_LADDERS),
+    "sweep_many_ising": ([4, 6], ISING, FEW, f'{MANY_LADDERS}, rungs = "auto"'),
+    "sweep_gaussian": ([4, 4], GAUSSIAN, FEW, f"{FEW_LADDERS}, rungs = 7"),
+    "sweep_clock": ([4, 4], CLOCK, FEW, f'{FEW_LADDERS}, rungs = "auto"'),
+    "sweep_listed": ([4, 4], DELTA, FEW, f"{FEW_LADDERS}, rungs = 3"),
 }
 # Runs the stages of all jobs in a folder, each until it has committed so many rows; a trial run is short.
 STAGES = """\
@@ -141,6 +150,7 @@ def test_cases_are_as_meant(case, reference, contents):
     """Replicas were exchanged, ladders have as many temperatures as they should, and states move."""
     found = read(contents, reference, case)
     assert np.ptp(found["checkpoint/states"], axis=0).any()
+    assert (found["checkpoint/states"].shape[1] >= multispin.WORTHWHILE) == ("many" in case)
     ladder = found["ladder" if case.startswith("observe") else "temperature"]
     if case == "observe_many_chains":
         assert ladder.tolist() == [3.0] and "checkpoint/ladders/slot" not in found
