@@ -25,8 +25,10 @@ def order_parameter(states: np.ndarray, pair: np.ndarray) -> np.ndarray:
     counts = _counts(np.asarray(states), q)
     if q > 2 and np.array_equal(pair, np.eye(q)):
         return (q * counts.max(axis=0) / n_sites - 1) / (q - 1)
-    phases = np.exp(2j * np.pi * np.arange(q) / q)
-    return np.abs(phases @ counts) / n_sites
+    # one configuration after the other, so that a value does not depend on which others are computed with it
+    angles = 2 * np.pi * np.arange(q) / q
+    x, y = (sum(f * n for f, n in zip(form(angles), counts, strict=True)) for form in (np.cos, np.sin))
+    return np.sqrt(x * x + y * y) / n_sites
 
 
 @njit(cache=True)

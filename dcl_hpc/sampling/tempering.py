@@ -145,7 +145,9 @@ def communication_barrier(acceptance: np.ndarray) -> float:
 
 
 def exchange_line(acceptance: np.ndarray, round_trips: int) -> str:
-    """How replica exchange went, in one line."""
+    """How replica exchange went, in one line; acceptance is nan for pairs that never tried."""
+    if np.any(np.isnan(acceptance)):
+        return f"{len(acceptance) + 1} temperatures, too few exchanges for statistics"
     return (
         f"{len(acceptance) + 1} temperatures, pairs accepted {np.min(acceptance):.2f} to "
         f"{np.max(acceptance):.2f}, communication barrier {communication_barrier(acceptance):.2f}, "

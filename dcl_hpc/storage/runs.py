@@ -116,7 +116,10 @@ class Run:
     def _dependencies(self, stage: str) -> dict:
         if stage.startswith("sweep_"):
             stage = stage.rsplit("_", 1)[0]
-        return self.job.dependencies(stage)
+        result = self.job.dependencies(stage)
+        if stage not in ("observe", "import") and "observe" in result and self.source():
+            result["observe"] = self.job.dependencies("import")["observe"]
+        return result
 
     def done(self, stage: str) -> bool:
         """Whether the stage's file exists, belongs to this job, and is complete.

@@ -295,9 +295,15 @@ def test_settings_of_chains_do_not_matter_to_an_import(dcl, source, observations
     assert "observations.h5 is complete" in done.stdout
     assert observations.read_bytes() == before
 
-    def require(override):
+    def run(override):
         job, text = jobs.load(job_file, (f"observe.{override}",))
-        return Run(job, text, str(job_file), runs, 1).require("observe")
+        return Run(job, text, str(job_file), runs, 1)
+
+    def require(override):
+        return run(override).require("observe")
+
+    network = [run(f"samples={n}").attributes("rnn")["dependencies"] for n in (4000, 6000)]
+    assert network[0] == network[1] != run("temperature=3.0").attributes("rnn")["dependencies"]
 
     for override in ("samples=4000", "chains=10", "thermalization=99", "thin=7", "exchange.hottest=9.0"):
         assert require(override) == observations

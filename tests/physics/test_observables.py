@@ -51,6 +51,20 @@ def test_extremes_of_the_order_parameter():
         assert order_parameter(balanced, pair) == pytest.approx(0, abs=1e-14)
 
 
+def test_order_parameter_of_one_does_not_depend_on_others():
+    """Computed alone or with others, a configuration has the same value bit for bit."""
+    for form, q in (
+        (hamiltonian.clock, 2),
+        (hamiltonian.clock, 3),
+        (hamiltonian.clock, 7),
+        (hamiltonian.potts, 4),
+    ):
+        pair = form(LATTICE, q).pair
+        states = RANDOM.integers(0, q, (16, 100), np.uint8)
+        alone = [order_parameter(states[:, k : k + 1], pair) for k in range(100)]
+        assert np.array_equal(order_parameter(states, pair), np.concatenate(alone))
+
+
 def moments(energy, order):
     """Means of energy and order parameter and of their squares."""
     return np.array([x.mean() for x in (energy, energy**2, order, order**2)])

@@ -6,7 +6,7 @@ import pytest
 
 from dcl_hpc.reporting.tables import sweep_table
 from dcl_hpc.storage.replicas import replica_fields
-from dcl_hpc.storage.results import read_sweep
+from dcl_hpc.storage.results import read_exchange, read_sweep
 from dcl_hpc.storage.store import array_field, write_file
 
 LADDER = np.array([1.0, 1.5, 2.0, 2.7, 3.0])
@@ -86,3 +86,10 @@ def test_predictions_are_at_the_listed_temperatures(make_sweep):
     assert table["temperature"] == LADDER[LISTED].tolist()
     np.testing.assert_allclose(table["u"], ENERGY[LISTED].mean(axis=(1, 2)) / 16)
     np.testing.assert_allclose(table["m"], ORDER[LISTED].mean(axis=(1, 2)))
+
+
+def test_file_without_ladders_has_no_exchange(tmp_path):
+    """Chains that are no ladders have neither acceptance nor round trips."""
+    path = tmp_path / "chains.h5"
+    write_file(path, replica_fields(16, 3, 1), {}, total=1, done=1)
+    assert read_exchange(path) is None
