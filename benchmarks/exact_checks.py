@@ -3,10 +3,11 @@
     python benchmarks/exact_checks.py [--json FILE]
 
 Sweeps with the true energy run as the commands that users start, on two ranks. For each system z is the
-deviation of the energy per site from its exact value in units of the reported error, and chi2 the sum of
-squares of all z after their correlations, which replica exchange causes, are taken out; these are
-estimated from the means of the independent ladders. The p-value of chi2 shows errors that are too small
-(near 0) as well as too large (near 1).
+deviation of the energy per site from its exact value in units of the reported error. Replica exchange
+correlates temperatures; the correlations are estimated from the means of the independent ladders and taken
+out of the sum of squares (Hotelling's test, whose F distribution allows for their being estimates). chi2 is
+the value with the same p, so that systems add up. Errors that are too small show as p near 0, errors that
+are too large as p near 1.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from scipy.stats import chi2
+from scipy.stats import chi2, f
 
 from dcl_hpc import job as job_file
 from dcl_hpc.reporting.tables import exact_table, sweep_table
@@ -81,7 +82,9 @@ def check(name: str, folder: Path, seed: int) -> dict:
         for key in ("u", "c")
     }
     correlation = np.corrcoef(series.energy[series.listed].mean(axis=2))
-    statistic = float(z["u"] @ np.linalg.solve(correlation, z["u"]))
+    squares = float(z["u"] @ np.linalg.solve(correlation, z["u"]))
+    n, degrees = series.energy.shape[1], len(temperatures)
+    p_value = float(f.sf(squares * (n - degrees) / (degrees * (n - 1)), degrees, n - degrees))
     with h5py.File(output) as file:
         provenance = {key: file.attrs[key] for key in ("git_commit", "machine", "creator")}
     return {
@@ -93,9 +96,9 @@ def check(name: str, folder: Path, seed: int) -> dict:
         "z_c": z["c"].tolist(),
         "acceptance": None if not exchange else series.acceptance.tolist(),
         "round_trips": series.round_trips,
-        "chi2": statistic,
-        "degrees": len(temperatures),
-        "p_value": float(chi2.sf(statistic, len(temperatures))),
+        "chi2": float(chi2.isf(p_value, degrees)),
+        "degrees": degrees,
+        "p_value": p_value,
         **provenance,
     }
 
