@@ -27,6 +27,7 @@ from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.sampling import generator, multispin
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
+from dcl_hpc.storage.runs import git_commit, machine
 
 CHAINS = 4096
 TEMPERATURE = 4.0
@@ -147,7 +148,7 @@ def two_ranks_speedup() -> float:
         answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return float(answer.stdout.split()[-1])
 
-    return float(np.median([seconds(1) / seconds(2) for _ in range(3)]))
+    return float(np.median([seconds(1) / seconds(2) for _ in range(5)]))
 
 
 def main() -> None:
@@ -182,6 +183,8 @@ def main() -> None:
         result[name.replace(" ", "_")] = {"flips_per_ns": rates[name]}
     result["two_ranks_speedup"] = two_ranks_speedup()
     print(f"two ranks on two cores: {result['two_ranks_speedup']:.2f} times one rank")
+    result |= {"command": "python benchmarks/metropolis.py --json", "git_commit": git_commit()}
+    result["machine"] = machine()
     if options.json:
         print(json.dumps(result))
 

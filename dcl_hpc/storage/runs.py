@@ -92,10 +92,10 @@ class Run:
                 continue
         return {
             "creator": f"dcl_hpc {__version__}",
-            "git_commit": _git_commit(),
+            "git_commit": git_commit(),
             "library_versions": json.dumps(versions),
             "ranks": self.ranks,
-            "machine": _machine(),
+            "machine": machine(),
         }
 
     def attributes(self, stage: str) -> dict:
@@ -194,7 +194,7 @@ def _first_difference(there, here, where: str = "") -> str:
     return "" if there == here else f"{where} is {there} there and {here} in this job"
 
 
-def _machine() -> str:
+def machine() -> str:
     """Processor and number of cores."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -204,7 +204,8 @@ def _machine() -> str:
     return f"{model}, {os.cpu_count()} cores"
 
 
-def _git_commit() -> str:
+def git_commit() -> str:
+    """Commit of this program, with a mark if files differ from it."""
     here = Path(__file__).resolve().parent
     try:
         answer = subprocess.run(
