@@ -456,9 +456,16 @@ def _read_couplings(document: dict, folder: Path) -> None:
 def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    where = ".".join(str(part) for part in first["loc"])
+    # the tag of a union is not part of the file
+    parts = [str(part) for part in first["loc"]]
+    kinds = [form.model_fields["kind"].annotation.__args__[0] for form in (Ising, Potts, EdwardsAnderson)]
+    if len(parts) > 1 and parts[0] == "hamiltonian" and parts[1] in kinds:
+        del parts[1]
+    where = ".".join(parts)
     if first["type"] == "extra_forbidden":
         what = f"unknown key {where}; check its spelling"
+    elif first["type"] == "union_tag_invalid":
+        what = f"{where}.kind: {first['ctx']['tag']!r} is not known; give one of {', '.join(kinds)}"
     elif first["type"] == "missing":
         what = f"{where} is missing"
     else:
