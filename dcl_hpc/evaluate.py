@@ -6,7 +6,6 @@ import numpy as np
 
 from . import cli, models
 from .cluster import mpi
-from .cluster.signals import Stopped
 from .energy.true import TrueEnergy
 from .sampling.levels import BETAS, collect
 from .storage.store import array_field, write_file
@@ -33,7 +32,7 @@ def evaluate(context: cli.Context, options=None) -> None:
     for name in wanted:
         model = models.energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
-        columns[name] = np.concatenate(comm.allgather(part))
+        columns[name] = mpi.gather(comm, part)
     levels, counts = np.unique(np.round(columns["true"] / level_width(job)), return_counts=True)
     log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
     if scarce := int((counts < job.levels.per_level).sum()):
@@ -59,8 +58,7 @@ def _test_set(context, true) -> np.ndarray:
 
         def on_block(sweeps):
             progress.step(sweeps)
-            if context.stop.received:
-                raise Stopped
+            context.stop.check(mpi.alone())
 
         scale = float(np.abs(job.build_hamiltonian().couplings).mean())
         return collect(true, job.seed, job.levels, level_width(job), scale, on_block)

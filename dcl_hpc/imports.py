@@ -6,7 +6,6 @@ import numpy as np
 
 from . import cli
 from .cluster import mpi
-from .cluster.signals import Stopped
 from .energy.true import TrueEnergy
 from .errors import UserError
 from .physics.observables import order_parameter
@@ -71,8 +70,7 @@ def _check(context, source) -> None:
 
         def on_block(n):
             progress.step(n)
-            if context.stop.received:
-                raise Stopped
+            context.stop.check(mpi.alone())
 
         source.check(on_block)
 
@@ -151,5 +149,5 @@ def _copy(context, store, source, model, started: float) -> None:
             done += n
             store.commit(done, 0, spent + time.monotonic() - started)
             progress.step(n)
-            if done < store.total and context.stop.received:
-                raise Stopped
+            if done < store.total:
+                context.stop.check(mpi.alone())

@@ -6,7 +6,6 @@ import numpy as np
 
 from . import cli, models
 from .cluster import mpi
-from .cluster.signals import Stopped
 from .sampling.streams import Purpose, generator
 from .storage.store import Field, Rows, Store, write_file
 
@@ -81,8 +80,8 @@ def _fill(context, store, model, source, started: float) -> None:
             done = min(done + comm.size, store.total)
             store.commit(done, 0, spent + time.monotonic() - started)
             progress.step(comm.size * BLOCK)
-            if done < store.total and context.stop.agreed(comm):
-                raise Stopped
+            if done < store.total:
+                context.stop.check(comm)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ With --from FILE the configurations are the user's own.
 """
 
 import time
+from functools import partial
 
 import numpy as np
 
@@ -79,8 +80,7 @@ def _ladder(context) -> np.ndarray:
     model = TrueEnergy(job.build_hamiltonian(), TRIAL_REPLICAS)
     return adapt(
         model, listed, settings.exchange.rungs, settings.thermalization // 2, job.seed, 0,
-        lambda n: mpi.share(comm, n), lambda energy: np.concatenate(comm.allgather(energy)),
-        lambda: context.stop.check(comm),
+        partial(mpi.share, comm), partial(mpi.gather, comm), lambda: context.stop.check(comm),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from functools import partial
 
 import numpy as np
 
@@ -68,11 +69,6 @@ def _key(stage: str) -> int:
     return zlib.crc32(stage.encode())
 
 
-def _gather(comm):
-    """Energies of all replicas from those of each rank."""
-    return lambda energy: np.concatenate(comm.allgather(energy))
-
-
 def _ladder(context, stage: str, energy: str, model) -> np.ndarray:
     """Temperatures of the ladder, ascending: the listed ones, and others where exchange needs them."""
     settings, comm = context.run.job.sweep, context.comm
@@ -82,7 +78,7 @@ def _ladder(context, stage: str, energy: str, model) -> np.ndarray:
     context.log(f"{stage}: trial runs to place the temperatures of the ladder")
     return adapt(
         model, listed, settings.rungs, settings.lengths(energy)[0] // 2, context.run.job.seed, _key(stage),
-        lambda n: mpi.share(comm, n), _gather(comm), lambda: context.stop.check(comm),
+        partial(mpi.share, comm), partial(mpi.gather, comm), lambda: context.stop.check(comm),
     )  # fmt: skip
 
 
@@ -119,7 +115,8 @@ class _Sweep:
         self.exchanges = job.sweep.exchange
         self.ladders = Ladders(1 / store.read("temperature"), job.sweep.ladders, job.seed, key)
         self.mine = mpi.share(comm, self.ladders.slot.size)
-        self.replicas = Replicas(model, self.ladders, self.mine, job.seed, Purpose.SWEEP, key, _gather(comm))
+        everyone = partial(mpi.gather, comm)
+        self.replicas = Replicas(model, self.ladders, self.mine, job.seed, Purpose.SWEEP, key, everyone)
 
     def run(self, started: float) -> None:
         store, context = self.store, self.context

@@ -6,6 +6,7 @@ import time
 import traceback
 
 import mpi4py
+import numpy as np
 
 from ..errors import UserError
 
@@ -57,6 +58,11 @@ def on_root(comm, function, *arguments):
         error.on_all_ranks = True
         raise error
     return result
+
+
+def gather(comm, values):
+    """Join the arrays of all ranks, in the order of ranks, on every rank."""
+    return np.concatenate(comm.allgather(values))
 
 
 def share(comm, n: int) -> slice:
