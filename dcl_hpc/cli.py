@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from . import job as job_file
+from . import job_file
 from .cluster import mpi
 from .cluster.log import Log
 from .cluster.signals import UNFINISHED, Stopped, StopRequest

@@ -1,9 +1,6 @@
 """The job file: one TOML document per study, validated as a whole before anything starts."""
 
 import hashlib
-import tomllib
-import warnings
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,13 +10,11 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     field_serializer,
     field_validator,
     model_validator,
 )
 
-from .errors import UserError
 from .physics import hamiltonian
 from .physics.lattice import Lattice
 from .physics.tiles import MAX_TABLE, Tiling
@@ -158,24 +153,35 @@ class Training(Section):
     learning_rate: Positive
     warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps")
     decay: Literal["cosine", "none"] = Field("cosine", description="of the learning rate after warm-up")
-    patience: Count | None = Field(None, description="epochs without improvement before stopping early")
+    validations: Count = Field(1, description="looks at the held-out data in an epoch")
+    patience: Count | None = Field(None, description="validations without improvement before stopping early")
     clip: Positive = Field(1.0, description="largest norm of the gradient")
     validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
 
 
 class Rnn(Training):
-    """Recurrent network that learns P(configuration)."""
+    """Recurrent network, or another of its kind, that learns P(configuration)."""
 
     order: Literal["raster", "snake", "spiral"] = "spiral"
-    cell: Literal["gru"] = "gru"
+    architecture: Literal["gru", "transformer"] = "gru"
     hidden: Count = 128
     layers: int = Field(1, ge=1, le=4)
+    heads: Count = Field(4, description="of attention, in a transformer")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of outputs left out in training")
     positional: bool = Field(True, description="input and output weights of their own per site")
     neighbours: bool = Field(True, description="each step sees the earlier neighbours of its site")
     epochs: Count = 10
     batch: Count = 1000
     learning_rate: Positive = 2e-3
+    precision: Literal["float32", "bfloat16"] = Field(
+        "bfloat16", description="of matrix products in training; bfloat16 where the hardware has it"
+    )
+
+    @model_validator(mode="after")
+    def _whole_heads(self):
+        if self.architecture == "transformer" and self.hidden % self.heads:
+            raise ValueError(f"hidden = {self.hidden} is not a multiple of heads = {self.heads}")
+        return self
 
 
 class Labels(Section):
@@ -375,102 +381,3 @@ class Job(Section):
             result["sweep"] = {key: values["sweep"][key] for key in shared}
             result["sweep"]["lengths"] = list(self.sweep.lengths(energy))
         return result
-
-
-def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
-    """Read and validate a job file.
-
-    Parameters
-    ----------
-    path : path of the TOML file
-    overrides : sequence of "section.key=value"
-        Values are TOML; a bare word is taken as a string.
-
-    Returns
-    -------
-    job : Job
-    text : str
-        The file verbatim.
-
-    Raises
-    ------
-    UserError
-        If the file is missing, malformed or invalid.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
-    except FileNotFoundError:
-        raise UserError(f"job file {path} does not exist; give its path or set DCL_JOB") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"job file {path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"job file {path} is not valid TOML: {error}") from None
-    for override in overrides:
-        _apply(document, override)
-    _read_couplings(document, path.parent)
-    try:
-        return Job.model_validate(document), text
-    except ValidationError as error:
-        raise UserError(f"job file {path}: {_first_problem(error)}") from None
-
-
-def _apply(document: dict, override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not all(key.split(".")):
-        raise UserError(f"--set {override}: write it as section.key=value, e.g. rnn.epochs=5")
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    *sections, last = key.strip().split(".")
-    for section in sections:
-        document = document.setdefault(section, {})
-        if not isinstance(document, dict):
-            raise UserError(f"--set {override}: {section} is not a section")
-    document[last] = parsed
-
-
-def _read_couplings(document: dict, folder: Path) -> None:
-    """Replace the path of a file of couplings by its numbers."""
-    section = document.get("hamiltonian")
-    name = section.get("couplings") if isinstance(section, dict) else None
-    if not isinstance(name, str) or not name.endswith((".npy", ".txt", ".dat", ".csv")):
-        return
-    path = folder / name
-    try:
-        if name.endswith(".npy"):
-            values = np.load(path, allow_pickle=False)
-        else:
-            with warnings.catch_warnings(action="ignore"):  # an empty file is refused below
-                values = np.loadtxt(path, delimiter="," if name.endswith(".csv") else None, ndmin=2)
-        if values.dtype.kind not in "iuf":
-            raise ValueError(f"it holds {values.dtype}, not real numbers")
-        section["couplings"] = values.reshape(-1, values.shape[-1]).tolist()
-    except (OSError, ValueError, IndexError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"hamiltonian.couplings: {path} cannot be read: {reason}") from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    # the tag of a union is not part of the file
-    parts = [str(part) for part in first["loc"]]
-    kinds = [form.model_fields["kind"].annotation.__args__[0] for form in (Ising, Potts, EdwardsAnderson)]
-    if len(parts) > 1 and parts[0] == "hamiltonian" and parts[1] in kinds:
-        del parts[1]
-    where = ".".join(parts)
-    if first["type"] == "extra_forbidden":
-        what = f"unknown key {where}; check its spelling"
-    elif first["type"] == "union_tag_invalid":
-        what = f"{where}.kind: {first['ctx']['tag']!r} is not known; give one of {', '.join(kinds)}"
-    elif first["type"] == "missing":
-        what = f"{where} is missing"
-    else:
-        message = first["msg"].removeprefix("Value error, ")
-        given = f" (given: {first['input']!r})" if where and first["type"] != "value_error" else ""
-        what = f"{where}: {message}{given}" if where else message
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return " ".join((what + more).split())

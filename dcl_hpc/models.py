@@ -12,19 +12,25 @@ from .storage import weights
 
 
 def build_rnn(job):
-    """A new RNN of a job, with random weights."""
+    """A new network of a job for P(configuration), with random weights."""
     from .networks.rnn import Gru
+    from .networks.transformer import Transformer
 
-    lattice = job.build_lattice()
-    random = generator(job.seed, Purpose.WEIGHTS, 0)
-    n_states = job.build_hamiltonian().n_states
-    neighbours = lattice.neighbours if job.rnn.neighbours else None
-    order = ORDERS[job.rnn.order](lattice)
-    settings = job.rnn
-    return Gru(
-        n_states, order, settings.hidden, settings.positional, random, neighbours, settings.layers,
-        settings.dropout,
-    )  # fmt: skip
+    lattice, settings = job.build_lattice(), job.rnn
+    common = {
+        "generator": generator(job.seed, Purpose.WEIGHTS, 0),
+        "hidden": settings.hidden,
+        "layers": settings.layers,
+        "n_states": job.build_hamiltonian().n_states,
+        "order": ORDERS[settings.order](lattice),
+        "positional": settings.positional,
+        "neighbours": lattice.neighbours if settings.neighbours else None,
+        "dropout": settings.dropout,
+        "precision": settings.precision,
+    }
+    if settings.architecture == "transformer":
+        return Transformer(heads=settings.heads, **common)
+    return Gru(**common)
 
 
 def build_ednn(job, mean: float, scale: float):

@@ -25,6 +25,7 @@ def train_rnn(context: cli.Context, options=None) -> None:
         return
     path = mpi.on_root(context.comm, run.require, "observe")
     network = models.build_rnn(run.job)
+    _precision(context, network)
     source = Rows(path, ["observations/states/value"], leading=2)
     n_validation = int(np.ceil(run.job.rnn.validation * source.n))
     baseline = _exact_surprise(run.job, source, n_validation)
@@ -61,6 +62,16 @@ def _nothing_to_do(context, stage: str, wanted: bool) -> bool:
     return True
 
 
+def _precision(context, network) -> None:
+    """Products in float32 where some rank's hardware has no bfloat16."""
+    from .networks.hardware import has_bfloat16
+
+    lacking = context.parallel.sum(np.array([not has_bfloat16()], float))[0]
+    if lacking and network.precision != "float32":
+        context.log("train rnn: no bfloat16 in this hardware, all products in float32")
+        network.precision = "float32"
+
+
 def _exact_surprise(job, source, n_validation: int):
     """-ln P of each held-out configuration by the true Hamiltonian, for the KL divergence; or None.
 
@@ -75,6 +86,7 @@ def _exact_surprise(job, source, n_validation: int):
 
 
 def _train(context, stage, network, loss, source, baseline, **settings) -> None:
+    from .networks import curves
     from .networks.batches import Batches
     from .networks.training import State, Trainer
 
@@ -92,7 +104,7 @@ def _train(context, stage, network, loss, source, baseline, **settings) -> None:
         saved, arrays, history = weights.load(path)
         trainer.restore(State(**saved["state"]), arrays, history)
     attributes = run.attributes(stage)
-    done = trainer.state.epoch * batches.steps + trainer.state.step
+    done = trainer.steps
     context.log(
         f"train {stage}: {batches.n_training} configurations, {section.epochs} epochs, global batch "
         f"{section.batch} on {parallel.size} ranks" + (f", from step {done}" if done else "")
@@ -102,15 +114,18 @@ def _train(context, stage, network, loss, source, baseline, **settings) -> None:
         if parallel.rank == 0:
             state = asdict(trainer.state)
             described = {**settings, "state": state, "section": json.loads(section.model_dump_json())}
-            steps = state["epoch"] * batches.steps + state["step"]
+            total = trainer.total + 1  # the last is the reference
             weights.save(
                 path, attributes, described, trainer.arrays(), trainer.history,
-                trainer.total + 1 if finished else steps, trainer.total + 1, state["wall"],
+                total if finished else trainer.steps, total, state["wall"],
             )  # fmt: skip
 
     total = trainer.total * section.batch
     with context.log.progress(f"train {stage}", total, done * section.batch, "cfg") as progress:
-        finished = trainer.run(save, progress, lambda: context.stop.agreed(comm), baseline)
+        record = (
+            curves.recorder(run.path(stage).parent / "tensorboard" / stage) if parallel.rank == 0 else None
+        )
+        finished = trainer.run(save, progress, lambda: context.stop.agreed(comm), baseline, record)
     if not finished:
         raise Stopped
     trainer.use_best()

@@ -13,13 +13,13 @@ class RnnEnergy:
     """Energies and Metropolis sweeps of an RNN.
 
     Sites are visited in the RNN's order. A change at position k leaves all conditionals before k as
-    they are, so the hidden states are kept and only the rest of the sequence is computed again, for
-    all chains in one batch.
+    they are, and the memory up to k too, so one memory moves along with the sweep and only the rest of
+    the sequence is computed again, for all chains in one batch.
 
     Parameters
     ----------
     lattice : Lattice
-    network : Gru
+    network : Autoregressive
     temperature : float
         Temperature T_o of the observations, in J/k_B.
     reference : float
@@ -28,20 +28,18 @@ class RnnEnergy:
     """
 
     def __init__(self, lattice: Lattice, network, temperature: float, reference: float = 0.0):
-        self.lattice, self.n_states = lattice, network.n_states
+        self.lattice, self.n_states, self._network = lattice, network.n_states, network
         self.temperature, self.reference = temperature, reference
-        self._order = network.order
         self._log_prob = tf.function(network.log_prob, reduce_retracing=True, autograph=False)
-        self._suffix = tf.function(
-            network.suffix,
+        self._sweep = tf.function(
+            self._one_sweep,
             input_signature=[
-                tf.TensorSpec([], tf.int32),
-                tf.TensorSpec([None, None], tf.int32),
-                tf.TensorSpec([None, network.state_width], tf.float32),
+                tf.TensorSpec([len(network.order), None], tf.int32),
+                tf.TensorSpec([None], tf.float64),
+                tf.TensorSpec([len(network.order), 2, None], tf.float32),
             ],
             autograph=False,
         )
-        self._width = network.state_width
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
@@ -52,27 +50,40 @@ class RnnEnergy:
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
-        n_sites, n_chains = states.shape
-        tokens = states[self._order].astype(np.int32)
-        hidden = np.zeros((n_sites + 1, n_chains, self._width), np.float32)
-        log_conditionals = np.empty((n_sites, n_chains), np.float32)
-        hidden[1:], log_conditionals[:] = self._run(0, tokens, hidden[0])
-        random = np.empty((2, n_chains), np.float32)
+        order = self._network.order
+        random = np.empty((2 * len(order), states.shape[1]), np.float32)
+        tokens = tf.constant(states[order].astype(np.int32))
+        slope = tf.constant(beta * self.temperature, tf.float64)
         for _ in range(n_sweeps):
-            for k in range(n_sites):
-                generator.uniforms(streams, random)
-                step = 1 + (random[0] * (self.n_states - 1)).astype(np.int32)
-                old = tokens[k].copy()
-                tokens[k] = (old + step) % self.n_states
-                new_hidden, new_log = self._run(k, tokens, hidden[k])
-                change = new_log.sum(axis=0) - log_conditionals[k:].sum(axis=0)
-                exponent = np.minimum(beta * self.temperature * change, 0)
-                flip = random[1] < generator.LAZY * np.exp(exponent)
-                tokens[k, ~flip] = old[~flip]
-                log_conditionals[k:, flip] = new_log[:, flip]
-                hidden[k + 1 :, flip] = new_hidden[:, flip]
-        states[self._order] = tokens
+            generator.uniforms(streams, random)
+            tokens, _ = self._sweep(tokens, slope, tf.constant(random.reshape(len(order), 2, -1)))
+        states[order] = tokens.numpy()
 
-    def _run(self, first: int, tokens, h) -> tuple[np.ndarray, np.ndarray]:
-        hidden, log_conditionals = self._suffix(tf.constant(first), tf.constant(tokens), tf.constant(h))
-        return hidden.numpy(), log_conditionals.numpy()
+    def _one_sweep(self, tokens, slope, random):
+        """States after one sweep, and the change of ln P that each proposal would have made."""
+        network, (n_sites, n_chains) = self._network, (len(self._network.order), tf.shape(tokens)[1])
+        memory = network.start(n_chains)
+
+        def visit(k, tokens, memory, tail, changes):
+            log_p, memory = network.advance(k, tokens, memory)
+            log_p = tf.cast(log_p, tf.float64)
+            old = tokens[k]
+            step = 1 + tf.cast(random[k, 0] * (self.n_states - 1), tf.int32)
+            new = tf.math.floormod(old + step, self.n_states)
+            proposal = tf.tensor_scatter_nd_update(tokens, [[k]], new[None])
+            rest_old = tail - tf.gather(log_p, old, batch_dims=1)
+            rest_new = network.rest(k + 1, proposal, memory)
+            change = tf.gather(log_p, new, batch_dims=1) + rest_new - tail
+            accept = generator.LAZY * tf.exp(tf.minimum(slope * change, 0))
+            flip = tf.cast(random[k, 1], tf.float64) < accept
+            tail = tf.where(flip, rest_new, rest_old)
+            return k + 1, tf.where(flip, proposal, tokens), memory, tail, changes.write(k, change)
+
+        tail = network.rest(tf.constant(0), tokens, memory)
+        changes = tf.TensorArray(tf.float64, n_sites)
+        start = (tf.constant(0), tokens, memory, tail, changes)
+        shapes = (
+            tf.TensorShape([]), tokens.shape, network.memory_shape, tail.shape, tf.TensorShape(None),
+        )  # fmt: skip
+        _, tokens, _, _, changes = tf.while_loop(lambda k, *_: k < n_sites, visit, start, shapes)
+        return tokens, changes.stack()

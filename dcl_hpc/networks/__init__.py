@@ -22,18 +22,7 @@ def _import_tensorflow() -> None:
             os.close(kept)
 
 
-def _choose_gpu() -> None:
-    """Give this rank the GPU of its local rank, where there are any, and full float32 products."""
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        mine = gpus[int(os.environ.get("DCL_LOCAL_RANK", "0")) % len(gpus)]
-        tf.config.set_visible_devices(mine, "GPU")
-        tf.config.experimental.set_memory_growth(mine, True)
-        # ten bits of mantissa would be seen in energies, which are sums of many logarithms
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-
-
 _import_tensorflow()
-_choose_gpu()
+from .hardware import choose_gpu  # noqa: E402
+
+choose_gpu()

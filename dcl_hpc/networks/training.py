@@ -20,7 +20,9 @@ class State:
     epoch, step : int
         Epoch and step within it that come next.
     loss_sum : float
-        Sum of the batch losses of the unfinished epoch.
+        Sum of the batch losses since the last validation.
+    summed : int
+        Number of these losses.
     best : float
         Lowest validation loss so far.
     wall : float
@@ -30,6 +32,7 @@ class State:
     epoch: int = 0
     step: int = 0
     loss_sum: float = 0.0
+    summed: int = 0
     best: float = float("inf")
     wall: float = 0.0
 
@@ -90,7 +93,7 @@ class Trainer:
         `seed`, int32 (2,), of its own for every step and rank.
     batches : Batches
     parallel : SingleProcess or Horovod
-    settings : object with epochs, learning_rate, warmup, clip, decay, patience
+    settings : object with epochs, validations, learning_rate, warmup, clip, decay, patience
     """
 
     def __init__(self, variables, loss, batches, parallel, settings):
@@ -101,6 +104,10 @@ class Trainer:
             self.variables, settings.learning_rate, self.total, settings.warmup, settings.clip, settings.decay
         )
         self.patience = settings.patience
+        # steps of an epoch after which the held-out rows are looked at
+        self.validations = {
+            -(-batches.steps * k // settings.validations) for k in range(1, settings.validations + 1)
+        }
         self.state = State()
         self.history: dict[str, list[float]] = {}
         self.best = [v.numpy() for v in self.variables]
@@ -146,20 +153,21 @@ class Trainer:
             second.assign(arrays[f"second_{name}"])
             self.best[k] = arrays[f"best_{name}"]
 
-    def run(self, save, progress, should_stop, baseline: np.ndarray | None = None) -> bool:
+    def run(self, save, progress, should_stop, baseline: np.ndarray | None = None, record=None) -> bool:
         """Train to the end.
 
         Parameters
         ----------
         save : callable ()
-            Writes a checkpoint; called at the end of every epoch, about once a minute, and
-            before stopping.
+            Writes a checkpoint; called at every validation, about once a minute, and before stopping.
         progress : object with step(n, note)
         should_stop : callable () -> bool
-            Collective; asked after every tenth step and every epoch.
+            Collective; asked after every tenth step and every validation.
         baseline : ndarray of float64, shape (validation rows,), optional
             Smallest loss that each validation row could have; the mean excess over it is recorded as
             `excess`.
+        record : callable (step, dict of str to float), optional
+            Told the loss, the learning rate and rows/s every tenth step, and every validation's result.
 
         Returns
         -------
@@ -173,6 +181,7 @@ class Trainer:
         """
         everything = [*self.variables, *self.optimizer.first, *self.optimizer.second, self.optimizer.count]
         self.parallel.broadcast(everything)
+        record = record or (lambda step, values: None)
         clock, saved = time.monotonic() - self.state.wall, time.monotonic()
         while not self.finished:
             for batch in self.batches.epoch(self.state.epoch, self.state.step):
@@ -180,26 +189,35 @@ class Trainer:
                 self._check(loss)
                 self.state.step += 1
                 self.state.loss_sum += loss
-                self.state.wall = time.monotonic() - clock
+                self.state.summed += 1
+                before, self.state.wall = self.state.wall, time.monotonic() - clock
                 progress.step(self.batches.batch, f"loss {loss:.4f}")
-                last = self.state.step == self.batches.steps
-                if self.state.step % 10 == 0 and not last and should_stop():
-                    save()
-                    return False
-                if time.monotonic() - saved > CHECKPOINT_SECONDS and not last:
+                if self.state.step % 10 == 0:
+                    rate = float(self.optimizer.learning_rate(self.optimizer.count))
+                    speed = self.batches.batch / (self.state.wall - before)
+                    record(self.steps, {"loss": loss, "learning_rate": rate, "configurations_per_s": speed})
+                validating = self.state.step in self.validations
+                if validating:
+                    record(self.steps, self._validated(baseline))
+                    self.state.wall = time.monotonic() - clock
+                stop = (validating or self.state.step % 10 == 0) and not self.finished and should_stop()
+                if validating or stop or time.monotonic() - saved > CHECKPOINT_SECONDS:
                     save()
                     saved = time.monotonic()
-            self._end_epoch(baseline)
-            self.state.wall = time.monotonic() - clock
-            save()
-            saved = time.monotonic()
-            if not self.finished and should_stop():
-                return False
+                if stop:
+                    return False
+                if self.finished:
+                    break
         return True
 
     @property
+    def steps(self) -> int:
+        """Steps done in all."""
+        return self.state.epoch * self.batches.steps + self.state.step
+
+    @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or as many as `patience` without improvement."""
+        """Whether all epochs are done, or `patience` validations were without improvement."""
         losses = self.history.get("validation", [])
         waited = len(losses) - 1 - int(np.argmin(losses)) if losses else 0
         return self.state.epoch >= self.epochs or (self.patience is not None and waited >= self.patience)
@@ -216,11 +234,14 @@ class Trainer:
                 "learning_rate (the last good checkpoint is kept)"
             )
 
-    def _end_epoch(self, baseline) -> None:
+    def _validated(self, baseline) -> dict[str, float]:
         validation, excess = self.validate(baseline)
         self._check(validation)
-        training = self.state.loss_sum / self.batches.steps
-        row = {"training": training, "validation": validation}
+        row = {
+            "epoch": self.steps / self.batches.steps,
+            "training": self.state.loss_sum / self.state.summed,
+            "validation": validation,
+        }
         if baseline is not None:
             row["excess"] = excess
         for name, value in row.items():
@@ -228,7 +249,10 @@ class Trainer:
         if validation < self.state.best:
             self.state.best = validation
             self.best = [v.numpy() for v in self.variables]
-        self.state.epoch, self.state.step, self.state.loss_sum = self.state.epoch + 1, 0, 0.0
+        self.state.loss_sum, self.state.summed = 0.0, 0
+        if self.state.step == self.batches.steps:
+            self.state.epoch, self.state.step = self.state.epoch + 1, 0
+        return row
 
     def validate(self, baseline: np.ndarray | None = None) -> tuple[float, float]:
         """Mean validation loss, and its mean excess over a baseline."""

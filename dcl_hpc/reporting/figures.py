@@ -71,7 +71,7 @@ def learning_curves(histories: dict):
         figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 2.6), squeeze=False)
         for axis, (name, what) in zip(axes[0], panels, strict=True):
             history = histories[name]
-            epochs = np.arange(1, len(history["training"]) + 1)
+            epochs = history["epoch"]
             if what == "excess":
                 axis.plot(epochs, history["excess"], "o-", ms=3, color=COLOURS["rnn"])
                 axis.set_ylabel("KL divergence / nats per configuration")

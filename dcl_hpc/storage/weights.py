@@ -19,7 +19,7 @@ def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: di
         Plain values that describe the network or the state of training; stored as JSON.
     arrays : dict of str to ndarray
     history : dict of str to list of float
-        Learning curves, one value per epoch.
+        Learning curves, one value per validation.
     done, total : int
         Training steps done, and of the whole training.
     wall : float
@@ -30,7 +30,7 @@ def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: di
         value = np.asarray(value)
         layout[f"arrays/{name}"] = array_field(value, ("",) * value.ndim, "weights")
     for name, values in history.items():
-        layout[f"history/{name}"] = array_field(np.array(values, float), ("epoch",), name)
+        layout[f"history/{name}"] = array_field(np.array(values, float), ("validation",), name)
     write_file(path, layout, {**attributes, "settings": json.dumps(settings)}, total, done, wall)
 
 

@@ -52,11 +52,18 @@ def samples(n=12_000):
     return STATES[np.random.default_rng(1).choice(64, n, p=np.exp(LN_P))]
 
 
-def trainer(states, epochs=2, seed=3, rate=1e-2, batch=100, patience=None):
+def trainer(states, epochs=2, seed=3, rate=1e-2, batch=100, patience=None, validations=1):
     """A tiny RNN and its trainer."""
-    network = Gru(2, spiral(Lattice((2, 3))), 8, True, np.random.default_rng(seed))
+    order = spiral(Lattice((2, 3)))
+    network = Gru(np.random.default_rng(seed), 8, n_states=2, order=order, positional=True)
     settings = SimpleNamespace(
-        epochs=epochs, learning_rate=rate, warmup=0.05, clip=1.0, decay="cosine", patience=patience
+        epochs=epochs,
+        learning_rate=rate,
+        warmup=0.05,
+        clip=1.0,
+        decay="cosine",
+        patience=patience,
+        validations=validations,
     )
     batches = Batches(Source(states), batch, 0.1, seed, 0, 1)
     variables = network.trainable_variables

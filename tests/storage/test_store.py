@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dcl_hpc import job as jobs
+from dcl_hpc import job_file as jobs
 from dcl_hpc.errors import UserError
 from dcl_hpc.storage import weights
 from dcl_hpc.storage.runs import Run

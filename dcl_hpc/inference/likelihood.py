@@ -1,0 +1,296 @@
+r"""Pseudo-likelihood of configurations under a local energy, its derivatives and its maximum.
+
+For :math:`E = -T \sum_k K_k F_k(s)`, with F_k the sum of a function f_k over all windows, the logarithm of
+
+.. math:: \prod_{samples} \prod_i P(s_i \mid \text{all others}), \quad
+          P(a) \propto \exp \sum_k K_k F_k(s_i \to a)
+
+is concave in K (Besag, J. R. Stat. Soc. D 24, 179 (1975); Aurell and Ekeberg, PRL 108, 090201 (2012)).
+Only windows that contain site i matter. Conditionals of one sample are correlated, so errors come from the
+scatter of whole samples: Godambe's covariance :math:`H^{-1} J H^{-1}`, with H minus the second derivative
+and J the sum of the squares of the samples' scores (Varin, Reid and Firth, Statistica Sinica 21, 5 (2011)).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from ..sampling.generator import OPTIONS
+
+# A Newton step below this is the last one; convergence is quadratic.
+LAST_STEP = 1e-6
+MAX_STEPS = 50
+# Largest condition number of an information matrix that is trusted.
+MAX_CONDITION = 1e12
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Maximum of the pseudo-likelihood.
+
+    Attributes
+    ----------
+    parameters : float64 (n,)
+        K = J / T, dimensionless.
+    covariance : float64 (n, n)
+        Godambe's, of the parameters.
+    scores : float64 (n_samples, n)
+        Derivative of every sample's logarithm.
+    information : float64 (n, n)
+        Minus the second derivative of the whole logarithm.
+    """
+
+    parameters: np.ndarray
+    covariance: np.ndarray
+    scores: np.ndarray
+    information: np.ndarray
+
+    @property
+    def wald(self) -> np.ndarray:
+        """Square of each parameter over its variance, float64 (n,)."""
+        return self.parameters**2 / np.diag(self.covariance)
+
+
+def fit(observations, functions: np.ndarray, start=None) -> Fit:
+    """Parameters of some functions of the window that make the observations most likely.
+
+    Parameters
+    ----------
+    observations : Observations
+    functions : ndarray of float64, shape (window.size, n)
+    start : array_like, shape (n,), optional
+
+    Raises
+    ------
+    ValueError
+        If the samples do not determine the parameters.
+    """
+    n = functions.shape[1]
+    if len(observations.states) <= n:
+        raise ValueError(f"{len(observations.states)} samples cannot determine {n} couplings; observe more")
+    start = np.zeros(n) if start is None else start
+    k, scores, h = maximise(lambda k: derivatives(observations, functions, k), start)
+    inverse = inverted(h)
+    return Fit(k, inverse @ sum_of_squares(scores, observations.weights) @ inverse, scores, h)
+
+
+def sum_of_squares(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Godambe's J, float64 (n, n), of samples' scores (n_samples, n)."""
+    return (scores * weights[:, None]).T @ scores
+
+
+def inverted(information: np.ndarray) -> np.ndarray:
+    """Inverse of an information matrix.
+
+    Raises
+    ------
+    ValueError
+        If it is singular.
+    """
+    scale = np.sqrt(np.diag(information))
+    if np.all(scale > 0):
+        correlation = information / np.outer(scale, scale)
+        values, vectors = np.linalg.eigh(correlation)
+        if len(values) == 0 or values[0] > values[-1] / MAX_CONDITION:
+            return (vectors / values) @ vectors.T / np.outer(scale, scale)
+    raise ValueError(
+        "the samples do not determine all couplings (singular information); observe more, or at a higher"
+        " temperature, or take a smaller tile"
+    )
+
+
+def maximise(evaluate, x: np.ndarray):
+    """Newton's method on a concave function, steps halved until they lead upwards.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Gives the value, something that is handed through, the gradient and minus the second derivative.
+    x : ndarray
+        Where to begin.
+
+    Returns
+    -------
+    argument, what was handed through there, minus the second derivative there
+    """
+    value, extra, gradient, h = evaluate(x)
+    for _ in range(MAX_STEPS):
+        step = inverted(h) @ gradient
+        last = np.abs(step).max(initial=0) < LAST_STEP
+        while True:
+            new, *rest = evaluate(x + step)
+            if last or new >= value:
+                break
+            step = step / 2
+        x, value, (extra, gradient, h) = x + step, new, rest
+        if last:
+            return x, extra, h
+    raise ValueError(
+        "the pseudo-likelihood has no maximum: some states never occur beside others; observe more, or at a"
+        " higher temperature, or take a smaller tile"
+    )
+
+
+def derivatives(observations, functions: np.ndarray, k: np.ndarray):
+    """Logarithm of the pseudo-likelihood with its derivatives.
+
+    Returns
+    -------
+    value : float
+    scores : float64 (n_samples, n)
+    gradient : float64 (n,)
+    information : float64 (n, n)
+    """
+    n = len(k)
+    scores, h = np.zeros((len(observations.states), n)), np.zeros((n, n))
+    value = _derivatives(*observations.arrays, functions @ k, functions, scores, h)
+    return value, scores, observations.weights @ scores, h + np.tril(h, -1).T
+
+
+def table_scores(observations, table: np.ndarray, rows=slice(None), together: bool = False) -> np.ndarray:
+    """Derivatives with respect to the entries of a table of K, float64 (n_rows or 1, window.size).
+
+    Parameters
+    ----------
+    observations : Observations
+    table : ndarray of float64, shape (window.size,)
+        Minus the energy of each state of the window, over T.
+    rows : index
+        Which samples.
+    together : bool
+        Whether the weighted sum over samples is wanted.
+    """
+    states, weights, *geometry = observations.arrays
+    states = np.ascontiguousarray(states[rows])
+    weights = weights[rows] if together else np.ones(len(states))
+    scores = np.zeros((1 if together else len(states), len(table)))
+    _table_scores(states, weights, *geometry, table, scores)
+    return scores
+
+
+def table_information(observations, table: np.ndarray, stride: int = 1):
+    """Value, gradient (size,) and information (size, size) of every stride-th sample for a table of K."""
+    states, weights, *geometry = observations.arrays
+    gradient, h = np.zeros(len(table)), np.zeros((len(table), len(table)))
+    states, weights = np.ascontiguousarray(states[::stride]), np.ascontiguousarray(weights[::stride])
+    value = _table_information(states, weights, *geometry, table, gradient, h)
+    return value, gradient, h + h.T
+
+
+@njit(inline="always", **OPTIONS)
+def _codes(row, tiles, powers, codes):
+    """Number of the state of every window."""
+    for t in range(tiles.shape[0]):
+        code = 0
+        for j in range(tiles.shape[1]):
+            code += powers[j] * np.int64(row[tiles[t, j]])
+        codes[t] = code
+
+
+@njit(inline="always", **OPTIONS)
+def _conditional(state, corners, codes, powers, table, index, p):
+    """Numbers of the windows around a site for each of its states, and their probabilities.
+
+    Returns ln P of the state that it has.
+    """
+    n_states = len(p)
+    highest = -np.inf
+    for a in range(n_states):
+        field = 0.0
+        for j in range(len(powers)):
+            index[a, j] = codes[corners[j]] + powers[j] * (a - np.int64(state))
+            field += table[index[a, j]]
+        p[a] = field
+        highest = max(highest, field)
+    own = p[state] - highest
+    total = 0.0
+    for a in range(n_states):
+        p[a] = np.exp(p[a] - highest)
+        total += p[a]
+    for a in range(n_states):
+        p[a] /= total
+    return own - np.log(total)
+
+
+@njit(**OPTIONS)
+def _derivatives(states, weights, n_states, tiles, members, powers, table, functions, scores, h):
+    """Logarithm; adds each sample's gradient to scores and the lower triangle to h."""
+    n, n_places = functions.shape[1], len(powers)
+    codes = np.empty(len(tiles), np.int64)
+    index = np.empty((n_states, n_places), np.int64)
+    p = np.empty(n_states)
+    fields = np.empty((n_states, n))
+    difference = np.empty(n)
+    value = 0.0
+    for s in range(len(states)):
+        _codes(states[s], tiles, powers, codes)
+        for i in range(states.shape[1]):
+            state = states[s, i]
+            value += weights[s] * _conditional(state, members[i], codes, powers, table, index, p)
+            for a in range(n_states):
+                fields[a] = 0
+                for j in range(n_places):
+                    for k in range(n):
+                        fields[a, k] += functions[index[a, j], k]
+            for a in range(n_states):
+                for k in range(n):
+                    scores[s, k] += p[a] * (fields[state, k] - fields[a, k])
+            # the covariance of the fields, as a sum over pairs of states
+            for a in range(n_states):
+                for b in range(a):
+                    factor = weights[s] * p[a] * p[b]
+                    for k in range(n):
+                        difference[k] = fields[a, k] - fields[b, k]
+                    for k in range(n):
+                        slope = factor * difference[k]
+                        for m in range(k + 1):
+                            h[k, m] += slope * difference[m]
+    return value
+
+
+@njit(**OPTIONS)
+def _table_scores(states, weights, n_states, tiles, members, powers, table, scores):
+    """Adds the gradient of each sample to its row of scores, or of all to the only one."""
+    codes = np.empty(len(tiles), np.int64)
+    index = np.empty((n_states, len(powers)), np.int64)
+    p = np.empty(n_states)
+    for s in range(len(states)):
+        row = scores[s % len(scores)]
+        _codes(states[s], tiles, powers, codes)
+        for i in range(states.shape[1]):
+            _conditional(states[s, i], members[i], codes, powers, table, index, p)
+            p[states[s, i]] -= 1
+            for a in range(n_states):
+                for j in range(len(powers)):
+                    row[index[a, j]] -= weights[s] * p[a]
+
+
+@njit(**OPTIONS)
+def _table_information(states, weights, n_states, tiles, members, powers, table, gradient, h):
+    """Logarithm; adds the gradient, and to h a matrix that with its transpose is the information."""
+    n_places = len(powers)
+    codes = np.empty(len(tiles), np.int64)
+    index = np.empty((n_states, n_places), np.int64)
+    p = np.empty(n_states)
+    entries = np.empty(2 * n_places, np.int64)
+    value = 0.0
+    for s in range(len(states)):
+        _codes(states[s], tiles, powers, codes)
+        for i in range(states.shape[1]):
+            state = states[s, i]
+            value += weights[s] * _conditional(state, members[i], codes, powers, table, index, p)
+            for a in range(n_states):
+                for j in range(n_places):
+                    gradient[index[a, j]] += weights[s] * ((1.0 if a == state else 0.0) - p[a])
+                for b in range(a):
+                    factor = weights[s] * p[a] * p[b]
+                    for j in range(n_places):
+                        entries[j], entries[n_places + j] = index[a, j], index[b, j]
+                    for j in range(2 * n_places):
+                        x = entries[j]
+                        signed = factor if j < n_places else -factor
+                        for m in range(j):
+                            h[x, entries[m]] += signed if m < n_places else -signed
+                        h[x, x] += factor / 2
+    return value

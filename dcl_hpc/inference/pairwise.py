@@ -1,0 +1,27 @@
+"""The baseline: couplings of pairs of sites, and of no others."""
+
+import numpy as np
+
+from . import likelihood
+from .energy import LocalEnergy
+from .interactions import Interactions, Words
+from .observations import Observations
+
+
+def fit(observations: Observations, distance: float = 1.0) -> LocalEnergy:
+    """Couplings of all pairs of sites up to a distance, nothing tied but translations.
+
+    Parameters
+    ----------
+    observations : Observations
+    distance : float
+        In lattice spacings; 1 for nearest neighbours, inf for all pairs of the window.
+    """
+    words = Words.all(observations.window)
+    words = words.take(words.order == 2)
+    places = np.nonzero(words.charges)[1].reshape(-1, 2)
+    ends = words.window.offsets[places]
+    words = words.take(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) <= distance + 1e-9)
+    result = likelihood.fit(observations, words.functions())
+    t = observations.temperature
+    return LocalEnergy(Interactions.single(words), t * result.parameters, t**2 * result.covariance)

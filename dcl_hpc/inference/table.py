@@ -1,0 +1,107 @@
+r"""All interactions of a window at once: a free table of tile energies.
+
+The couplings of all words, with Godambe's covariance V, have no bias and a large common error. They are
+taken for a draw from independent normal distributions of mean 0, whose variance all words of equally
+many sites share and which is found by maximum marginal likelihood (empirical Bayes; MacKay's fixed point,
+Neural Comput. 4, 415 (1992)). The posterior mean shrinks what the data do not support.
+"""
+
+import numpy as np
+
+from .energy import LocalEnergy
+from .interactions import Interactions, Words
+from .likelihood import inverted, maximise, table_information, table_scores
+from .observations import Observations
+
+# Largest table: its information matrix is dense.
+MAX_FREE = 2**12
+# Precision of K = J/T before anything is observed; it keeps states that never occur near 0.
+RIDGE = 1.0
+# Every such sample is used for a first approach to the maximum.
+STRIDE = 16
+# Entries of the scores held at a time.
+CHUNK = 2**20
+# Fixed-point iterations of the prior.
+ITERATIONS = 200
+
+
+def fit(observations: Observations, shrink: bool = True, ridge: float = RIDGE) -> LocalEnergy:
+    """The local energy with an interaction for every word of the window.
+
+    Parameters
+    ----------
+    observations : Observations
+    shrink : bool
+        Whether couplings are shrunk by empirical Bayes; the free maximum otherwise.
+    ridge : float
+        Precision of each K = J/T around 0, in the likelihood.
+
+    Raises
+    ------
+    ValueError
+        If the window has more than `MAX_FREE` states, or without a ridge the samples do not determine
+        the table.
+    """
+    window, t = observations.window, observations.temperature
+    if window.size > MAX_FREE:
+        raise ValueError(
+            f"a free table of {window.size} tile states is too large, at most {MAX_FREE} fit; take a smaller"
+            " tile, or clusters.fit"
+        )
+    words = Words.all(window)
+    functions = words.functions()
+
+    def evaluate(k, stride):
+        value, gradient, h = table_information(observations, functions @ k, stride)
+        h = functions.T @ h @ functions + ridge * np.eye(len(k))
+        return value - ridge * (k @ k) / 2, None, functions.T @ gradient - ridge * k, h
+
+    k = np.zeros(len(words))
+    for stride in (STRIDE, 1) if ridge else (1,):
+        k, _, h = maximise(lambda k, stride=stride: evaluate(k, stride), k)
+    inverse = inverted(h)
+    covariance = inverse @ _sum_of_squares(observations, functions, k) @ inverse
+    if shrink:
+        k, covariance = shrunk(k, covariance, words.order)
+    return LocalEnergy(Interactions.single(words), t * k, t**2 * covariance)
+
+
+def shrunk(estimate: np.ndarray, covariance: np.ndarray, group: np.ndarray):
+    """Posterior mean and covariance of normal parameters whose prior variances are one for each group.
+
+    Parameters
+    ----------
+    estimate : ndarray of float64, shape (n,)
+    covariance : ndarray of float64, shape (n, n)
+    group : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    mean : float64 (n,)
+    covariance : float64 (n, n)
+    """
+    kinds = group[:, None] == np.unique(group)
+    size = kinds.sum(axis=0)
+    variance = kinds.T @ estimate**2 / size
+    for _ in range(ITERATIONS):
+        prior = kinds @ variance
+        # (1/prior + 1/covariance)^-1, also where prior vanishes
+        gain = np.linalg.solve(covariance + np.diag(prior), np.diag(prior)).T
+        mean, posterior = gain @ estimate, gain @ covariance
+        # the number of parameters of each group that the data determine
+        determined = kinds.T @ np.diag(gain)
+        old, variance = variance, (kinds.T @ mean**2) / np.maximum(determined, 1e-9)
+        if np.allclose(old, variance, rtol=1e-3, atol=1e-12):
+            break
+    return mean, (posterior + posterior.T) / 2
+
+
+def _sum_of_squares(observations: Observations, functions: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Godambe's J, float64 (n, n); scores of samples are summed over before they are projected."""
+    size, n = functions.shape[0], len(observations.states)
+    total = np.zeros((size, size))
+    step = CHUNK // size
+    for rows in (slice(first, first + step) for first in range(0, n, step)):
+        scores = table_scores(observations, functions @ k, rows)
+        total += (scores * observations.weights[rows, None]).T @ scores
+    return functions.T @ total @ functions
