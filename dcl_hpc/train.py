@@ -16,6 +16,8 @@ from .storage.store import Rows
 
 # of 2048 configurations each, for the zero of the RNN's energy
 REFERENCE_BLOCKS = 16
+# rows that are read together outside the training loop
+CHUNK = 10_000
 
 
 def train_rnn(context: cli.Context, options=None) -> None:
@@ -43,13 +45,22 @@ def train_ednn(context: cli.Context, options=None) -> None:
         return
     path = mpi.on_root(context.comm, run.require, "label")
     source = Rows(path, ["labels/states/value", "labels/energy/value"])
-    energy = Rows(path, ["labels/energy/value"]).read(0, source.n)[0]
-    network = models.build_ednn(run.job, energy.mean(), energy.std())
+    network = models.build_ednn(run.job, *_mean_and_deviation(Rows(path, ["labels/energy/value"])))
 
     def loss(states, energies, seed=None):
         return ((network.energy(states) - energies) / network.scale) ** 2
 
     _train(context, "ednn", network, loss, source, None, scale=network.scale)
+
+
+def _mean_and_deviation(energies) -> tuple[float, float]:
+    """Of all labels, in J."""
+    sums = np.zeros(2)
+    for k in range(0, energies.n, CHUNK):
+        part = energies.read(k, min(energies.n, k + CHUNK))[0].astype(float)
+        sums += part.sum(), (part**2).sum()
+    mean, square = sums / energies.n
+    return mean, np.sqrt(square - mean**2)
 
 
 def _nothing_to_do(context, stage: str, wanted: bool) -> bool:
@@ -81,8 +92,11 @@ def _exact_surprise(job, source, n_validation: int):
     solution = exact.solve(hamiltonian, temperature)
     if solution is None:
         return None
-    states = source.read(source.n - n_validation, source.n)[0]
-    return hamiltonian.energy(states) / temperature + solution.ln_z
+    result = np.empty(n_validation)
+    for k in range(0, n_validation, CHUNK):
+        row, stop = source.n - n_validation + k, min(n_validation, k + CHUNK)
+        result[k:stop] = hamiltonian.energy(source.read(row, row + stop - k)[0])
+    return result / temperature + solution.ln_z
 
 
 def _train(context, stage, network, loss, source, baseline, **settings) -> None:

@@ -1,0 +1,348 @@
+"""Speed and memory of the RNN: training, log P, Monte Carlo; beside matrix products, Keras and PyTorch.
+
+    python benchmarks/rnn.py [--json]
+
+8x8 Ising, one thread unless said otherwise. Timings are taken in turn with each other and the median of
+ratios counts. PyTorch is compared with where it is installed (pip install torch). Fractions are those of
+the speed that the same matrix products alone reach in float32, in TensorFlow on the same core; Keras and
+PyTorch train in float32 too. The two-rank row trains under mpiexec; the memory row is the peak of whole
+trainings.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "-1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from dcl_hpc import networks  # noqa: F401  imports TensorFlow quietly
+from dcl_hpc.energy.rnn import RnnEnergy
+from dcl_hpc.networks.batches import Batches
+from dcl_hpc.networks.data_parallel import SingleProcess, connect
+from dcl_hpc.networks.hardware import has_bfloat16
+from dcl_hpc.networks.rnn import Gru
+from dcl_hpc.networks.training import Trainer
+from dcl_hpc.networks.transformer import Transformer
+from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.unwrap import spiral
+from dcl_hpc.sampling.chains import Chains
+from dcl_hpc.sampling.streams import Purpose
+from dcl_hpc.storage.runs import git_commit, machine
+
+import tensorflow as tf  # isort: skip
+
+LATTICE = Lattice((8, 8))
+SITES, BATCH, REPEATS = 64, 500, 7
+STATES = np.random.default_rng(1).integers(0, 2, (100_000, SITES)).astype(np.uint8)
+SETTINGS = SimpleNamespace(
+    epochs=1, validations=1, learning_rate=2e-3, warmup=0.05, clip=1.0, decay="cosine", patience=None
+)
+
+
+class Source:
+    """Configurations in memory."""
+
+    n = len(STATES)
+
+    def read(self, start, stop):
+        """Rows start ... stop - 1."""
+        return [STATES[start:stop]]
+
+
+def network(
+    hidden: int = 256, architecture: str = "gru", neighbours: bool = True, precision: str = "float32"
+):
+    common = {
+        "generator": np.random.default_rng(2), "n_states": 2, "order": spiral(LATTICE), "positional": True,
+        "neighbours": LATTICE.neighbours if neighbours else None, "precision": precision,
+    }  # fmt: skip
+    if architecture == "gru":
+        return Gru(hidden=hidden, **common)
+    return Transformer(hidden=hidden, heads=4, layers=2, **common)
+
+
+def trainer(net, parallel=None, batch: int = BATCH):
+    parallel = parallel or SingleProcess()
+    batches = Batches(Source(), batch, 0.1, 1, parallel.rank, parallel.size)
+    return Trainer(
+        net.trainable_variables, lambda s, seed=None: -net.log_prob(s, seed), batches, parallel, SETTINGS
+    )
+
+
+def training_step(net):
+    """One step on a global batch."""
+    step, batch = trainer(net)._step, tf.constant(STATES[:BATCH])
+    return lambda: float(step(batch))
+
+
+def products(hidden: int, training: bool):
+    """The matrix products of the recurrence alone."""
+    h, d = tf.random.normal([SITES, BATCH, hidden]), tf.random.normal([SITES, BATCH, 3 * hidden])
+    w = tf.random.normal([hidden, 3 * hidden])
+
+    @tf.function(autograph=False)
+    def work():
+        results = []
+        for x, y in zip(tf.unstack(h), tf.unstack(d), strict=True):  # no two products are the same
+            results.append(tf.matmul(x, w))
+            if training:
+                results += [tf.matmul(y, w, transpose_b=True), tf.matmul(x, y, transpose_a=True)]
+        return tf.add_n([product[0, 0] for product in results])
+
+    return lambda: float(work())
+
+
+def log_prob(net):
+    function, batch = tf.function(net.log_prob, autograph=False), tf.constant(STATES[:BATCH])
+    return lambda: function(batch).numpy()
+
+
+def keras_step(hidden: int):
+    """The same step by keras.layers.GRU: 64 states in, a softmax out of each."""
+    model = tf.keras.Sequential(
+        [tf.keras.layers.GRU(hidden, return_sequences=True), tf.keras.layers.Dense(2)]
+    )
+    optimizer = tf.keras.optimizers.Adam(2e-3)
+    tokens = STATES[:BATCH].astype(np.int32)
+    inputs = tf.one_hot(np.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=2), 3)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, model(inputs)))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    return lambda: float(step())
+
+
+def torch_step(hidden: int):
+    """The same step by torch.nn.GRU, or None without PyTorch."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+    gru, head = torch.nn.GRU(3, hidden), torch.nn.Linear(hidden, 2)
+    optimizer = torch.optim.Adam([*gru.parameters(), *head.parameters()], 2e-3)
+    tokens = torch.from_numpy(STATES[:BATCH].T.astype(np.int64))
+    inputs = torch.nn.functional.one_hot(torch.cat([torch.full((1, BATCH), 2), tokens[:-1]]), 3).float()
+
+    def step():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(head(gru(inputs)[0]).reshape(-1, 2), tokens.reshape(-1))
+        loss.backward()
+        optimizer.step()
+        return float(loss)
+
+    return step
+
+
+def sweeps(chains: int, full: bool, hidden: int = 256):
+    """A sweep of Metropolis with the RNN's energy, or the full energies that it spares."""
+    net = network(hidden)
+    energy = RnnEnergy(LATTICE, net, 4.0)
+    if not full:
+        walkers = Chains.start(energy, np.full(chains, 0.25), range(chains), 1, Purpose.SWEEP)
+        return lambda: walkers.sweep(energy)
+    states = STATES[:chains].T.copy()
+
+    def recompute():
+        for _ in range(SITES):
+            energy.energies(states)
+
+    return recompute
+
+
+def in_turn(work: dict, repeats: int = REPEATS) -> dict[str, np.ndarray]:
+    """Seconds of each, measured in turn after one call for compilation."""
+    work = {name: function for name, function in work.items() if function}
+    for function in work.values():
+        function()
+    times = {name: [] for name in work}
+    for _ in range(repeats):
+        for name, function in work.items():
+            started = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - started)
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def ratio(times, a: str, b: str) -> float | None:
+    """Median of time of a over time of b."""
+    return float(np.median(times[a] / times[b])) if a in times and b in times else None
+
+
+def training_table() -> dict:
+    result = {}
+    for hidden in (256, 512):
+        times = in_turn(
+            {
+                "products": products(hidden, training=True),
+                "train": training_step(network(hidden)),
+                "train_bfloat16": training_step(network(hidden, precision="bfloat16"))
+                if has_bfloat16()
+                else None,
+                "forward_products": products(hidden, training=False),
+                "log_prob": log_prob(network(hidden)),
+                "keras": keras_step(hidden),
+                "torch": torch_step(hidden),
+            }
+        )
+        row = {f"{name}_per_s": BATCH / float(np.median(t)) for name, t in times.items()}
+        row["train_fraction_of_gemm"] = ratio(times, "products", "train")
+        row["bfloat16_fraction_of_gemm"] = ratio(times, "products", "train_bfloat16")
+        row["log_prob_fraction_of_gemm"] = ratio(times, "forward_products", "log_prob")
+        row["train_vs_keras"] = ratio(times, "keras", "train")
+        row["train_vs_torch"] = ratio(times, "torch", "train")
+        result[str(hidden)] = row
+        print(f"hidden {hidden}: configurations/s of training steps with {BATCH}, one thread")
+        for name in times:
+            print(f"  {name:<18}{row[f'{name}_per_s']:>10.0f}")
+        for name, value in row.items():
+            if not name.endswith("per_s") and value is not None:
+                print(f"  {name:<28}{value:>6.2f}")
+    return result
+
+
+def variants() -> dict:
+    """Cost of a training step relative to the GRU without sight of earlier neighbours."""
+    work = {
+        "gru": training_step(network(neighbours=False)),
+        "gru_neighbours": training_step(network()),
+        "transformer_128_2_layers": training_step(network(128, "transformer")),
+    }
+    times = in_turn(work, 3)
+    result = {name: ratio(times, name, "gru") for name in work}
+    print("time of a step, relative: " + ", ".join(f"{name} {value:.2f}" for name, value in result.items()))
+    return result
+
+
+def monte_carlo() -> dict:
+    chains = 512
+    times = in_turn({"suffix": sweeps(chains, False), "full": sweeps(chains, True)}, 3)
+    result = {"suffix_speedup": ratio(times, "full", "suffix")}
+    print(f"a sweep of {chains} chains: {result['suffix_speedup']:.2f} times faster than full energies")
+    cost = in_turn({n: sweeps(n, False) for n in (1, 16, 64, 256, 1024)}, 3)
+    result["ms_per_sweep_and_chain"] = {str(n): 1e3 * float(np.median(t)) / n for n, t in cost.items()}
+    text = ", ".join(f"{value:.1f} ({n})" for n, value in result["ms_per_sweep_and_chain"].items())
+    print(f"ms per sweep and chain (chains): {text}")
+    return result
+
+
+def rank_work() -> None:
+    """Train a few steps on these ranks; rank 0 prints configurations/s."""
+    from dcl_hpc.cluster import mpi
+
+    parallel = connect(mpi.world().size)
+    precision = "bfloat16" if has_bfloat16() else "float32"
+    training = trainer(network(precision=precision), parallel)
+    batch = tf.constant(next(training.batches.epoch(0))[0])
+    times = []
+    for _ in range(25):
+        started = time.perf_counter()
+        float(training._step(batch))
+        times.append(time.perf_counter() - started)
+    if parallel.rank == 0:
+        print(BATCH / np.median(times[5:]))
+
+
+def two_ranks_vs_two_threads() -> float:
+    """Training speed of two Horovod ranks of one thread over that of one process with two."""
+
+    def rate(ranks: int, threads: int) -> float:
+        environment = os.environ | {
+            "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+            "TF_NUM_INTRAOP_THREADS": str(threads),
+        }  # fmt: skip
+        bind = "none" if threads > 1 else "core"
+        command = [
+            "mpiexec",
+            "--bind-to",
+            bind,
+            "-n",
+            str(ranks),
+            sys.executable,
+            str(Path(__file__).resolve()),
+        ]
+        answer = subprocess.run(
+            [*command, "--rank-work"], env=environment, capture_output=True, text=True, check=True
+        )
+        return float(answer.stdout.split()[-1])
+
+    pairs = [(rate(2, 1), rate(1, 2)) for _ in range(3)]
+    for two_ranks, two_threads in pairs:
+        print(f"two ranks {two_ranks:.0f}, two threads {two_threads:.0f} configurations/s")
+    return float(np.median([a / b for a, b in pairs]))
+
+
+def memory_growth() -> dict:
+    """Peak memory of `train` on 2e6 configurations over that on 2e5."""
+    import tempfile
+
+    peaks = {}
+    with tempfile.TemporaryDirectory() as folder:
+        job = Path(folder) / "job.toml"
+        for n in (200_000, 2_000_000):
+            job.write_text(
+                f'name = "n{n}"\n[lattice]\nshape = [8, 8]\n[hamiltonian]\nkind = "ising"\n'
+                f"[observe]\ntemperature = 4.0\nsamples = {n}\n"
+                "[rnn]\nhidden = 8\nepochs = 1\nbatch = 2000\n[sweep]\ntemperatures = [3.0, 4.0]\n"
+            )
+            for module in ("observe", "train"):
+                command = [sys.executable, "-m", f"dcl_hpc.{module}", str(job), "--runs", folder]
+                process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+                _, status, usage = os.wait4(process.pid, 0)
+                if status:
+                    raise SystemExit(f"{module} failed with {n} configurations")
+            peaks[str(n)] = usage.ru_maxrss / 1024
+    print("peak memory of training, MiB: " + ", ".join(f"{m:.0f} ({n})" for n, m in peaks.items()))
+    return peaks
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument("--rank-work", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.rank_work:
+        rank_work()
+        return
+    training = training_table()
+    if training["256"]["train_vs_torch"] is None:
+        print("PyTorch is not installed (pip install torch): no comparison with it")
+    details = {"training": training, "variants": variants(), "monte_carlo": monte_carlo()}
+    two_ranks = two_ranks_vs_two_threads()
+    print(f"two ranks of one thread: {two_ranks:.2f} times one process with two threads")
+    details["peak_memory_mib"] = memory_growth()
+    small, large = details["peak_memory_mib"].values()
+    result = {
+        "train_fraction_of_gemm": min(row["train_fraction_of_gemm"] for row in training.values()),
+        "train_vs_keras": training["256"]["train_vs_keras"],
+        "train_vs_torch": training["256"]["train_vs_torch"],
+        "two_ranks_vs_two_threads": two_ranks,
+        "suffix_speedup": details["monte_carlo"]["suffix_speedup"],
+        "memory_growth_10x_data": large / small,
+        "details": details,
+        "command": "python benchmarks/rnn.py --json",
+        "git_commit": git_commit(),
+        "machine": machine(),
+    }
+    if options.json:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
