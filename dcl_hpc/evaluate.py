@@ -1,14 +1,18 @@
 """Compare the learned energies with the true ones on configurations of every energy level."""
 
+import json
 import time
 
 import numpy as np
 
-from . import cli, models
+from . import cli, direct, models
 from .cluster import mpi
 from .energy.true import TrueEnergy
 from .sampling.levels import BETAS, collect
-from .storage.store import array_field, write_file
+from .storage.store import Rows, array_field, write_file
+
+# Interactions of a direct estimate that are kept, strongest first.
+DESCRIBED = 50
 
 
 def evaluate(context: cli.Context, options=None) -> None:
@@ -16,7 +20,7 @@ def evaluate(context: cli.Context, options=None) -> None:
     run, comm, log = context.run, context.comm, context.log
     job, path = run.job, run.path("evaluate")
     wanted = [name for name in ("rnn", "ednn") if getattr(job, f"uses_{name}")]
-    if not wanted:
+    if not wanted and not job.direct:
         log("evaluate: sweep.energies names no learned energy")
         return
     if mpi.on_root(comm, run.done, "evaluate"):
@@ -33,11 +37,14 @@ def evaluate(context: cli.Context, options=None) -> None:
         model = models.energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
+    estimates = mpi.on_root(comm, _direct_estimates, context) if job.direct else {}
+    for name, estimate in estimates.items():
+        columns[f"direct_{name}"] = estimate.energy(states, true.lattice)[0]
     levels, counts = np.unique(np.round(columns["true"] / level_width(job)), return_counts=True)
     log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
     if scarce := int((counts < job.levels.per_level).sum()):
         log(f"evaluate: {scarce} levels have fewer than {job.levels.per_level}; raise levels.max_sweeps")
-    mpi.on_root(comm, _write, run, states, columns, time.monotonic() - started)
+    mpi.on_root(comm, _write, run, states, columns, estimates, time.monotonic() - started)
 
 
 def level_width(job) -> float:
@@ -64,11 +71,32 @@ def _test_set(context, true) -> np.ndarray:
         return collect(true, job.seed, job.levels, level_width(job), scale, on_block)
 
 
-def _write(run, states, columns, wall: float) -> None:
+def _direct_estimates(context) -> dict:
+    """Local energies that each method finds in the first observations."""
+    run, settings = context.run, context.run.job.direct
+    source = Rows(run.require("observe"), ["observations/states/value"], leading=2)
+    states = source.read(0, min(source.n, settings.samples))[0]
+    result = {}
+    for method in settings.methods:
+        started = time.monotonic()
+        result[method] = direct.estimate(run.job, method, states, settings.side)
+        seconds = time.monotonic() - started
+        context.log(
+            f"evaluate: direct estimate by {method} from {len(states)} configurations: {seconds:.1f} s"
+        )
+    return result
+
+
+def _write(run, states, columns, estimates, wall: float) -> None:
     layout = {"test/states/value": array_field(states, ("sample", "site"), "states 0..Q-1")}
     for name, energy in columns.items():
         layout[f"test/energy/{name}"] = array_field(energy, ("sample",), f"energy by {name}, J")
-    attributes = {**run.attributes("evaluate"), "level_width": level_width(run.job)}
+    found = {name: direct.described(estimate)[:DESCRIBED] for name, estimate in estimates.items()}
+    attributes = {
+        **run.attributes("evaluate"),
+        "level_width": level_width(run.job),
+        "direct": json.dumps(found),
+    }
     write_file(run.path("evaluate"), layout, attributes, total=1, done=1, wall=wall)
 
 

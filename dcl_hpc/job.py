@@ -1,6 +1,7 @@
 """The job file: one TOML document per study, validated as a whole before anything starts."""
 
 import hashlib
+from itertools import product
 from typing import Annotated, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from pydantic import (
 
 from .physics import hamiltonian
 from .physics.lattice import Lattice
-from .physics.tiles import MAX_TABLE, Tiling
+from .physics.tiles import Tiling
 from .sampling.streams import Purpose, generator
 
 Count = Annotated[int, Field(ge=1)]
@@ -185,28 +186,75 @@ class Rnn(Training):
 
 
 class Labels(Section):
-    """Configurations that the RNN labels with energies, and from where they come."""
+    """Configurations that the RNN labels with energies, and from where they come, as shares."""
 
     count: Count = 200_000
-    random: float = Field(1.0, ge=0, description="share of uniformly random configurations")
-    observed: float = Field(0.0, ge=0, description="share of observed configurations")
+    random: float = Field(1.0, ge=0, description="uniformly random ones")
+    observed: float = Field(0.0, ge=0, description="observed ones")
+    sampled: float = Field(0.0, ge=0, description="drawn from the RNN's P")
+    tempered: float = Field(0.0, ge=0, description="visited by Metropolis with the RNN's energy")
+    coldest: Positive | None = Field(
+        None, description="tempered: inverse temperatures from -1/coldest to 1/coldest; default T_o / 4"
+    )
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of every source, summing to 1."""
+        given = {name: getattr(self, name) for name in ("random", "observed", "sampled", "tempered")}
+        return {name: value / sum(given.values()) for name, value in given.items()}
 
     @model_validator(mode="after")
     def _something(self):
-        if self.random + self.observed <= 0:
-            raise ValueError("give at least one of random, observed a positive share")
+        if self.random + self.observed + self.sampled + self.tempered <= 0:
+            raise ValueError("give at least one of random, observed, sampled, tempered a positive share")
         return self
 
 
 class Ednn(Training):
-    """Extensive network: one small network on every tile, outputs summed."""
+    """Extensive network: one small network on every tile, outputs summed.
 
+    `fit` is what it learns from: the RNN's labels, or the observations directly (their
+    pseudo-likelihood). "table" and "clusters" are direct too and no networks: a free table of
+    tile energies, and the interactions that the observations call for.
+    """
+
+    fit: Literal["labels", "pseudolikelihood", "table", "clusters"] = "labels"
     focus: Count = 2
-    context: int = Field(1, ge=0)
+    context: (
+        Annotated[int, Field(ge=0)] | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    ) = 1
+    tolerance: float = Field(0.1, ge=0, description="error that a smaller context may add, as a share")
+    shared: bool = Field(True, description="one network for all tiles; false for quenched disorder")
     hidden: tuple[Count, ...] = (32, 64)
     epochs: Count = 30
     batch: Count = 1000
     learning_rate: Positive = 2e-3
+
+    @property
+    def contexts(self) -> tuple[int, ...]:
+        """All contexts to try, ascending."""
+        return (self.context,) if isinstance(self.context, int) else tuple(sorted(set(self.context)))
+
+    @property
+    def is_network(self) -> bool:
+        """Whether a network is trained."""
+        return self.fit in ("labels", "pseudolikelihood")
+
+    @model_validator(mode="after")
+    def _direct(self):
+        if not self.is_network and (self.focus != 1 or len(self.contexts) > 1 or not self.shared):
+            raise ValueError(
+                f"fit = '{self.fit}' takes tiles at every site: set focus = 1, one context, shared = true"
+            )
+        return self
+
+
+class Direct(Section):
+    """Estimates of the energy without a network, fitted beside the networks for comparison."""
+
+    samples: Count = Field(100_000, description="observations to fit to, at most")
+    side: int = Field(3, ge=2, description="of the tile that limits the range")
+    methods: tuple[Literal["pairwise", "clusters", "table"], ...] = ("pairwise", "clusters", "table")
 
 
 class Levels(Section):
@@ -275,7 +323,7 @@ DEPENDENCIES = {
     "rnn": (*_SAMPLING, "rnn"),
     "label": (*_SAMPLING, "rnn", "labels"),
     "ednn": (*_SAMPLING, "rnn", "labels", "ednn"),
-    "evaluate": (*_SAMPLING, "rnn", "labels", "ednn", "levels"),
+    "evaluate": (*_SAMPLING, "rnn", "labels", "ednn", "direct", "levels"),
     "sweep_true": ("name", "seed", "lattice", "hamiltonian", "sweep"),
     "sweep_rnn": (*_SAMPLING, "rnn", "sweep"),
     "sweep_ednn": (*_SAMPLING, "rnn", "labels", "ednn", "sweep"),
@@ -293,6 +341,7 @@ class Job(Section):
     rnn: Rnn = Rnn()
     labels: Labels = Labels()
     ednn: Ednn = Ednn()
+    direct: Direct | None = Field(None, description="estimates without a network, for comparison")
     levels: Levels = Levels()
     sweep: Sweep
 
@@ -314,6 +363,10 @@ class Job(Section):
                     f"hamiltonian.couplings has {len(self.hamiltonian.couplings)} rows of {sorted(rows)} "
                     f"numbers; lattice.shape = {list(shape)} needs {sites} rows of {len(shape)}"
                 )
+        if glass and self.direct:
+            raise ValueError(
+                "direct: these estimates take the energy to be the same everywhere; leave it out"
+            )
         if not glass and self.hamiltonian.coupling == 0:
             raise ValueError("hamiltonian.coupling = 0 has no energy to learn")
         for other in self.shapes:
@@ -322,25 +375,22 @@ class Job(Section):
             if glass and other != shape:
                 raise ValueError("sweep.shapes: a glass realization exists on its own lattice only")
         if self.uses_ednn:
-            if glass:
+            if glass and self.ednn.shared:
                 raise ValueError(
-                    "sweep.energies: one EDNN shared by all tiles cannot represent quenched "
-                    "disorder; take ['true', 'rnn'] for edwards_anderson"
+                    "sweep.energies: one EDNN shared by all tiles cannot represent quenched disorder; set "
+                    "ednn.shared = false, or take ['true', 'rnn'] for edwards_anderson"
                 )
-            states = getattr(self.hamiltonian, "states", 2)
-            sites = (self.ednn.focus + 2 * self.ednn.context) ** len(shape)
-            if states**sites > MAX_TABLE:
+            if not self.ednn.shared and self.shapes != (shape,):
                 raise ValueError(
-                    f"ednn: a tile of {sites} sites has {states}^{sites} states, more than the {MAX_TABLE} "
-                    "that fit in a table; take a smaller focus or context"
+                    "sweep.shapes: with ednn.shared = false the EDNN knows the observed lattice only"
                 )
-            for other in (shape, *self.shapes):
+            for other, context in product((shape, *self.shapes), self.ednn.contexts):
                 try:
-                    Tiling(Lattice(other), self.ednn.focus, self.ednn.context)
+                    Tiling(Lattice(other), self.ednn.focus, context)
                 except ValueError as error:
                     raise ValueError(
                         f"lattice {list(other)} does not fit ednn.focus = {self.ednn.focus}, "
-                        f"ednn.context = {self.ednn.context}: {error}; change the shape, focus or context"
+                        f"ednn.context = {context}: {error}; change the shape, focus or context"
                     ) from None
         return self
 
@@ -354,10 +404,19 @@ class Job(Section):
         """Whether any stage needs the EDNN."""
         return "ednn" in self.sweep.energies
 
+    def is_trained(self, energy: str) -> bool:
+        """Whether an energy, "rnn" or "ednn", is a network with learning curves."""
+        return energy == "rnn" or self.ednn.is_network
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the EDNN learns from the RNN's labels."""
+        return self.uses_ednn and self.ednn.fit == "labels"
+
     @property
     def uses_rnn(self) -> bool:
         """Whether any stage needs the RNN."""
-        return self.uses_ednn or "rnn" in self.sweep.energies
+        return self.uses_labels or "rnn" in self.sweep.energies
 
     def build_lattice(self) -> Lattice:
         """The observed lattice."""
@@ -370,7 +429,14 @@ class Job(Section):
     def dependencies(self, stage: str) -> dict:
         """The values that a stage's result depends on, as plain JSON types."""
         values = self.model_dump(mode="json")
+        if stage.startswith("ednn_context_"):
+            values["ednn"]["context"] = int(stage.removeprefix("ednn_context_"))
+            stage = "ednn"
         result = {key: values[key] for key in DEPENDENCIES[stage]}
+        if "labels" in result and not self.uses_labels:
+            del result["labels"]
+            if not (stage == "evaluate" and self.uses_rnn):
+                del result["rnn"]
         if stage == "import":  # how chains would have run does not matter
             result["observe"] = {"temperature": values["observe"]["temperature"]}
         if stage == "evaluate":

@@ -6,19 +6,22 @@ import numpy as np
 
 from . import cli, models
 from .cluster import mpi
+from .sampling.chains import Chains
 from .sampling.streams import Purpose, generator
 from .storage.store import Field, Rows, Store, write_file
 
 # Configurations that one rank labels at a time; also the unit of the random streams.
 BLOCK = 4000
+# Tempered chains: sweeps before the first record, and records of one chain, a sweep apart.
+THERMALIZATION, RECORDS = 10, 10
 
 
 def label(context: cli.Context, options=None) -> None:
     """Make the labels of a job, or go on with them."""
     run, comm, log = context.run, context.comm, context.log
     path = run.path("label")
-    if not run.job.uses_ednn:
-        log("label: sweep.energies does not ask for the EDNN")
+    if not run.job.uses_labels:
+        log("label: no EDNN learns from labels in this job")
         return
     if mpi.on_root(comm, run.done, "label"):
         log(f"label: {path} is complete")
@@ -45,25 +48,55 @@ def _create(run) -> None:
     write_file(run.path("label"), layout, attributes, total=-(-count // BLOCK))
 
 
-def configurations(job, source, block: int, n_states: int) -> np.ndarray:
+def configurations(job, source, block: int, model) -> np.ndarray:
     """Configurations of one block of labels, mixed from the sources the job names.
+
+    Parameters
+    ----------
+    job : Job
+    source : object with `n` and `read`
+        The observations.
+    block : int
+    model : RnnEnergy
 
     Returns
     -------
     ndarray of uint8, shape (rows of the block, n_sites)
     """
-    labels = job.labels
+    labels, n_sites = job.labels, int(np.prod(job.lattice.shape))
     n = min(BLOCK, labels.count - block * BLOCK)
     random = generator(job.seed, Purpose.LABELS, block)
-    observed = round(n * labels.observed / (labels.observed + labels.random))
-    states = random.integers(0, n_states, (n, int(np.prod(job.lattice.shape))), np.uint8)
-    if observed:
-        observed = min(observed, source.n)
+    ends = np.round(n * np.cumsum(list(labels.shares.values()))).astype(int)
+    counts = dict(zip(labels.shares, np.diff(ends, prepend=0), strict=True))
+    parts = [random.integers(0, model.n_states, (counts["random"], n_sites), np.uint8)]
+    if observed := min(counts["observed"], source.n):
         # equal stretches of the observations, so that all of them take part
         blocks = -(-labels.count // BLOCK)
         start = (source.n - observed) * block // max(1, blocks - 1)
-        states[:observed] = source.read(start, start + observed)[0]
-    return states[random.permutation(n)]
+        parts.append(source.read(start, start + observed)[0])
+    if counts["sampled"]:
+        parts.append(model.sample(random.random((n_sites, counts["sampled"]))).T)
+    if counts["tempered"]:
+        parts.append(_tempered(job, model, block, counts["tempered"]))
+    states = np.concatenate(parts)
+    # where there are too few observations, uniformly random ones stand in
+    missing = random.integers(0, model.n_states, (n - len(states), n_sites), np.uint8)
+    return np.concatenate([states, missing])[random.permutation(n)]
+
+
+def _tempered(job, model, block: int, count: int) -> np.ndarray:
+    """Configurations that Metropolis chains visit at evenly spaced inverse temperatures of both signs."""
+    chains = -(-count // RECORDS)
+    coldest = job.labels.coldest or job.observe.temperature / 4
+    betas = np.linspace(-1 / coldest, 1 / coldest, chains)
+    numbers = range(block * BLOCK, block * BLOCK + chains)
+    walkers = Chains.start(model, betas, numbers, job.seed, Purpose.TEMPERED)
+    walkers.sweep(model, THERMALIZATION)
+    visited = []
+    for _ in range(RECORDS):
+        walkers.sweep(model)
+        visited.append(walkers.states.T.copy())
+    return np.concatenate(visited)[:count]
 
 
 def _fill(context, store, model, source, started: float) -> None:
@@ -73,7 +106,7 @@ def _fill(context, store, model, source, started: float) -> None:
         while done < store.total:
             block = done + comm.rank
             if block < store.total:
-                states = configurations(job, source, block, model.n_states)
+                states = configurations(job, source, block, model)
                 rows = slice(block * BLOCK, block * BLOCK + len(states))
                 store.write_alone("labels/states/value", rows, states)
                 store.write_alone("labels/energy/value", rows, model.energies(states.T))

@@ -33,14 +33,14 @@ def build_rnn(job):
     return Gru(**common)
 
 
-def build_ednn(job, mean: float, scale: float):
+def build_ednn(job, context: int, mean: float, scale: float):
     """A new EDNN of a job for energies of this mean and standard deviation (J)."""
     from .networks.ednn import Ednn
 
-    tiling = Tiling(job.build_lattice(), job.ednn.focus, job.ednn.context)
+    tiling = Tiling(job.build_lattice(), job.ednn.focus, context)
     random = generator(job.seed, Purpose.WEIGHTS, 1)
     n_states = job.build_hamiltonian().n_states
-    return Ednn(n_states, tiling.sites, job.ednn.hidden, mean, scale, random)
+    return Ednn(n_states, tiling.sites, job.ednn.hidden, mean, scale, random, job.ednn.shared)
 
 
 def rnn_energy(run):
@@ -55,18 +55,17 @@ def rnn_energy(run):
 
 
 def ednn_energy(run, shape=None):
-    """Energy model of the trained EDNN on any shape that its tiles fit; needs no TensorFlow."""
+    """Energy model of the local energy that was found, on any shape that its tiles fit; no TensorFlow."""
     job = run.job
     settings, arrays, _ = weights.load(run.require("ednn"))
+    lattice, n_states = Lattice(shape or job.lattice.shape), job.build_hamiltonian().n_states
+    focus, context = job.ednn.focus, settings["context"]
+    if "table" in arrays:
+        return EdnnEnergy(lattice, focus, context, n_states, arrays["table"])
     best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
-    n_states = job.build_hamiltonian().n_states
-    lattice = Lattice(shape or job.lattice.shape)
-    table = tabulate(
-        tile_energies(best, settings["scale"], n_states),
-        n_states,
-        (job.ednn.focus + 2 * job.ednn.context) ** lattice.dimension,
-    )
-    return EdnnEnergy(lattice, job.ednn.focus, job.ednn.context, n_states, table)
+    sites = (focus + 2 * context) ** lattice.dimension
+    table = tabulate(tile_energies(best, settings["scale"], n_states), n_states, sites)
+    return EdnnEnergy(lattice, focus, context, n_states, table)
 
 
 def energy_model(run, energy: str, shape=None):

@@ -26,8 +26,8 @@ def stages(run) -> list[str]:
     """All stages of a job that make a file, in order."""
     result = ["observe"]
     result += ["rnn"] * run.job.uses_rnn
-    result += ["label", "ednn"] * run.job.uses_ednn
-    result += ["evaluate"] * run.job.uses_rnn
+    result += ["label"] * run.job.uses_labels + ["ednn"] * run.job.uses_ednn
+    result += ["evaluate"] * (run.job.uses_rnn or run.job.uses_ednn)
     return result + [stage_name(energy, shape) for energy, shape in run.sweeps]
 
 
@@ -43,7 +43,13 @@ def write_report(run) -> None:
     folder = run.root / "report"
     folder.mkdir(parents=True, exist_ok=True)
     observed = results.read_observed(run.path("observe"))
-    summary = {"name": job.name, "temperature": job.observe.temperature, "rnn": None, "ednn": None}
+    summary = {
+        "name": job.name,
+        "temperature": job.observe.temperature,
+        "rnn": None,
+        "ednn": None,
+        "direct": None,
+    }
     pages = []
 
     def add(name, title, caption, figure):
@@ -53,15 +59,27 @@ def write_report(run) -> None:
         pages.append(page.Figure(title, caption, path))
 
     errors, histories = {}, {}
-    if job.uses_rnn:
+    if job.uses_rnn or job.uses_ednn:
         energies, width = results.read_evaluation(run.path("evaluate"))
         for name in [name for name in ("rnn", "ednn") if name in energies]:
-            histories[name] = results.read_history(run.path(name))
+            if run.job.is_trained(name):
+                histories[name] = results.read_history(run.path(name))
             errors[name] = tables.energy_errors(energies[name], energies["true"], width)
             summary[name] = {"rmse": errors[name]["rmse"], "slope": errors[name]["slope"]}
+    if summary["rnn"]:
         best = int(np.argmin(histories["rnn"]["validation"]))
         kl = histories["rnn"].get("excess")
         summary["rnn"]["kl"] = None if kl is None else float(kl[best])
+    if job.uses_ednn:
+        summary["ednn"] |= results.read_local_energy(run.path("ednn"))
+    if job.direct:
+        estimates = results.read_direct(run.path("evaluate"))
+        summary["direct"] = {"samples": min(job.direct.samples, observed["samples"])}
+        for name, interactions in estimates.items():
+            found = tables.energy_errors(energies[f"direct_{name}"], energies["true"], width)
+            summary["direct"][name] = {
+                "rmse": found["rmse"], "slope": found["slope"], "interactions": interactions,
+            }  # fmt: skip
     by_shape = _sweep_tables(run, tables, results)
     summary["sweeps"] = [
         {key: value for key, value in sweep.items() if not key.endswith("curve")}
@@ -89,10 +107,11 @@ def write_report(run) -> None:
             "of slope, which shifts the temperature axis.",
             figures.errors_by_level(errors),
         )  # fmt: skip
+    if histories:
         add(
             "learning", "Learning curves",
             "KL divergence: mean excess of -ln P over the exact value on held-out observations.",
-            figures.learning_curves(histories),
+            figures.learning_curves(histories, job.ednn.fit),
         )  # fmt: skip
     for other, sweeps in by_shape.items():
         size = "x".join(map(str, other))
@@ -184,12 +203,23 @@ def _description(job, observed) -> str:
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
     lines = []
+    for row in (summary["ednn"] or {}).get("search", []):
+        chosen = "  <- chosen" if row["context"] == summary["ednn"]["context"] else ""
+        lines.append(
+            f"  context {row['context']}: held-out loss {row['loss']:.5f} +- {row['loss_error']:.5f}{chosen}"
+        )
     for name in ("rnn", "ednn"):
         if summary[name]:
             kl = summary[name].get("kl")
             lines.append(
                 f"  {name.upper():<5} RMSE over all energy levels {summary[name]['rmse']:.3f} J, slope "
                 f"{summary[name]['slope']:.4f}" + (f", KL {kl:.4f} nats" if kl is not None else "")
+            )
+    for name, found in (summary["direct"] or {}).items():
+        if name != "samples":
+            lines.append(
+                f"  {name} directly from {summary['direct']['samples']} observations: "
+                f"RMSE {found['rmse']:.3f} J, slope {found['slope']:.4f}"
             )
     for sweep in summary["sweeps"]:
         if sweep["max_abs_du"] is not None:

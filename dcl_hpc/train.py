@@ -1,14 +1,12 @@
 """Train the networks: the RNN on observations, then the EDNN on the RNN's labels (data-parallel)."""
 
-import json
-from dataclasses import asdict
+import time
 
 import numpy as np
 
-from . import cli, models
+from . import cli, direct, models
 from .cluster import mpi
-from .cluster.signals import Stopped
-from .errors import UserError
+from .fit import Fit
 from .physics import exact
 from .sampling.streams import Purpose, generator
 from .storage import weights
@@ -16,41 +14,126 @@ from .storage.store import Rows
 
 # of 2048 configurations each, for the zero of the RNN's energy
 REFERENCE_BLOCKS = 16
+OBSERVED = "observations/states/value"
 # rows that are read together outside the training loop
 CHUNK = 10_000
 
 
 def train_rnn(context: cli.Context, options=None) -> None:
     """Train the RNN of a job, or go on with it."""
-    run = context.run
-    if _nothing_to_do(context, "rnn", run.job.uses_rnn):
+    run, job = context.run, context.run.job
+    if _nothing_to_do(context, "rnn", job.uses_rnn):
         return
     path = mpi.on_root(context.comm, run.require, "observe")
-    network = models.build_rnn(run.job)
+    network = models.build_rnn(job)
     _precision(context, network)
-    source = Rows(path, ["observations/states/value"], leading=2)
-    n_validation = int(np.ceil(run.job.rnn.validation * source.n))
-    baseline = _exact_surprise(run.job, source, n_validation)
+    source = Rows(path, [OBSERVED], leading=2)
+    baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
 
     def loss(states, seed=None):
         return -network.log_prob(states, seed)
 
-    _train(context, "rnn", network, loss, source, baseline)
+    fit = Fit(context, "rnn", job.rnn, network, loss, source, {})
+    fit.run(baseline)
+    fit.settings["reference"] = _reference(job, network, context.parallel)
+    fit.save(finished=True)
+    if baseline is not None:
+        context.log(f"train rnn: KL divergence to the exact distribution {fit.result['excess']:.4f} nats")
+    context.comm.Barrier()
 
 
 def train_ednn(context: cli.Context, options=None) -> None:
-    """Train the EDNN of a job, or go on with it."""
+    """Find the local energy of a job as `ednn.fit` says, or go on with it."""
     run = context.run
     if _nothing_to_do(context, "ednn", run.job.uses_ednn):
         return
-    path = mpi.on_root(context.comm, run.require, "label")
-    source = Rows(path, ["labels/states/value", "labels/energy/value"])
-    network = models.build_ednn(run.job, *_mean_and_deviation(Rows(path, ["labels/energy/value"])))
+    mpi.on_root(context.comm, run.require, "label" if run.job.uses_labels else "observe")
+    if not run.job.ednn.is_network:
+        mpi.on_root(context.comm, _direct_estimate, context)
+    elif len(contexts := run.job.ednn.contexts) > 1:
+        for candidate in contexts:
+            if not mpi.on_root(context.comm, run.done, f"ednn_context_{candidate}"):
+                _train_tiles(context, f"ednn_context_{candidate}", candidate)
+        context.log(mpi.on_root(context.comm, _choose, run))
+    else:
+        _train_tiles(context, "ednn", contexts[0])
+    context.comm.Barrier()
 
-    def loss(states, energies, seed=None):
-        return ((network.energy(states) - energies) / network.scale) ** 2
 
-    _train(context, "ednn", network, loss, source, None, scale=network.scale)
+def _train_tiles(context, stage: str, tile_context: int) -> None:
+    """Train the network of tiles with one context."""
+    run, job, parallel = context.run, context.run.job, context.parallel
+    if job.uses_labels:
+        source = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
+        mean, scale = _mean_and_deviation(Rows(run.path("label"), ["labels/energy/value"]))
+    else:
+        source = Rows(run.path("observe"), [OBSERVED], leading=2)
+        mean, scale = 0.0, job.observe.temperature
+    network = models.build_ednn(job, tile_context, mean, scale)
+
+    def label_loss(states, energies, seed=None):
+        return ((network.energy(states) - energies) / scale) ** 2
+
+    def pseudo_loss(states, seed=None):
+        return -network.pseudo_log_likelihood(states, job.observe.temperature)
+
+    loss = label_loss if job.uses_labels else pseudo_loss
+    settings = {"scale": scale, "context": tile_context}
+    fit = Fit(context, stage, job.ednn, network, loss, source, settings)
+    fit.run()
+    held_out = fit.trainer.held_out_losses()
+    fit.save(finished=True, held_out=held_out.astype(np.float32))
+    error, what = fit.result["validation"], f"train ednn, context {tile_context}: validation"
+    if job.uses_labels:
+        context.log(f"{what} RMSE {np.sqrt(error) * scale:.3f} J")
+    else:
+        context.log(f"{what}, minus ln pseudo-likelihood {error:.4f} nats")
+    parallel.sum(np.zeros(1))  # all wait for the file
+
+
+def _choose(run) -> str:
+    """Take the smallest context that is good enough: the interaction range.
+
+    One is good enough if its held-out loss exceeds the lowest by no more than three standard errors of
+    the difference, or, with labels, by no more than the tolerated share.
+    """
+    job, found = run.job, {}
+    for candidate in job.ednn.contexts:
+        found[candidate] = weights.load(run.path(f"ednn_context_{candidate}"))
+    losses = {candidate: arrays["held_out"].astype(float) for candidate, (_, arrays, _) in found.items()}
+    best = min(losses, key=lambda candidate: losses[candidate].mean())
+    tolerated = ((1 + job.ednn.tolerance) ** 2 - 1) * losses[best].mean() if job.uses_labels else 0.0
+    curve = []
+    for candidate, loss in losses.items():
+        excess = loss - losses[best]
+        error = float(excess.std() / np.sqrt(len(excess)))
+        enough = bool(excess.mean() <= max(3 * error, tolerated))
+        row = {"context": candidate, "loss": float(loss.mean())}
+        row["loss_error"] = float(loss.std() / np.sqrt(len(loss)))
+        curve.append(row | {"excess": float(excess.mean()), "excess_error": error, "enough": enough})
+    chosen = next(row["context"] for row in curve if row["enough"])
+    settings, arrays, history = found[chosen]
+    settings |= {"search": curve}
+    weights.save(
+        run.path("ednn"), run.attributes("ednn"), settings, arrays, history, 1, 1, settings["state"]["wall"]
+    )
+    side = job.ednn.focus + 2 * chosen
+    return f"train ednn: context {chosen} is enough of {list(found)}; tiles of side {side}"
+
+
+def _direct_estimate(context) -> None:
+    """Fit a table or cluster interactions to the observations."""
+    run, job = context.run, context.run.job
+    started = time.monotonic()
+    source = Rows(run.path("observe"), [OBSERVED], leading=2)
+    side = 1 + 2 * job.ednn.contexts[0]
+    found = direct.estimate(job, job.ednn.fit, source.read(0, source.n)[0], side)
+    settings = {"context": job.ednn.contexts[0], "interactions": direct.described(found)}
+    arrays = {"table": found.table(side)}
+    wall = time.monotonic() - started
+    weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, {}, 1, 1, wall)
+    for line in str(found).splitlines()[:20]:
+        context.log(f"train ednn: {line}")
 
 
 def _mean_and_deviation(energies) -> tuple[float, float]:
@@ -99,62 +182,6 @@ def _exact_surprise(job, source, n_validation: int):
     return result / temperature + solution.ln_z
 
 
-def _train(context, stage, network, loss, source, baseline, **settings) -> None:
-    from .networks import curves
-    from .networks.batches import Batches
-    from .networks.training import State, Trainer
-
-    run, comm = context.run, context.comm
-    section = getattr(run.job, stage)
-    path, parallel = run.path(stage), context.parallel
-    try:
-        batches = Batches(
-            source, section.batch, section.validation, run.job.seed, parallel.rank, parallel.size
-        )
-    except ValueError as error:
-        raise UserError.everywhere(f"{stage}: {error}") from None
-    trainer = Trainer(network.trainable_variables, loss, batches, parallel, section)
-    if mpi.on_root(comm, path.exists):
-        saved, arrays, history = weights.load(path)
-        trainer.restore(State(**saved["state"]), arrays, history)
-    attributes = run.attributes(stage)
-    done = trainer.steps
-    context.log(
-        f"train {stage}: {batches.n_training} configurations, {section.epochs} epochs, global batch "
-        f"{section.batch} on {parallel.size} ranks" + (f", from step {done}" if done else "")
-    )
-
-    def save(finished=False):
-        if parallel.rank == 0:
-            state = asdict(trainer.state)
-            described = {**settings, "state": state, "section": json.loads(section.model_dump_json())}
-            total = trainer.total + 1  # the last is the reference
-            weights.save(
-                path, attributes, described, trainer.arrays(), trainer.history,
-                total if finished else trainer.steps, total, state["wall"],
-            )  # fmt: skip
-
-    total = trainer.total * section.batch
-    with context.log.progress(f"train {stage}", total, done * section.batch, "cfg") as progress:
-        record = (
-            curves.recorder(run.path(stage).parent / "tensorboard" / stage) if parallel.rank == 0 else None
-        )
-        finished = trainer.run(save, progress, lambda: context.stop.agreed(comm), baseline, record)
-    if not finished:
-        raise Stopped
-    trainer.use_best()
-    if stage == "rnn":
-        settings["reference"] = _reference(run.job, network, parallel)
-    save(finished=True)
-    best = int(np.argmin(trainer.history["validation"]))
-    final = {name: values[best] for name, values in trainer.history.items()}
-    if stage == "rnn" and "excess" in final:
-        context.log(f"train rnn: KL divergence to the exact distribution {final['excess']:.4f} nats")
-    if stage == "ednn":
-        context.log(f"train ednn: validation RMSE {np.sqrt(final['validation']) * network.scale:.3f} J")
-    comm.Barrier()
-
-
 def _reference(job, network, parallel) -> float:
     """Mean of -T_o ln P over uniformly random configurations, the zero of the RNN's energy, in J."""
     sums = np.zeros(2)
@@ -171,7 +198,8 @@ def train(context: cli.Context, options) -> None:
     if options.network in ("rnn", "all"):
         train_rnn(context)
     if options.network == "ednn" or (
-        options.network == "all" and mpi.on_root(context.comm, context.run.path("label").exists)
+        options.network == "all"
+        and (not context.run.job.uses_labels or mpi.on_root(context.comm, context.run.path("label").exists))
     ):
         train_ednn(context)
 

@@ -31,6 +31,11 @@ class RnnEnergy:
         self.lattice, self.n_states, self._network = lattice, network.n_states, network
         self.temperature, self.reference = temperature, reference
         self._log_prob = tf.function(network.log_prob, reduce_retracing=True, autograph=False)
+        self._sample = tf.function(
+            self._draw,
+            input_signature=[tf.TensorSpec([len(network.order), None], tf.float32)],
+            autograph=False,
+        )
         self._sweep = tf.function(
             self._one_sweep,
             input_signature=[
@@ -48,6 +53,22 @@ class RnnEnergy:
         log_prob = np.concatenate([p.numpy() for p in parts]).astype(np.float64)
         return -self.temperature * log_prob - self.reference
 
+    def sample(self, random: np.ndarray) -> np.ndarray:
+        """Independent configurations drawn from P, site after site.
+
+        Parameters
+        ----------
+        random : ndarray of float, shape (n_sites, n)
+            Uniform numbers in [0, 1).
+
+        Returns
+        -------
+        uint8 (n_sites, n)
+        """
+        states = np.empty(random.shape, np.uint8)
+        states[self._network.order] = self._sample(tf.constant(random, tf.float32)).numpy()
+        return states
+
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
         order = self._network.order
@@ -58,6 +79,21 @@ class RnnEnergy:
             generator.uniforms(streams, random)
             tokens, _ = self._sweep(tokens, slope, tf.constant(random.reshape(len(order), 2, -1)))
         states[order] = tokens.numpy()
+
+    def _draw(self, random):
+        """States in the order of the network, int32 (n_sites, n)."""
+        network, n_sites = self._network, len(self._network.order)
+
+        def step(t, tokens, memory):
+            log_p, memory = network.advance(t, tokens, memory)
+            below = tf.cumsum(tf.exp(log_p), axis=1)[:, :-1] <= random[t][:, None]
+            drawn = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
+            return t + 1, tf.tensor_scatter_nd_update(tokens, [[t]], drawn[None]), memory
+
+        tokens = tf.zeros(tf.shape(random), tf.int32)
+        start = (tf.constant(0), tokens, network.start(tf.shape(random)[1]))
+        shapes = (tf.TensorShape([]), random.shape, network.memory_shape)
+        return tf.while_loop(lambda t, *_: t < n_sites, step, start, shapes)[1]
 
     def _one_sweep(self, tokens, slope, random):
         """States after one sweep, and the change of ln P that each proposal would have made."""

@@ -64,6 +64,11 @@ class Batches:
                 parts.append(self.source.read(row + low, row + high))
             yield [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
+    @property
+    def n_held_out(self) -> int:
+        """Validation rows of all ranks."""
+        return self.source.n - self.n_training
+
     def held_out(self, chunk: int = 2048):
         """This rank's share of the validation rows.
 

@@ -21,33 +21,82 @@ class Ednn(tf.Module):
     mean, scale : float
         Mean and standard deviation of the energies to learn, in J; the network starts there.
     generator : numpy Generator
+    shared : bool
+        One network for all tiles; otherwise every tile has one of its own, as quenched disorder needs.
     """
 
-    def __init__(self, n_states: int, tiles, hidden, mean: float, scale: float, generator):
+    def __init__(
+        self, n_states: int, tiles, hidden, mean: float, scale: float, generator, shared: bool = True
+    ):
         super().__init__()
         self.n_states, self.scale = n_states, float(scale)
         self.tiles = np.asarray(tiles, np.int32)
         n_tiles, per_tile = self.tiles.shape
+        copies = () if shared else (n_tiles,)
         width = per_tile if n_states == 2 else per_tile * n_states
         sizes = [width, *hidden, 1]
         self.weights, self.biases = [], []
         for k, (n_in, n_out) in enumerate(pairwise(sizes)):
-            values = generator.standard_normal((n_in, n_out)) * np.sqrt(2 / n_in)
+            values = generator.standard_normal((*copies, n_in, n_out)) * np.sqrt(2 / n_in)
             if n_out == 1:
                 values /= np.sqrt(n_tiles)
             self.weights.append(tf.Variable(values.astype(np.float32), name=f"weights_{k}"))
-            self.biases.append(tf.Variable(np.zeros(n_out, np.float32), name=f"biases_{k}"))
-        self.biases[-1].assign([mean / n_tiles / self.scale])
+            bias = np.zeros((*copies, 1, n_out) if copies else n_out, np.float32)
+            self.biases.append(tf.Variable(bias, name=f"biases_{k}"))
+        self.biases[-1].assign(tf.fill(self.biases[-1].shape, np.float32(mean / n_tiles / self.scale)))
 
     def energy(self, states):
         """Energies in J, float32 (batch,), of states, uint8 (batch, n_sites)."""
-        x = tf.gather(states, self.tiles, axis=1)
+        return self.scale * tf.reduce_sum(self._outputs(self._cut(states)), axis=0)
+
+    def pseudo_log_likelihood(self, states, temperature: float):
+        r"""Sum over sites of ln P(s_i | all others) for the energy at a temperature, float32 (batch,).
+
+        .. math:: P(s_i \mid s_{\setminus i})
+            = e^{-E(s)/T} \Big/ \sum_{s'_i} e^{-E(s'_i, s_{\setminus i})/T}
+
+        (Besag, J. R. Stat. Soc. B 36, 192 (1974)). Only the tiles that hold site i differ between the
+        terms of the sum.
+
+        Parameters
+        ----------
+        states : uint8 (batch, n_sites)
+        temperature : float
+            In J/k_B.
+        """
+        n_tiles, per_tile = self.tiles.shape
+        others, batch = self.n_states - 1, tf.shape(states)[0]
+        # every tile as it is, and with each of its sites in each other state
+        steps = np.kron(
+            np.eye(per_tile, dtype=np.uint8), np.arange(1, self.n_states, dtype=np.uint8)[:, None]
+        )
+        steps = np.concatenate([np.zeros((1, per_tile), np.uint8), steps])
+        changed = (self._cut(states)[:, :, None, :] + steps) % self.n_states
+        outputs = self._outputs(tf.reshape(changed, [n_tiles, -1, per_tile]))
+        outputs = tf.reshape(outputs, [n_tiles, batch, 1 + per_tile * others])
+        differences = tf.reshape(outputs[:, :, 1:] - outputs[:, :, :1], [n_tiles, batch, per_tile, others])
+        by_place = tf.reshape(tf.transpose(differences, [0, 2, 1, 3]), [n_tiles * per_tile, batch, others])
+        n_sites = int(self.tiles.max()) + 1
+        cost = tf.math.unsorted_segment_sum(by_place, self.tiles.ravel(), n_sites) * (
+            self.scale / temperature
+        )
+        # ln(1 + sum exp(-cost)) over the other states
+        zero = tf.zeros_like(cost[:, :, :1])
+        return -tf.reduce_sum(tf.reduce_logsumexp(tf.concat([zero, -cost], axis=2), axis=2), axis=0)
+
+    def _cut(self, states):
+        """Tiles of configurations, uint8 (n_tiles, batch, sites_per_tile)."""
+        return tf.transpose(tf.gather(states, self.tiles, axis=1), [1, 0, 2])
+
+    def _outputs(self, tiles):
+        """Outputs, float32 (n_tiles, rows), of tile states, uint8 (n_tiles, rows, sites_per_tile)."""
         if self.n_states == 2:
-            x = 2 * tf.cast(x, tf.float32) - 1
+            x = 2 * tf.cast(tiles, tf.float32) - 1
         else:
-            x = tf.one_hot(x, self.n_states)
-            x = tf.reshape(x, [tf.shape(x)[0], len(self.tiles), -1])
-        for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = tf.nn.relu(tf.tensordot(x, weights, 1) + biases)
-        outputs = tf.tensordot(x, self.weights[-1], 1) + self.biases[-1]
-        return self.scale * tf.reduce_sum(outputs, axis=[1, 2])
+            x = tf.one_hot(tiles, self.n_states)
+            x = tf.reshape(x, [len(self.tiles), tf.shape(x)[1], self.tiles.shape[1] * self.n_states])
+        for k, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if k:
+                x = tf.nn.relu(x)
+            x = (tf.tensordot(x, weights, 1) if weights.shape.rank == 2 else tf.matmul(x, weights)) + biases
+        return x[:, :, 0]

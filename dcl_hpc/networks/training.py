@@ -227,6 +227,14 @@ class Trainer:
         for variable, best in zip(self.variables, self.best, strict=True):
             variable.assign(best)
 
+    def held_out_losses(self) -> np.ndarray:
+        """Loss of every held-out row, float64, the same on all ranks."""
+        losses = np.zeros(self.batches.n_held_out)
+        for row, columns in self.batches.held_out():
+            part = self._row_losses(*[tf.constant(c) for c in columns]).numpy()
+            losses[row : row + len(part)] = part
+        return self.parallel.sum(losses)
+
     def _check(self, loss: float) -> None:
         if not np.isfinite(loss):
             raise UserError.everywhere(
@@ -256,11 +264,5 @@ class Trainer:
 
     def validate(self, baseline: np.ndarray | None = None) -> tuple[float, float]:
         """Mean validation loss, and its mean excess over a baseline."""
-        sums = np.zeros(3)
-        for row, columns in self.batches.held_out():
-            losses = self._row_losses(*[tf.constant(c) for c in columns]).numpy().astype(float)
-            sums[:2] += losses.sum(), len(losses)
-            if baseline is not None:
-                sums[2] += (losses - baseline[row : row + len(losses)]).sum()
-        sums = self.parallel.sum(sums)
-        return float(sums[0] / sums[1]), float(sums[2] / sums[1])
+        losses = self.held_out_losses()
+        return float(losses.mean()), float((losses - (0 if baseline is None else baseline)).mean())

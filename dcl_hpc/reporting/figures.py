@@ -62,9 +62,12 @@ def errors_by_level(errors: dict):
     return figure
 
 
-def learning_curves(histories: dict):
+def learning_curves(histories: dict, ednn_fit: str = "labels"):
     """Loss against epoch for each network, with the RNN's KL divergence to the exact distribution."""
     panels = [(name, "loss") for name in histories]
+    losses = {"rnn": "-ln P / nats", "ednn": "relative squared error"}
+    if ednn_fit == "pseudolikelihood":
+        losses["ednn"] = "-ln pseudo-likelihood / nats"
     if "excess" in histories.get("rnn", {}):
         panels.insert(1, ("rnn", "excess"))
     with plt.rc_context(STYLE):
@@ -79,8 +82,8 @@ def learning_curves(histories: dict):
             else:
                 axis.plot(epochs, history["training"], "o-", ms=3, color="#999999", label="training")
                 axis.plot(epochs, history["validation"], "o-", ms=3, color=COLOURS[name], label="validation")
-                axis.set_ylabel("-ln P / nats" if name == "rnn" else "relative squared error")
-                if name == "ednn":
+                axis.set_ylabel(losses[name])
+                if name == "ednn" and ednn_fit == "labels":
                     axis.set_yscale("log")
                 axis.legend()
             axis.set_title(NAMES[name], fontsize=9)

@@ -7,6 +7,10 @@ from pathlib import Path
 import jinja2
 
 
+# Interactions of one estimate on the page, strongest first.
+SHOWN = 20
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure of the page; `path` is its PNG."""
@@ -28,8 +32,15 @@ def render(summary: dict, figures: list[Figure], description: str, provenance: s
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
+    interactions = []
+    if summary["ednn"] and "interactions" in summary["ednn"]:
+        interactions.append(("the EDNN's energy", summary["ednn"]["interactions"][:SHOWN]))
+    for name, found in (summary["direct"] or {}).items():
+        if name in ("clusters", "pairwise"):
+            interactions.append((name, found["interactions"][:SHOWN]))
     return environment.get_template("page.html").render(
         summary=summary,
+        interactions=interactions,
         figures=figures,
         description=description,
         provenance=provenance,

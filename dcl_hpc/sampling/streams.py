@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     WEIGHTS = 6
     SHUFFLE = 7
     REFERENCE = 8
+    TEMPERED = 9
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Reading finished results for the report."""
 
+import json
 from dataclasses import dataclass
 
 import h5py
@@ -71,9 +72,22 @@ def read_evaluation(path) -> tuple[dict[str, np.ndarray], float]:
 
 
 def read_history(path) -> dict[str, np.ndarray]:
-    """Learning curves of a network, one value per epoch."""
+    """Learning curves of a network, one value per validation."""
     with h5py.File(path, "r", locking=False) as file:
         return {name: data[()] for name, data in file["history"].items()}
+
+
+def read_local_energy(path) -> dict:
+    """Context of the tiles, and how it was found or which interactions there are."""
+    with h5py.File(path, "r", locking=False) as file:
+        settings = json.loads(file.attrs["settings"])
+    return {name: settings[name] for name in ("context", "search", "interactions") if name in settings}
+
+
+def read_direct(path) -> dict[str, list]:
+    """Interactions that each direct estimate found, strongest first."""
+    with h5py.File(path, "r", locking=False) as file:
+        return json.loads(file.attrs["direct"])
 
 
 def read_observed(path) -> dict:

@@ -58,9 +58,11 @@ class Run:
         return self.folder / self.job.name
 
     def path(self, stage: str) -> Path:
-        """File that a stage makes; sweeps are named sweep_ENERGY_SHAPE, e.g. sweep_true_6x6."""
+        """File that a stage makes; sweeps are named sweep_ENERGY_SHAPE, candidates ednn_context_N."""
         if stage.startswith("sweep_"):
             return self.root / "sweeps" / f"{stage.removeprefix('sweep_')}.h5"
+        if stage.startswith("ednn_"):
+            return self.root / "ednn" / f"{stage.removeprefix('ednn_')}.h5"
         return (
             self.root
             / {

@@ -136,3 +136,14 @@ def test_changes_of_energy_agree_with_full_energies(architecture, hidden, scale)
         states[:, flipped] = proposal[:, flipped]
     assert worst < 1e-4
     assert np.mean(sizes) > 1
+
+
+@cases
+def test_samples_are_drawn_from_p(p_value, q, shape, architecture):
+    """Configurations drawn site by site occur with probability P."""
+    energy, network = model(q, shape, architecture)
+    n, n_sites = 10_000, int(np.prod(shape))
+    states = energy.sample(np.random.default_rng(4).random((n_sites, n)))
+    counts = np.bincount(q ** np.arange(n_sites - 1, -1, -1) @ states, minlength=q**n_sites)
+    p = np.exp(network.log_prob(all_states(q, n_sites)).numpy().astype(float))
+    assert 1e-4 < p_value(counts, n * p / p.sum()) < 1 - 1e-4

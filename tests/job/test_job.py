@@ -126,9 +126,31 @@ def test_lattice_must_fit_the_tiles(job_file, overrides, reason):
     load(job_file, (*overrides, 'sweep.energies=["true", "rnn"]'))
 
 
-def test_tile_must_fit_a_table(job_file):
-    """A tile with more states than a table holds is refused."""
-    assert "smaller focus or context" in refusal(job_file, "ednn.context=2")
+def test_contexts(job_file):
+    """One context or several to choose from; all must fit the lattice."""
+    assert load(job_file)[0].ednn.contexts == (1,)
+    job, _ = load(job_file, ("ednn.context=[2, 0, 1]",))
+    assert job.ednn.contexts == (0, 1, 2)
+    assert "ednn.context = 3" in refusal(job_file, "ednn.context=[0, 3]")
+    assert "ednn.context" in refusal(job_file, "ednn.context=[]")
+
+
+@pytest.mark.parametrize("fit", ["table", "clusters"])
+def test_direct_fits_take_tiles_at_every_site(job_file, fit):
+    """They are no networks of tiles that step by a focus, and learn from the observations alone."""
+    energies = 'sweep.energies=["true", "ednn"]'
+    assert "focus = 1" in refusal(job_file, f"ednn.fit={fit}")
+    assert "focus = 1" in refusal(job_file, f"ednn.fit={fit}", "ednn.focus=1", "ednn.context=[0, 1]")
+    job, _ = load(job_file, (f"ednn.fit={fit}", "ednn.focus=1", energies))
+    assert job.uses_ednn and not job.uses_rnn and not job.uses_labels
+    assert "rnn" not in job.dependencies("ednn") and "rnn" in load(job_file)[0].dependencies("ednn")
+
+
+def test_shares_of_labels(job_file):
+    """Shares are relative; some source must have one."""
+    job, _ = load(job_file, ("labels.random=1", "labels.sampled=2", "labels.tempered=1"))
+    assert job.labels.shares == {"random": 0.25, "observed": 0.0, "sampled": 0.5, "tempered": 0.25}
+    assert "tempered" in refusal(job_file, "labels.random=0")
 
 
 def test_smallest_lattice_of_a_tile(job_file):
@@ -137,12 +159,21 @@ def test_smallest_lattice_of_a_tile(job_file):
     assert job.lattice.shape == (4, 4)
 
 
-def test_glass_has_no_ednn(job_file):
-    """A glass with the EDNN is refused, without it accepted."""
+def test_glass_needs_tiles_of_its_own(job_file):
+    """A glass with one EDNN for all tiles is refused; with one for each, or without, accepted."""
     assert "quenched disorder" in refusal(job_file, GLASS[0])
     job, _ = load(job_file, GLASS)
     assert not job.uses_ednn and job.uses_rnn
     assert "own lattice only" in refusal(job_file, *GLASS, "sweep.shapes=[[6, 6], [8, 8]]")
+    job, _ = load(job_file, (GLASS[0], "ednn.shared=false"))
+    assert job.uses_ednn
+    assert "everywhere" in refusal(job_file, *GLASS, "direct.samples=1000")
+
+
+def test_own_tiles_know_one_lattice(job_file):
+    """Networks of each tile's own do not transfer."""
+    overrides = "ednn.shared=false", "sweep.shapes=[[6, 6], [8, 8]]"
+    assert "observed lattice only" in refusal(job_file, *overrides)
 
 
 def test_shapes_have_one_dimension(job_file):

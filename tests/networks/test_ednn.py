@@ -10,6 +10,7 @@ import pytest
 from dcl_hpc.energy.ednn import EdnnEnergy, tabulate
 from dcl_hpc.models import tile_energies
 from dcl_hpc.networks.ednn import Ednn
+from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
 
@@ -140,3 +141,42 @@ def test_table_entries_are_numbered_by_state():
     assert table[5] - table[0] == pytest.approx(12)
     assert table[9] - table[0] == pytest.approx(100)
     assert table[0] == pytest.approx(-111)
+
+
+@pytest.mark.parametrize(
+    ("q", "shape", "focus", "context", "shared"),
+    [(2, (3, 4), 1, 1, True), (3, (2, 3), 1, 0, True), (3, (2, 4), 2, 0, False), (2, (2, 4), 2, 0, True)],
+)
+def test_pseudo_likelihood_is_that_of_the_energy(q, shape, focus, context, shared):
+    """The sum of ln P(s_i | rest), each normalised over the states of site i by enumeration."""
+    tiles = Tiling(Lattice(shape), focus, context).sites
+    network = Ednn(q, tiles, (6,), 0.3, 2.0, np.random.default_rng(1), shared)
+    n_sites, temperature = int(np.prod(shape)), 3.0
+    states = all_states(q, n_sites)
+    weight = np.exp(-network.energy(states).numpy().astype(float) / temperature)
+    expected, place = np.zeros(len(states)), q ** np.arange(n_sites - 1, -1, -1)
+    for site in range(n_sites):
+        total = np.zeros(len(states))
+        for state in range(q):
+            other = states.astype(int)
+            other[:, site] = state
+            total += weight[other @ place]
+        expected += np.log(weight / total)
+    found = network.pseudo_log_likelihood(states, temperature).numpy()
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert expected.std() > 0.1
+
+
+@cases
+def test_tiles_of_their_own(q, shape, focus, context):
+    """With the same weights in every tile they are one shared network; else a shift changes the energy."""
+    tiles = Tiling(Lattice(shape), focus, context).sites
+    own = Ednn(q, tiles, (7, 5), -3.0, 2.5, np.random.default_rng(1), shared=False)
+    shared, _ = build(q, shape, focus, context)
+    states = random_states(q, shape)
+    shifted = np.roll(states.reshape(-1, *shape), focus, axis=1).reshape(len(states), -1)
+    if shape[0] > focus:
+        assert np.abs(own.energy(shifted).numpy() - own.energy(states).numpy()).max() > 0.1
+    for mine, common in zip(own.trainable_variables, shared.trainable_variables, strict=True):
+        mine.assign(np.broadcast_to(common.numpy(), mine.shape))
+    assert own.energy(states).numpy() == pytest.approx(shared.energy(states).numpy(), rel=1e-4, abs=1e-4)

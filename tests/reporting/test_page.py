@@ -25,7 +25,8 @@ def render():
             {"energy": energy, "shape": [4, 6], "exchange": exchange, "max_abs_du": None, "t_at_max": None}
             for energy, exchange in sweeps
         ]
-        summary = {"name": "a<b", "rnn": None, "ednn": None, "sweeps": rows, "wall_seconds": {"observe": 1.5}}
+        summary = {"name": "a<b", "rnn": None, "ednn": None, "direct": None, "sweeps": rows}
+        summary["wall_seconds"] = {"observe": 1.5}
         return page.render(summary, [], "text", "origin", 'name = "x"')
 
     return run

@@ -1,0 +1,98 @@
+"""Local energies by all fits, from the command line: what they find and report."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+WITHOUT_RNN = ("--set", 'sweep.energies=["true", "ednn"]')
+
+
+@pytest.fixture
+def summary(python, job_file, tmp_path):
+    """Run all stages with settings and read the report: `summary("ednn.focus=1", ranks=2)`."""
+
+    def run(*settings, ranks=1):
+        options = [argument for setting in settings for argument in ("--set", setting)]
+        command = (
+            "-m",
+            "dcl_hpc.run",
+            job_file,
+            "--runs",
+            tmp_path,
+            "--ranks",
+            ranks,
+            *options,
+            *WITHOUT_RNN,
+        )
+        done = python(*command, timeout=300)
+        assert done.returncode == 0, done.stderr
+        result = json.loads((tmp_path / "tiny" / "report" / "summary.json").read_text())
+        page = (tmp_path / "tiny" / "report" / "index.html").read_text(encoding="utf-8")
+        return result, done.stdout, page
+
+    return run
+
+
+def test_clusters_find_the_interaction(summary):
+    """Twenty thousand snapshots tell nearest neighbours and J = 1, and the energy of every level."""
+    found, _, page = summary("ednn.fit=clusters", "ednn.focus=1", "observe.samples=20000")
+    (term,) = found["ednn"]["interactions"]
+    assert term["tied"] == 2
+    assert abs(term["coupling"] - 1) < 4 * term["error"] < 0.1
+    assert found["ednn"]["rmse"] < 1.5
+    assert found["rnn"] is None
+    assert "Interactions found" in page and f"{term['coupling']:+.5f}" in page
+
+
+def test_table_and_comparison(summary):
+    """The free table as the EDNN's energy; direct estimates beside it."""
+    settings = ("ednn.fit=table", "ednn.focus=1", "observe.samples=20000", "direct.samples=10000")
+    found, out, page = summary(*settings)
+    assert found["ednn"]["rmse"] < 8
+    assert found["direct"]["samples"] == 10_000
+    for name in ("pairwise", "clusters", "table"):
+        assert f"{found['direct'][name]['rmse']:.3f} J" in out
+        assert f"{name}, directly from 10000 observations" in page
+    assert found["direct"]["clusters"]["rmse"] < found["direct"]["table"]["rmse"]
+
+
+@pytest.mark.mpi
+def test_pseudolikelihood_and_range(summary):
+    """An EDNN trained on snapshots alone; tiles without a neighbour are too small, one is enough."""
+    settings = (
+        "ednn.fit=pseudolikelihood", "ednn.focus=1", "ednn.context=[0, 1]", "observe.samples=20000",
+        "ednn.epochs=4", "ednn.learning_rate=0.01", "ednn.hidden=[16]",
+    )  # fmt: skip
+    found, out, page = summary(*settings, ranks=2)
+    assert found["ednn"]["context"] == 1
+    small, enough = found["ednn"]["search"]
+    assert not small["enough"] and enough["enough"]
+    assert small["excess"] > 10 * small["excess_error"]
+    assert found["ednn"]["rmse"] < 12 and found["ednn"]["slope"] == pytest.approx(1, abs=0.25)
+    assert "context 1" in out and "Range of the interactions" in page
+
+
+@pytest.mark.mpi
+def test_labels_of_all_sources(python, job_file, tmp_path):
+    """Sampled and tempered configurations are labelled too, the same by one rank and by two."""
+    shares = ("random=1", "observed=1", "sampled=1", "tempered=1", "count=6000")
+    options = [argument for share in shares for argument in ("--set", f"labels.{share}")]
+    labels = []
+    for ranks in (1, 2):
+        runs = tmp_path / str(ranks)
+        for k, module in enumerate(("observe", "train", "label")):
+            extra = () if k < 2 else options
+            front = 1 if k < 2 else ranks
+            done = python("-m", f"dcl_hpc.{module}", job_file, "--runs", runs, *extra, ranks=front)
+            assert done.returncode == 0, done.stderr
+        with h5py.File(runs / "tiny" / "labels.h5") as file:
+            labels.append((file["labels/states/value"][()], file["labels/energy/value"][()]))
+    (states, energy), (again, energy_again) = labels
+    assert np.array_equal(states, again)
+    assert energy == pytest.approx(energy_again, abs=1e-3)
+    assert states.shape == (6000, 36)
+    grid = states.reshape(-1, 6, 6)
+    like = np.mean([(grid == np.roll(grid, 1, axis)).mean(axis=(1, 2)) for axis in (1, 2)], axis=0)
+    assert like.std() > 0.08  # uniformly random ones alone: 0.06
