@@ -52,6 +52,13 @@ def test_chain_ends_well(chain, folder):
 
 
 @pytest.mark.mpi
+def test_learning_curves_for_tensorboard(folder):
+    """Both networks leave one file of events, written by one rank."""
+    for stage in ("rnn", "ednn"):
+        assert len(list((folder / stage / "tensorboard" / stage).glob("events.*"))) == 1
+
+
+@pytest.mark.mpi
 def test_chain_ends_with_its_results(chain, summary):
     """The last lines tell the errors of both networks and of every sweep, as in summary.json."""
     out = chain[1].stdout

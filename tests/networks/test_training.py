@@ -200,6 +200,52 @@ def test_interrupted_training_ends_bit_by_bit_the_same():
         assert np.array_equal(array, expected[name]), name
 
 
+def test_validations_within_an_epoch():
+    """Held-out losses at equal stretches of an epoch, each with the mean of the batches since the last."""
+    states = samples(4000)
+    _, often = trainer(states, validations=3)
+    _, once = trainer(states)
+    seen, losses = [], []
+    often.run(lambda: None, PROGRESS, lambda: False, None, lambda step, values: seen.append((step, values)))
+    once.run(lambda: None, PROGRESS, lambda: False, None, lambda step, values: losses.append(values))
+    assert often.history["epoch"] == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2], abs=1 / 36)
+    assert [often.history["validation"][k] for k in (2, 5)] == once.history["validation"]
+    assert np.mean(often.history["training"][:3]) == pytest.approx(once.history["training"][0], rel=1e-6)
+    steps = [step for step, values in seen if "validation" in values]
+    assert steps == [12, 24, 36, 48, 60, 72]
+    rates = [values["learning_rate"] for values in losses if "learning_rate" in values]
+    assert len(rates) == 6 and rates[0] > rates[-1] > 0  # steps 10, 20, 30 of both epochs
+
+
+def test_interruption_between_validations():
+    """Stopped after the first of two validations of an epoch: the same curves in the end."""
+    states = samples(4000)
+    _, whole = trainer(states, validations=2)
+    assert whole.run(lambda: None, PROGRESS, lambda: False)
+    saved = {}
+    _, first = trainer(states, validations=2)
+
+    def save():
+        saved.update(state=first.state, arrays=first.arrays(), history=first.history)
+
+    stops = iter([False, False, True])  # asked at steps 10, 18 and 20
+    assert not first.run(save, PROGRESS, lambda: next(stops))
+    assert (saved["state"].step, saved["state"].summed) == (20, 2)
+    _, second = trainer(states, validations=2)
+    second.restore(saved["state"], saved["arrays"], saved["history"])
+    assert second.run(lambda: None, PROGRESS, lambda: False)
+    assert second.history == whole.history
+
+
+def test_losses_of_held_out_rows():
+    """One loss for each validation row, in order; their mean is the validation loss."""
+    states = samples(2000)
+    network, training = trainer(states)
+    losses = training.held_out_losses()
+    assert losses == pytest.approx(-network.log_prob(states[-200:]).numpy(), abs=1e-5)
+    assert training.validate()[0] == pytest.approx(losses.mean())
+
+
 def test_best_weights_are_those_of_the_lowest_validation_loss():
     """use_best goes back to the epoch of the smallest held-out loss."""
     _, training = trainer(samples(2000), epochs=3)

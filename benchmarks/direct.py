@@ -1,0 +1,84 @@
+"""Errors of local energies found without an RNN, over several data sets, and seconds of each fit.
+
+    python benchmarks/direct.py [JOB] [--seeds N] [--json]
+
+Runs observe, train and evaluate of the job for each seed. The error is the RMSE over the same number of
+configurations of every energy level; the median over data sets counts.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from dcl_hpc.reporting import tables
+from dcl_hpc.storage import results
+from dcl_hpc.storage.runs import git_commit, machine
+
+ENERGIES = {
+    "ednn": "ednn",
+    "clusters": "direct_clusters",
+    "table": "direct_table",
+    "pairwise": "direct_pairwise",
+}
+
+
+def one(job: str, seed: int, folder: str) -> dict:
+    """RMSE (J), slope and seconds of every fit to one data set, and the interactions selected."""
+    name = f"seed_{seed}"
+    settings = ["--runs", folder, "--set", f"seed={seed}", "--set", f"name={name}"]
+    for module in ("observe", "train", "evaluate"):
+        command = [sys.executable, "-m", f"dcl_hpc.{module}", job, *settings]
+        threads = os.environ | {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+        out = subprocess.run(command, env=threads, check=True, capture_output=True, text=True).stdout
+    seconds = {
+        method: float(value) for method, value in re.findall(r"estimate by (\w+) from .*: ([\d.]+) s", out)
+    }
+    root = Path(folder) / name
+    with h5py.File(root / "ednn" / "network.h5") as file:
+        seconds["ednn"] = float(file["progress/wall_seconds"][0])
+    energies, width = results.read_evaluation(root / "evaluation.h5")
+    found = {}
+    for method, column in ENERGIES.items():
+        errors = tables.energy_errors(energies[column], energies["true"], width)
+        found[method] = {"rmse": errors["rmse"], "slope": errors["slope"], "seconds": seconds[method]}
+    with h5py.File(root / "evaluation.h5") as file:
+        found["clusters"]["interactions"] = json.loads(file.attrs["direct"])["clusters"]
+        found["samples"] = json.loads(file.attrs["job"])["direct"]["samples"]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("job", nargs="?", default="jobs/direct_L8.toml")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    options = parser.parse_args()
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(1, options.seeds + 1):
+            found.append(one(options.job, seed, folder))
+            row = "  ".join(
+                f"{method} {found[-1][method]['rmse']:.3f} J ({found[-1][method]['seconds']:.0f} s)"
+                for method in ENERGIES
+            )
+            print(f"seed {seed}: {row}", flush=True)
+    result = {"samples": found[0]["samples"]}
+    for method in ENERGIES:
+        result[f"{method}_rmse"] = float(np.median([row[method]["rmse"] for row in found]))
+        print(f"{method:<10} median RMSE {result[f'{method}_rmse']:.3f} J")
+    result |= {"data_sets": found, "command": f"python benchmarks/direct.py {options.job} --json"}
+    result |= {"git_commit": git_commit(), "machine": machine()}
+    if options.json:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Speed of Monte Carlo with the EDNN's tables, beside the true Ising kernels in the same run.
+
+    python benchmarks/ednn.py [--json]
+
+A flip is one proposed change of one site; rates are flips per nanosecond on one core, the median of timings
+taken in turn, in CPU time. Tables are random: all their states occur, which is the hardest case for caches.
+The second part is the cost of a flip against the size of the lattice.
+"""
+
+import argparse
+import json
+import os
+import time
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+
+from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy
+from dcl_hpc.energy.true import TrueEnergy
+from dcl_hpc.physics import hamiltonian
+from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.sampling.chains import Chains
+from dcl_hpc.sampling.streams import Purpose
+from dcl_hpc.sampling.tables import BLOCK
+from dcl_hpc.storage.runs import git_commit, machine
+
+CHAINS = 4096
+TEMPERATURE = 4.0
+REPEATS = 7
+# Seconds that one timing should last.
+DURATION = 0.15
+SIDES = (16, 32, 64, 128, 256, 512, 1024)
+# Units of the hidden layers of the network of tiles that have no table.
+HIDDEN = (32, 64)
+
+
+def tiles(shape, focus: int, n_states: int) -> EdnnEnergy:
+    """An EDNN with context 1 and a random table."""
+    size = n_states ** ((focus + 2) ** len(shape))
+    return EdnnEnergy(Lattice(shape), focus, 1, n_states, np.random.default_rng(1).normal(size=size))
+
+
+def cubic_network() -> TileNetworkEnergy:
+    """Tiles of 64 sites, f = 2 and c = 1 on a cubic lattice, by a random network."""
+    random, sizes, arrays = np.random.default_rng(1), (64, *HIDDEN, 1), {}
+    for k in range(len(sizes) - 1):
+        arrays[f"weights_{k}"] = random.normal(0, (2 / sizes[k]) ** 0.5, sizes[k : k + 2])
+        arrays[f"biases_{k}"] = np.zeros(sizes[k + 1])
+    return TileNetworkEnergy(Lattice((4, 4, 4)), 2, 1, 2, arrays, 1.0)
+
+
+def models() -> dict:
+    """Energy models by name, with the number of chains."""
+    ising = hamiltonian.ising(Lattice((8, 8)))
+    return {
+        "ising_vector": (TrueEnergy(ising, n_chains=1), CHAINS),
+        "ising_bit_parallel": (TrueEnergy(ising), CHAINS),
+        "ednn_f2_c1": (tiles((8, 8), 2, 2), CHAINS),
+        "ednn_f1_c1": (tiles((8, 8), 1, 2), CHAINS),
+        "ednn_f1_c1_q3": (tiles((8, 8), 1, 3), CHAINS),
+        "network_cubic_f2_c1": (cubic_network(), 256),
+    }
+
+
+def sweeper(model, n_chains: int):
+    """A function that sweeps n times, and the flips of one sweep."""
+    chains = Chains.start(model, np.full(n_chains, 1 / TEMPERATURE), range(n_chains), 1, Purpose.OBSERVE)
+    return lambda n: chains.sweep(model, n), model.lattice.n_sites * n_chains
+
+
+def measure(sweepers: dict) -> dict[str, float]:
+    """Flips per nanosecond of each, the median of timings taken in turn."""
+    lengths = {}
+    for name, (sweep, _) in sweepers.items():
+        sweep(1)  # compiled and warm
+        seconds, n = 0.0, 0
+        while seconds < DURATION / 5:
+            n = max(1, 2 * n)
+            seconds = timed(sweep, n)
+        lengths[name] = max(1, round(n * DURATION / seconds))
+    rates = {name: [] for name in sweepers}
+    for _ in range(REPEATS):
+        for name, (sweep, flips) in sweepers.items():
+            rates[name].append(flips * lengths[name] / timed(sweep, lengths[name]) / 1e9)
+    return {name: float(np.median(values)) for name, values in rates.items()}
+
+
+def timed(sweep, n: int) -> float:
+    """CPU seconds of n sweeps."""
+    started = time.process_time()
+    sweep(n)
+    return time.process_time() - started
+
+
+def scaling() -> dict[str, dict[str, float]]:
+    """Nanoseconds per flip of the paper's tiles and of the true energy against the side, on one block."""
+    cost = {"ednn": {}, "ising_vector": {}}
+    for side in SIDES:
+        lattice = Lattice((side, side))
+        pair = {"ednn": tiles((side, side), 2, 2), "ising_vector": TrueEnergy(hamiltonian.ising(lattice), 1)}
+        rates = measure({name: sweeper(model, BLOCK) for name, model in pair.items()})
+        for name, rate in rates.items():
+            cost[name][str(side)] = 1 / rate
+        print(f"{side:>6}{1 / rates['ednn']:>12.2f}{1 / rates['ising_vector']:>14.2f}", flush=True)
+    return cost
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    options = parser.parse_args()
+    rates = measure({name: sweeper(*work) for name, work in models().items()})
+    true, bits = rates["ising_vector"], rates["ising_bit_parallel"]
+    print(f"{'kernel':<22}{'flips/ns':>10}{'ns/flip':>10}{'x vector':>10}{'x bits':>8}")
+    for name, rate in rates.items():
+        print(f"{name:<22}{rate:>10.4f}{1 / rate:>10.2f}{rate / true:>10.3f}{rate / bits:>8.3f}")
+    print(f"{'side':>6}{'EDNN':>12}{'true':>14}   ns/flip, {BLOCK} chains")
+    cost = scaling()
+    values = list(cost["ednn"].values())
+    result = {
+        "ednn_vs_true": rates["ednn_f2_c1"] / true,
+        "ednn_vs_multispin": rates["ednn_f2_c1"] / bits,
+        "ednn_f1_vs_true": rates["ednn_f1_c1"] / true,
+        "ns_per_flip": cost["ednn"],
+        "largest_over_smallest": max(values) / min(values),
+        "details": {"flips_per_ns": rates, "ns_per_flip_true": cost["ising_vector"], "chains": BLOCK},
+        "command": "python benchmarks/ednn.py --json",
+        "git_commit": git_commit(),
+        "machine": machine(),
+    }
+    if options.json:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Transfer: a local energy found on a small lattice, in Monte Carlo on larger ones, against exact values.
+
+    python benchmarks/transfer.py JOB [--runs FOLDER] [--ranks N] [--sizes 16 32 64 128] [--json]
+
+JOB is an Ising job whose EDNN is complete in FOLDER. Every size is swept with replica exchange between the
+temperatures below, which lie close to each other around the transition; u is compared with Kaufman's
+values there, and the peak of the specific heat, by reweighting, with the peak of Kaufman's curve.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from dcl_hpc import job_file
+from dcl_hpc.physics import exact
+from dcl_hpc.reporting import tables
+from dcl_hpc.run import SETTINGS
+from dcl_hpc.storage import results
+from dcl_hpc.storage.runs import Run, git_commit, machine
+
+COARSE = (1.5, 1.75, 2.0, 2.1, 2.5, 2.6, 2.75, 3.0, 3.25, 3.5, 3.75, 4.0, 4.5, 5.0)
+NEAR = np.round(np.arange(2.16, 2.4401, 0.02), 2)
+LADDERS = 8
+# Proposed flips for each size.
+FLIPS = 4e10
+
+
+def sweep(options, folder: Path, length: int) -> Path:
+    """Sweep one size and return its file."""
+    temperatures = sorted({*COARSE, *NEAR.tolist()})
+    sweeps = int(min(FLIPS / (length**2 * LADDERS * len(temperatures)), 40_000))
+    settings = {
+        "energies": '["ednn"]', "shapes": f"[[{length}, {length}]]", "temperatures": str(temperatures),
+        "ladders": LADDERS, "rungs": len(temperatures), "thermalization": sweeps // 2, "sweeps": sweeps // 2,
+    }  # fmt: skip
+    changes = [argument for key, value in settings.items() for argument in ("--set", f"sweep.{key}={value}")]
+    command = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", "dcl_hpc.sweep", options.job]
+    command += ["--runs", str(folder), "--energy", "ednn", *changes]
+    subprocess.run(command, env={**SETTINGS, **os.environ}, check=True, stdout=sys.stderr)
+    return next(folder.glob(f"*/sweeps/ednn_{length}x{length}.h5"))
+
+
+def compare(job, length: int, path: Path) -> dict:
+    """Errors of u, and the peak of c, of one size."""
+    hamiltonian = job.build_hamiltonian((length, length))
+    n_sites = length**2
+    series = results.read_sweep(path)
+    table = tables.sweep_table(series, n_sites)
+    reference = tables.exact_table(hamiltonian, series.temperature)
+    errors = np.abs(np.array(table["u"]) - np.array(reference["u"], float))
+    worst = int(np.argmax(errors))
+    near = np.isin(series.temperature, NEAR)
+    fine = np.linspace(NEAR[0], NEAR[-1], 281)
+    close = results.SweepSeries(
+        series.temperature[near], series.listed[near], series.energy[near], series.order[near], None, 0
+    )
+    curve = tables.reweighted_curve(close, fine, n_sites)
+    exact_c = exact.curve(hamiltonian, fine, 1e-5)[:, 2]
+    peak = float(fine[np.argmax(exact_c)])
+    found = curve["c_peak"][0] if curve else float(series.temperature[np.nanargmax(table["c"])])
+    return {
+        "size": length, "temperature": table["temperature"], "u": table["u"], "u_error": table["u_error"],
+        "u_exact": reference["u"], "c": table["c"], "c_exact": reference["c"],
+        "max_abs_du": float(errors[worst]), "t_at_max": float(series.temperature[worst]),
+        "c_peak": found, "c_peak_exact": peak, "c_peak_off_by": abs(found / peak - 1),
+        "c_peak_reweighted": curve is not None,
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("job")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[16, 32, 64, 128])
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    options = parser.parse_args()
+    job, text = job_file.load(options.job)
+    trained = Run(job, text, options.job, options.runs, options.ranks).require("ednn")
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / job.name / "ednn").mkdir(parents=True)
+        shutil.copy(trained, folder / job.name / "ednn")
+        for length in options.sizes:
+            row = compare(job, length, sweep(options, folder, length))
+            rows.append(row)
+            print(
+                f"{length:>4}  largest error of u {row['max_abs_du']:.4f} J at T = {row['t_at_max']:.2f}; "
+                f"peak of c at {row['c_peak']:.3f}, exact {row['c_peak_exact']:.3f}",
+                flush=True,
+            )
+    command = f"python benchmarks/transfer.py {options.job} --json"
+    result = {"observed": list(job.lattice.shape), "sizes": rows, "command": command}
+    result |= {"git_commit": git_commit(), "machine": machine()}
+    if options.json:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
