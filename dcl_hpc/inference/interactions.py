@@ -119,7 +119,7 @@ class Words:
         inner = (slice(None), *[slice(min(side, self.window.side))] * d)
         charges = np.zeros((len(self), *[side] * d), np.uint8)
         charges[inner] = self.charges.reshape(-1, *[self.window.side] * d)[inner]
-        return Words(window, charges.reshape(len(self), -1), self.sine)
+        return Words(window, charges.reshape(len(self), window.n_places), self.sine)
 
 
 @dataclass(frozen=True)

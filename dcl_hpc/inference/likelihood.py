@@ -11,6 +11,7 @@ scatter of whole samples: Godambe's covariance :math:`H^{-1} J H^{-1}`, with H m
 and J the sum of the squares of the samples' scores (Varin, Reid and Firth, Statistica Sinica 21, 5 (2011)).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,12 @@ from numba import njit
 from ..sampling.generator import OPTIONS
 
 # A Newton step below this is the last one; convergence is quadratic.
-LAST_STEP = 1e-6
+LAST_STEP = 1e-5
+# Every such sample is used for a first approach to the maximum, if so many of them are left.
+STRIDE, SHARE = 16, 1000
 MAX_STEPS = 50
+# Relative error of a sum over all samples, below which no decrease is seen.
+ROUNDING = 1e-9
 # Largest condition number of an information matrix that is trusted.
 MAX_CONDITION = 1e12
 
@@ -69,8 +74,10 @@ def fit(observations, functions: np.ndarray, start=None) -> Fit:
     n = functions.shape[1]
     if len(observations.states) <= n:
         raise ValueError(f"{len(observations.states)} samples cannot determine {n} couplings; observe more")
-    start = np.zeros(n) if start is None else start
-    k, scores, h = maximise(lambda k: derivatives(observations, functions, k), start)
+    start = np.zeros(n) if start is None else np.asarray(start, float)
+    k, scores, h = maximise(
+        lambda k, stride: derivatives(observations, functions, k, stride), start, len(observations.states)
+    )
     inverse = inverted(h)
     return Fit(k, inverse @ sum_of_squares(scores, observations.weights) @ inverse, scores, h)
 
@@ -100,40 +107,49 @@ def inverted(information: np.ndarray) -> np.ndarray:
     )
 
 
-def maximise(evaluate, x: np.ndarray):
-    """Newton's method on a concave function, steps halved until they lead upwards.
+def maximise(evaluate, x: np.ndarray, n_samples: int):
+    """Newton's method on a concave function: first on a share of many samples, then on all of them.
 
     Parameters
     ----------
-    evaluate : callable
-        Gives the value, something that is handed through, the gradient and minus the second derivative.
+    evaluate : callable (x, stride)
+        Gives the value, something that is handed through, the gradient and minus the second derivative of
+        every stride-th sample.
     x : ndarray
         Where to begin.
+    n_samples : int
 
     Returns
     -------
-    argument, what was handed through there, minus the second derivative there
+    argument, what was handed through, minus the second derivative
     """
+    if n_samples >= STRIDE * SHARE:
+        with suppress(ValueError):  # a share may not determine what all samples do
+            x = _climb(lambda x: evaluate(x, STRIDE), x)[0]
+    return _climb(lambda x: evaluate(x, 1), x)
+
+
+def _climb(evaluate, x):
+    """Newton steps, halved until they lead upwards; derivatives are those before the last, tiny step."""
     value, extra, gradient, h = evaluate(x)
     for _ in range(MAX_STEPS):
         step = inverted(h) @ gradient
-        last = np.abs(step).max(initial=0) < LAST_STEP
+        if np.abs(step).max(initial=0) < LAST_STEP:
+            return x + step, extra, h
         while True:
             new, *rest = evaluate(x + step)
-            if last or new >= value:
+            if new >= value - ROUNDING * abs(value):
                 break
             step = step / 2
         x, value, (extra, gradient, h) = x + step, new, rest
-        if last:
-            return x, extra, h
     raise ValueError(
         "the pseudo-likelihood has no maximum: some states never occur beside others; observe more, or at a"
         " higher temperature, or take a smaller tile"
     )
 
 
-def derivatives(observations, functions: np.ndarray, k: np.ndarray):
-    """Logarithm of the pseudo-likelihood with its derivatives.
+def derivatives(observations, functions: np.ndarray, k: np.ndarray, stride: int = 1):
+    """Logarithm of the pseudo-likelihood of every stride-th sample, with its derivatives.
 
     Returns
     -------
@@ -143,9 +159,10 @@ def derivatives(observations, functions: np.ndarray, k: np.ndarray):
     information : float64 (n, n)
     """
     n = len(k)
-    scores, h = np.zeros((len(observations.states), n)), np.zeros((n, n))
-    value = _derivatives(*observations.arrays, functions @ k, functions, scores, h)
-    return value, scores, observations.weights @ scores, h + np.tril(h, -1).T
+    states, weights, *geometry = observations.strided(stride)
+    scores, h = np.zeros((len(states), n)), np.zeros((n, n))
+    value = _derivatives(states, weights, *geometry, functions @ k, functions, scores, h)
+    return value, scores, weights @ scores, h + np.tril(h, -1).T
 
 
 def table_scores(observations, table: np.ndarray, rows=slice(None), together: bool = False) -> np.ndarray:
@@ -161,7 +178,7 @@ def table_scores(observations, table: np.ndarray, rows=slice(None), together: bo
     together : bool
         Whether the weighted sum over samples is wanted.
     """
-    states, weights, *geometry = observations.arrays
+    states, weights, *geometry = observations.strided()
     states = np.ascontiguousarray(states[rows])
     weights = weights[rows] if together else np.ones(len(states))
     scores = np.zeros((1 if together else len(states), len(table)))
@@ -171,10 +188,8 @@ def table_scores(observations, table: np.ndarray, rows=slice(None), together: bo
 
 def table_information(observations, table: np.ndarray, stride: int = 1):
     """Value, gradient (size,) and information (size, size) of every stride-th sample for a table of K."""
-    states, weights, *geometry = observations.arrays
     gradient, h = np.zeros(len(table)), np.zeros((len(table), len(table)))
-    states, weights = np.ascontiguousarray(states[::stride]), np.ascontiguousarray(weights[::stride])
-    value = _table_information(states, weights, *geometry, table, gradient, h)
+    value = _table_information(*observations.strided(stride), table, gradient, h)
     return value, gradient, h + h.T
 
 

@@ -57,8 +57,8 @@ class Observations:
         shortest = 2 * self.window.side - 1
         if self.lattice.dimension != self.window.dimension or min(self.lattice.shape) < shortest:
             raise ValueError(
-                f"tiles of side {self.window.side} in {self.window.dimension} dimensions meet themselves round"
-                f" the {self.lattice} lattice; take sides of at least {shortest}, or a smaller tile"
+                f"tiles of side {self.window.side} in {self.window.dimension} dimensions meet themselves"
+                f" round the {self.lattice} lattice; take sides of at least {shortest}, or a smaller tile"
             )
         if states.dtype.kind not in "iu" or states.min() < 0 or states.max() >= q:
             raise ValueError(f"states must be integers 0 ... {q - 1}")
@@ -72,8 +72,21 @@ class Observations:
         object.__setattr__(self, "weights", weights)
 
     @cached_property
-    def arrays(self) -> tuple:
-        """What the kernels take: states, weights, Q, sites of windows, windows of sites, powers."""
-        window = self.window
-        tiles, members = (window.tiles(self.lattice, sign) for sign in (1, -1))
-        return self.states, self.weights, window.n_states, tiles, members, window.powers
+    def _geometry(self) -> tuple:
+        tiles, members = (self.window.tiles(self.lattice, sign) for sign in (1, -1))
+        return self.window.n_states, tiles, members, self.window.powers
+
+    def strided(self, stride: int = 1) -> tuple:
+        """What the kernels take: every stride-th sample and its weight, and the geometry.
+
+        Returns
+        -------
+        states : uint8 (n, n_sites)
+        weights : float64 (n,)
+        n_states : int
+        tiles, members : int32 (n_sites, n_places)
+            Sites of each window, and windows that have a site at each place; windows by their corner.
+        powers : int64 (n_places,)
+        """
+        states, weights = (np.ascontiguousarray(part[::stride]) for part in (self.states, self.weights))
+        return states, weights, *self._geometry

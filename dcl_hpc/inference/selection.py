@@ -4,9 +4,9 @@ An interaction is kept if its Wald statistic z^2, with Godambe's covariance, exc
 
     ln(samples) + 2 ln(candidates),
 
-which is the extended Bayesian information criterion (Chen and Chen, Biometrika 95, 759 (2008), gamma = 1)
-for composite likelihoods (Gao and Song, JASA 105, 1531 (2010)), for one parameter more. At 1e5 samples and 400 candidates
-that is \\|z\\| > 4.8: one false interaction in some two thousand fits.
+what one parameter more costs in the extended Bayesian information criterion (Chen and Chen, Biometrika
+95, 759 (2008), gamma = 1) for composite likelihoods (Gao and Song, JASA 105, 1531 (2010)). With 1e5
+samples and 400 candidates, abs(z) > 4.8: one false interaction in some two thousand fits.
 """
 
 import numpy as np
@@ -55,7 +55,7 @@ def select(observations: Observations, candidates: Interactions, start=()) -> tu
             return chosen, current
         if len(chosen) == MAX_INTERACTIONS:
             raise ValueError(
-                f"more than {MAX_INTERACTIONS} interactions would be needed; take a smaller tile, or table.fit"
+                f"more than {MAX_INTERACTIONS} interactions are called for; take a smaller tile, or table.fit"
             )
         chosen.append(new[0])
         k = np.append(k, 0.0)

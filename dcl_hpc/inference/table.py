@@ -17,8 +17,6 @@ from .observations import Observations
 MAX_FREE = 2**12
 # Precision of K = J/T before anything is observed; it keeps states that never occur near 0.
 RIDGE = 1.0
-# Every such sample is used for a first approach to the maximum.
-STRIDE = 16
 # Entries of the scores held at a time.
 CHUNK = 2**20
 # Fixed-point iterations of the prior.
@@ -56,9 +54,7 @@ def fit(observations: Observations, shrink: bool = True, ridge: float = RIDGE) -
         h = functions.T @ h @ functions + ridge * np.eye(len(k))
         return value - ridge * (k @ k) / 2, None, functions.T @ gradient - ridge * k, h
 
-    k = np.zeros(len(words))
-    for stride in (STRIDE, 1) if ridge else (1,):
-        k, _, h = maximise(lambda k, stride=stride: evaluate(k, stride), k)
+    k, _, h = maximise(evaluate, np.zeros(len(words)), len(observations.states))
     inverse = inverted(h)
     covariance = inverse @ _sum_of_squares(observations, functions, k) @ inverse
     if shrink:

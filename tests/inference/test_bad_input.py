@@ -1,0 +1,82 @@
+"""What cannot be learned from is refused in one line that says how to mend it."""
+
+import numpy as np
+import pytest
+
+from dcl_hpc.inference import clusters, likelihood, table
+from dcl_hpc.inference.observations import Observations
+from dcl_hpc.inference.window import Window
+from dcl_hpc.physics.lattice import Lattice
+
+STATES = np.random.default_rng(1).integers(0, 2, (200, 36))
+GOOD = {"states": STATES, "lattice": Lattice((6, 6)), "temperature": 4.0, "window": Window(2, 3, 2)}
+ONCE = np.where(np.arange(36) == 5, 1, 0)
+
+BAD = [
+    ({"lattice": Lattice((4, 9))}, "at least 5"),
+    ({"lattice": Lattice((36,))}, "dimensions"),
+    ({"lattice": Lattice((6, 7))}, "needs .samples, 42."),
+    ({"window": Window(2, 4, 2)}, "at least 7"),
+    ({"states": STATES[:50]}, "50 samples are too few"),
+    ({"states": STATES[:0], "weights": np.ones(0)}, "weights"),
+    ({"states": STATES.astype(float)}, "integers"),
+    ({"states": STATES + 1}, "integers 0 ... 1"),
+    ({"states": STATES - 1}, "integers 0 ... 1"),
+    ({"window": Window(2, 3, 3)}, "state 2 of 3 is never observed"),
+    ({"states": 0 * STATES}, "state 1 of 2 is never observed"),
+    ({"states": np.tile(ONCE, (200, 1))}, "all samples are equal"),
+    ({"temperature": 0.0}, "temperature"),
+    ({"temperature": np.nan}, "temperature"),
+    ({"weights": -np.ones(200)}, "weights"),
+    ({"weights": np.ones(199)}, "weights"),
+    ({"weights": np.zeros(200)}, "weights"),
+    ({"weights": np.full(200, np.nan)}, "weights"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_observations(change, message):
+    """Wrong shapes, values, sizes."""
+    Observations(**GOOD)
+    with pytest.raises(ValueError, match=message) as error:
+        Observations(**{**GOOD, **change})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [((2, 0, 2), "at least 1"), ((2, 3, 1), "at least 2"), ((2, 5, 2), "smaller side"), ((2, 4, 3), "fit")],
+)
+def test_windows(window, message):
+    """No site, no state, too many states."""
+    with pytest.raises(ValueError, match=message):
+        Window(*window)
+
+
+def test_a_free_table_that_is_too_large():
+    """Its information matrix would not fit."""
+    states = np.random.default_rng(1).integers(0, 3, (200, 36))
+    observations = Observations(states, Lattice((6, 6)), 4.0, Window(2, 3, 3))
+    with pytest.raises(ValueError, match="19683 tile states is too large"):
+        table.fit(observations)
+
+
+def test_more_couplings_than_samples():
+    """Their errors could not be known."""
+    observations = Observations(**GOOD)
+    with pytest.raises(ValueError, match="200 samples cannot determine 300"):
+        likelihood.fit(observations, np.ones((512, 300)))
+
+
+def test_couplings_that_are_the_same():
+    """Two equal functions make the information singular."""
+    f = np.random.default_rng(2).normal(size=(512, 1))
+    with pytest.raises(ValueError, match="singular information"):
+        likelihood.fit(Observations(**GOOD), np.repeat(f, 2, axis=1))
+
+
+def test_frozen_samples():
+    """Only the two ground states: no maximum at finite couplings."""
+    states = np.repeat([[0] * 36, [1] * 36], 100, axis=0)
+    with pytest.raises(ValueError, match="observe more, or at a higher temperature"):
+        clusters.fit(Observations(**{**GOOD, "states": states}))
