@@ -4,12 +4,13 @@
 
 A flip is one proposed change of one site; rates are flips per nanosecond on one core, the median of timings
 taken in turn, in CPU time. Tables are random: all their states occur, which is the hardest case for caches.
-The second part is the cost of a flip against the size of the lattice.
+The second part is the cost of a flip against the size of the lattice, in calls of the same number of sweeps.
 """
 
 import argparse
 import json
 import os
+import resource
 import time
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -31,6 +32,8 @@ REPEATS = 7
 # Seconds that one timing should last.
 DURATION = 0.15
 SIDES = (16, 32, 64, 128, 256, 512, 1024)
+# Sweeps of a call in the second part.
+SWEEPS = 4
 # Units of the hidden layers of the network of tiles that have no table.
 HIDDEN = (32, 64)
 
@@ -64,12 +67,22 @@ def models() -> dict:
 
 
 def sweeper(model, n_chains: int):
-    """A function that sweeps n times, and the flips of one sweep."""
+    """A function that sweeps n times in one call, and the flips of one sweep."""
     chains = Chains.start(model, np.full(n_chains, 1 / TEMPERATURE), range(n_chains), 1, Purpose.OBSERVE)
     return lambda n: chains.sweep(model, n), model.lattice.n_sites * n_chains
 
 
-def measure(sweepers: dict) -> dict[str, float]:
+def caller(sweep, flips: int):
+    """A function that makes n calls of `SWEEPS` sweeps, and the flips of one call."""
+
+    def call(n):
+        for _ in range(n):
+            sweep(SWEEPS)
+
+    return call, flips * SWEEPS
+
+
+def measure(sweepers: dict, repeats: int = REPEATS) -> dict[str, float]:
     """Flips per nanosecond of each, the median of timings taken in turn."""
     lengths = {}
     for name, (sweep, _) in sweepers.items():
@@ -80,7 +93,7 @@ def measure(sweepers: dict) -> dict[str, float]:
             seconds = timed(sweep, n)
         lengths[name] = max(1, round(n * DURATION / seconds))
     rates = {name: [] for name in sweepers}
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for name, (sweep, flips) in sweepers.items():
             rates[name].append(flips * lengths[name] / timed(sweep, lengths[name]) / 1e9)
     return {name: float(np.median(values)) for name, values in rates.items()}
@@ -99,7 +112,7 @@ def scaling() -> dict[str, dict[str, float]]:
     for side in SIDES:
         lattice = Lattice((side, side))
         pair = {"ednn": tiles((side, side), 2, 2), "ising_vector": TrueEnergy(hamiltonian.ising(lattice), 1)}
-        rates = measure({name: sweeper(model, BLOCK) for name, model in pair.items()})
+        rates = measure({name: caller(*sweeper(model, BLOCK)) for name, model in pair.items()}, 3)
         for name, rate in rates.items():
             cost[name][str(side)] = 1 / rate
         print(f"{side:>6}{1 / rates['ednn']:>12.2f}{1 / rates['ising_vector']:>14.2f}", flush=True)
@@ -115,7 +128,7 @@ def main() -> None:
     print(f"{'kernel':<22}{'flips/ns':>10}{'ns/flip':>10}{'x vector':>10}{'x bits':>8}")
     for name, rate in rates.items():
         print(f"{name:<22}{rate:>10.4f}{1 / rate:>10.2f}{rate / true:>10.3f}{rate / bits:>8.3f}")
-    print(f"{'side':>6}{'EDNN':>12}{'true':>14}   ns/flip, {BLOCK} chains")
+    print(f"{'side':>6}{'EDNN':>12}{'true':>14}   ns/flip, {BLOCK} chains, {SWEEPS} sweeps a call")
     cost = scaling()
     values = list(cost["ednn"].values())
     result = {
@@ -124,7 +137,13 @@ def main() -> None:
         "ednn_f1_vs_true": rates["ednn_f1_c1"] / true,
         "ns_per_flip": cost["ednn"],
         "largest_over_smallest": max(values) / min(values),
-        "details": {"flips_per_ns": rates, "ns_per_flip_true": cost["ising_vector"], "chains": BLOCK},
+        "details": {
+            "flips_per_ns": rates,
+            "ns_per_flip_true": cost["ising_vector"],
+            "chains": BLOCK,
+            "sweeps_per_call": SWEEPS,
+            "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        },
         "command": "python benchmarks/ednn.py --json",
         "git_commit": git_commit(),
         "machine": machine(),

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from .energy.ednn import EdnnEnergy, tabulate
+from .energy.ednn import EdnnEnergy, TileNetworkEnergy, tabulate
 from .energy.true import TrueEnergy
 from .physics.lattice import Lattice
-from .physics.tiles import Tiling
+from .physics.tiles import MAX_TABLE, Tiling
 from .physics.unwrap import ORDERS
 from .sampling.streams import Purpose, generator
+from .sampling.tables import TileTables
 from .storage import weights
 
 
@@ -61,11 +62,19 @@ def ednn_energy(run, shape=None):
     lattice, n_states = Lattice(shape or job.lattice.shape), job.build_hamiltonian().n_states
     focus, context = job.ednn.focus, settings["context"]
     if "table" in arrays:
-        return EdnnEnergy(lattice, focus, context, n_states, arrays["table"])
+        return TileTables(lattice, n_states, arrays["table"], settings["side"])
     best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
-    sites = (focus + 2 * context) ** lattice.dimension
-    table = tabulate(tile_energies(best, settings["scale"], n_states), n_states, sites)
-    return EdnnEnergy(lattice, focus, context, n_states, table)
+    sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
+    n_tiles = lattice.n_sites // focus**lattice.dimension
+    if n_states**sites > MAX_TABLE:
+        reference = settings["reference_per_tile"] * n_tiles
+        return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference)
+    if job.ednn.shared:
+        own = [best]
+    else:
+        own = [{name: array[tile] for name, array in best.items()} for tile in range(n_tiles)]
+    tables = [tabulate(tile_energies(arrays, scale, n_states), n_states, sites) for arrays in own]
+    return EdnnEnergy(lattice, focus, context, n_states, np.array(tables))
 
 
 def energy_model(run, energy: str, shape=None):

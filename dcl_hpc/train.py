@@ -12,7 +12,7 @@ from .sampling.streams import Purpose, generator
 from .storage import weights
 from .storage.store import Rows
 
-# of 2048 configurations each, for the zero of the RNN's energy
+# of 2048 configurations each, for the zero of learned energies
 REFERENCE_BLOCKS = 16
 OBSERVED = "observations/states/value"
 # rows that are read together outside the training loop
@@ -35,7 +35,8 @@ def train_rnn(context: cli.Context, options=None) -> None:
 
     fit = Fit(context, "rnn", job.rnn, network, loss, source, {})
     fit.run(baseline)
-    fit.settings["reference"] = _reference(job, network, context.parallel)
+    log_p = _mean_over_random(job, network.log_prob, network.n_states, context.parallel)
+    fit.settings["reference"] = -job.observe.temperature * log_p
     fit.save(finished=True)
     if baseline is not None:
         context.log(f"train rnn: KL divergence to the exact distribution {fit.result['excess']:.4f} nats")
@@ -81,6 +82,8 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     settings = {"scale": scale, "context": tile_context}
     fit = Fit(context, stage, job.ednn, network, loss, source, settings)
     fit.run()
+    energy = _mean_over_random(job, network.energy, network.n_states, parallel)
+    fit.settings["reference_per_tile"] = energy / len(network.tiles)
     held_out = fit.trainer.held_out_losses()
     fit.save(finished=True, held_out=held_out.astype(np.float32))
     error, what = fit.result["validation"], f"train ednn, context {tile_context}: validation"
@@ -128,8 +131,8 @@ def _direct_estimate(context) -> None:
     source = Rows(run.path("observe"), [OBSERVED], leading=2)
     side = 1 + 2 * job.ednn.contexts[0]
     found = direct.estimate(job, job.ednn.fit, source.read(0, source.n)[0], side)
-    settings = {"context": job.ednn.contexts[0], "interactions": direct.described(found)}
-    arrays = {"table": found.table(side)}
+    settings = {"context": job.ednn.contexts[0], "side": found.side, "interactions": direct.described(found)}
+    arrays = {"table": found.table()}
     wall = time.monotonic() - started
     weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, {}, 1, 1, wall)
     for line in str(found).splitlines()[:20]:
@@ -182,13 +185,16 @@ def _exact_surprise(job, source, n_validation: int):
     return result / temperature + solution.ln_z
 
 
-def _reference(job, network, parallel) -> float:
-    """Mean of -T_o ln P over uniformly random configurations, the zero of the RNN's energy, in J."""
-    sums = np.zeros(2)
+def _mean_over_random(job, function, n_states: int, parallel) -> float:
+    """Mean over uniformly random configurations of what gives float32 (n,) for states, uint8 (n, n_sites).
+
+    The zero of the energies, which is where they are at infinite temperature.
+    """
+    sums, n_sites = np.zeros(2), int(np.prod(job.lattice.shape))
     for block in range(parallel.rank, REFERENCE_BLOCKS, parallel.size):
         random = generator(job.seed, Purpose.REFERENCE, block)
-        states = random.integers(0, network.n_states, (2048, len(network.order)), np.uint8)
-        sums += -job.observe.temperature * network.log_prob(states).numpy().sum(dtype=float), len(states)
+        states = random.integers(0, n_states, (2048, n_sites), np.uint8)
+        sums += function(states).numpy().sum(dtype=float), len(states)
     total, n = parallel.sum(sums)
     return float(total / n)
 

@@ -1,4 +1,4 @@
-"""The EDNN's energy, tabulated over all states of a tile, on a lattice of any size."""
+"""The EDNN's energy on a lattice of any size, as a table of all states of a tile or by its network."""
 
 import numpy as np
 
@@ -6,8 +6,11 @@ from ..physics.exact import states_of
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..sampling import kernels
+from ..sampling.tables import TileTables
 
 CHUNK = 2**16
+# Chains of a block whose proposals a network evaluates in one batch.
+NETWORK_BLOCK = 256
 
 
 def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
@@ -35,7 +38,7 @@ def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
     return (table - table.mean()).astype(np.float32)
 
 
-class EdnnEnergy:
+class EdnnEnergy(TileTables):
     """Energies and Metropolis sweeps of a sum of tabulated tile energies.
 
     Parameters
@@ -43,27 +46,111 @@ class EdnnEnergy:
     lattice : Lattice
     focus, context : int
     n_states : int
-    table : ndarray of float32, shape (n_states ** sites_per_tile,)
-        Tile energies; the first site of a tile is the most significant digit.
+    table : array_like of float, shape (n_states ** sites,) or (n_tables, n_states ** sites)
+        Tile energies in J; the first site of a tile is the most significant digit. One table for all
+        tiles, or one for each, in raster order: then the energy holds on the observed lattice only.
+
+    Raises
+    ------
+    ValueError
+        If the tiles do not fit the lattice, or the table has another shape.
     """
 
     def __init__(self, lattice: Lattice, focus: int, context: int, n_states: int, table):
+        side = Tiling(lattice, focus, context).side
+        super().__init__(lattice, n_states, table, side, focus, context)
+
+
+class TileNetworkEnergy:
+    """Energies and Metropolis sweeps of a network whose tiles have too many states for a table.
+
+    The energies of all tiles are kept. A proposal evaluates those that hold the site, for all chains of a
+    block in one batch, with the random numbers and in the order of `EdnnEnergy`.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    focus, context : int
+    n_states : int
+    arrays : dict of str to ndarray
+        weights_0, biases_0, ...; with a leading axis of tiles if each tile has a network of its own.
+    scale : float
+        Energy unit of the network, in J.
+    reference : float
+        Energy of the lattice that is called zero, in J.
+
+    Raises
+    ------
+    ValueError
+        If the tiles do not fit the lattice, or the first layer has another number of inputs.
+    """
+
+    def __init__(self, lattice, focus, context, n_states, arrays, scale, reference: float = 0.0):
         tiling = Tiling(lattice, focus, context)
-        self.lattice = lattice
-        self.n_states = n_states
-        self.table = np.ascontiguousarray(table, np.float32)
-        self._tiles = tiling.sites
-        per_tile = self._tiles.shape[1]
-        self._powers = (n_states ** np.arange(per_tile - 1, -1, -1)).astype(np.int32)
-        members, places, counts = tiling.members
-        self._members = members, self._powers[places], counts
+        self.lattice, self.n_states, self.scale, self.reference = lattice, n_states, scale, reference
+        self._tiles, self._members = tiling.sites, tiling.members
+        n_layers = sum(name.startswith("weights_") for name in arrays)
+        shape = arrays["weights_0"].shape
+        n_inputs = self._tiles.shape[1] * (1 if n_states == 2 else n_states)
+        if shape[-2] != n_inputs or shape[:-2] not in ((), (len(self._tiles),)):
+            raise ValueError(
+                f"weights_0 has shape {shape}; {len(self._tiles)} tiles of {self._tiles.shape[1]} sites with"
+                f" {n_states} states need {n_inputs} inputs"
+            )
+        # matrices that act on columns, one for each chain
+        self._layers = [
+            tuple(
+                np.ascontiguousarray(np.atleast_2d(arrays[f"{kind}_{k}"]).swapaxes(-1, -2), np.float32)
+                for kind in ("weights", "biases")
+            )
+            for k in range(n_layers)
+        ]
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
-        codes = kernels.tile_codes(states, self._tiles, self._powers)
-        return self.table[codes].sum(axis=0, dtype=np.float64)
+        blocks = [slice(k, k + NETWORK_BLOCK) for k in range(0, states.shape[1], NETWORK_BLOCK)]
+        sums = [self._all_tiles(states[:, b]).sum(axis=0, dtype=np.float64) for b in blocks]
+        return np.concatenate([np.empty(0), *sums]) - self.reference
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
-        model = self._tiles, self._powers, *self._members, self.table, self.n_states
-        kernels.in_blocks(kernels.tile_sweeps, states, beta, streams, n_sweeps, *model)
+        kernels.in_blocks(self._sweep_block, states, beta, streams, n_sweeps, block=NETWORK_BLOCK)
+
+    def _sweep_block(self, states, beta, streams, n_sweeps):
+        members, _, counts = self._members
+        n_sites, n_chains = states.shape
+        proposal, old = np.empty((2, n_chains), np.uint8)
+        flip = np.empty(n_chains, np.bool_)
+        present = self._all_tiles(states)
+        for i in np.tile(np.arange(n_sites), n_sweeps):
+            tiles = members[i, : counts[i]]
+            kernels.propose(states, i, streams, self.n_states, proposal)
+            old[:], states[i] = states[i], proposal
+            proposed = self._energies_of(tiles, states)
+            cost = (proposed - present[tiles]).sum(axis=0)
+            kernels.accept(beta, cost, streams, flip)
+            states[i] = np.where(flip, proposal, old)
+            present[tiles] = np.where(flip, proposed, present[tiles])
+
+    def _all_tiles(self, states):
+        """Energies of all tiles, float32 (n_tiles, n_chains), in J."""
+        step = max(CHUNK // max(states.shape[1], 1), 1)
+        numbers = np.arange(len(self._tiles))
+        return np.concatenate(
+            [self._energies_of(numbers[k : k + step], states) for k in range(0, len(numbers), step)]
+        )
+
+    def _energies_of(self, tiles, states):
+        """Energies of some tiles, float32 (tiles, n_chains), in J."""
+        x = states[self._tiles[tiles]]
+        if self.n_states == 2:
+            x = 2 * x.astype(np.float32) - 1
+        else:
+            hot = x[:, :, None] == np.arange(self.n_states)[:, None]
+            x = hot.reshape(len(tiles), -1, states.shape[1]).astype(np.float32)
+        for k, (weights, biases) in enumerate(self._layers):
+            if k:
+                np.maximum(x, 0, out=x)
+            own = slice(None) if weights.ndim == 2 else tiles
+            x = weights[own] @ x + biases[own]
+        return np.float32(self.scale) * x[:, 0]

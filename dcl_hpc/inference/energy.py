@@ -7,10 +7,9 @@ import numpy as np
 from numba import njit
 
 from ..physics.lattice import Lattice
-from ..sampling import kernels
 from ..sampling.generator import OPTIONS
+from ..sampling.tables import TileTables
 from .interactions import Interactions
-from .window import Window
 
 # Floats of the sums that `LocalEnergy.energy` holds at a time.
 CHUNK = 2**22
@@ -127,15 +126,10 @@ class LocalEnergy:
             raise ValueError(f"interactions of range {self.side} need tiles of that side, not of {side}")
         return -(self._in(side).functions() @ self.coupling)
 
-    def ednn(self) -> tuple[int, int, int, np.ndarray]:
-        """Focus, context, number of states and table of an `EdnnEnergy` with these energies."""
-        context = self.side // 2
-        return 1, context, self.interactions.words.window.n_states, self.table(2 * context + 1)
-
-    def model(self, lattice: Lattice) -> "TileEnergy":
+    def model(self, lattice: Lattice) -> TileTables:
         """Energy model for Monte Carlo, with the smallest tiles that hold all interactions."""
-        words = self.interactions.words
-        return TileEnergy(lattice, Window(lattice.dimension, self.side, words.window.n_states), self.table())
+        n_states = self.interactions.words.window.n_states
+        return TileTables(lattice, n_states, self.table(), self.side)
 
     def energy(self, states: np.ndarray, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
         """Energies with their standard errors.
@@ -164,37 +158,6 @@ class LocalEnergy:
             variance = np.einsum("sk,sk->s", sums @ self.covariance, sums)
             error[rows] = np.sqrt(np.maximum(variance, 0))
         return energy, error
-
-
-class TileEnergy:
-    """Energies and Metropolis sweeps of a table of tiles at every site; an `EnergyModel`.
-
-    Parameters
-    ----------
-    lattice : Lattice
-    window : Window
-        The tile.
-    table : ndarray of float, shape (window.size,)
-        In J.
-    """
-
-    def __init__(self, lattice: Lattice, window: Window, table: np.ndarray):
-        self.lattice, self.n_states = lattice, window.n_states
-        self.table = np.ascontiguousarray(table, np.float32)
-        self._tiles, self._powers = window.tiles(lattice), window.powers.astype(np.int32)
-        members = window.tiles(lattice, -1)
-        counts = np.full(lattice.n_sites, window.n_places, np.int32)
-        self._members = members, np.broadcast_to(self._powers, members.shape).copy(), counts
-
-    def energies(self, states: np.ndarray) -> np.ndarray:
-        """See `EnergyModel.energies`."""
-        codes = kernels.tile_codes(states, self._tiles, self._powers)
-        return self.table[codes].sum(axis=0, dtype=np.float64)
-
-    def sweep(self, states, beta, streams, n_sweeps: int) -> None:
-        """See `EnergyModel.sweep`."""
-        model = self._tiles, self._powers, *self._members, self.table, self.n_states
-        kernels.in_blocks(kernels.tile_sweeps, states, beta, streams, n_sweeps, *model)
 
 
 @njit(**OPTIONS)

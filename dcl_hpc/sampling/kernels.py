@@ -51,6 +51,23 @@ def _accept(beta, difference, streams, c):
 
 
 @njit(**OPTIONS)
+def propose(states, i, streams, n_states, proposal):
+    """Fill proposal[chain] with another state of site i; of two states, without a random number."""
+    if n_states == 2:
+        for c in range(states.shape[1]):
+            proposal[c] = states[i, c] ^ np.uint8(1)
+    else:
+        _propose(states, i, streams, n_states, proposal)
+
+
+@njit(**OPTIONS)
+def accept(beta, difference, streams, accepted):
+    """Fill accepted[chain] with the decisions on changes that cost difference[chain], in J."""
+    for c in range(len(beta)):
+        accepted[c] = _accept(beta, difference, streams, c)
+
+
+@njit(**OPTIONS)
 def two_state_sweeps(states, beta, streams, n_sweeps, neighbours, couplings):
     """Metropolis sweeps of a two-state model with any couplings.
 
@@ -151,54 +168,6 @@ def pair_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, features
             for r in range(rank):
                 for c in range(n_chains):
                     kept[r, i, c] += (new[r, c] - kept[r, i, c]) * np.float32(flip[c])
-
-
-@njit(**OPTIONS)
-def tile_sweeps(states, beta, streams, n_sweeps, tiles, powers, members, places, counts, table, n_states):
-    """Metropolis sweeps of an energy that is a sum of tabulated tile energies.
-
-    Parameters
-    ----------
-    states, beta, streams, n_sweeps : as in `two_state_sweeps`
-    tiles : int32 (n_tiles, sites_per_tile)
-        Sites of each tile.
-    powers : int32 (sites_per_tile,)
-        Weight Q^p of each place in a tile's number.
-    members, places : int32 (n_sites, most tiles per site)
-        Tiles that contain each site, and the site's weight Q^p in them.
-    counts : int32 (n_sites,)
-        How many of these entries are used.
-    table : float32 (Q ** sites_per_tile,)
-        Energy of every state of a tile, in J.
-    n_states : int
-    """
-    n_sites, n_chains = states.shape
-    difference = np.empty(n_chains, np.float32)
-    proposal = np.empty(n_chains, np.uint8)
-    step = np.empty(n_chains, np.int32)
-    codes = tile_codes(states, tiles, powers)
-    for _ in range(n_sweeps):
-        for i in range(n_sites):
-            if n_states == 2:
-                for c in range(n_chains):
-                    proposal[c] = states[i, c] ^ np.uint8(1)
-            else:
-                _propose(states, i, streams, n_states, proposal)
-            for c in range(n_chains):
-                step[c] = np.int32(proposal[c]) - np.int32(states[i, c])
-                difference[c] = 0
-            for k in range(counts[i]):
-                t, place = members[i, k], places[i, k]
-                for c in range(n_chains):
-                    code = codes[t, c]
-                    difference[c] += table[np.uint32(code + place * step[c])] - table[np.uint32(code)]
-            for c in range(n_chains):
-                step[c] *= np.int32(_accept(beta, difference, streams, c))
-                states[i, c] = np.uint8(np.int32(states[i, c]) + step[c])
-            for k in range(counts[i]):
-                t, place = members[i, k], places[i, k]
-                for c in range(n_chains):
-                    codes[t, c] += place * step[c]
 
 
 @njit(**OPTIONS)

@@ -35,9 +35,10 @@ def test_the_table_has_the_energies(case):
     columns = np.ascontiguousarray(states.T)
     scale = np.abs(expected).max()
     assert np.allclose(energy.model(lattice).energies(columns), expected, atol=1e-5 * scale)
-    focus, context, q, table = energy.ednn()
+    context = energy.side // 2
+    table = energy.table(2 * context + 1)
     assert table.dtype == np.float64
-    ednn = EdnnEnergy(lattice, focus, context, q, table)
+    ednn = EdnnEnergy(lattice, 1, context, energy.interactions.words.window.n_states, table)
     assert np.allclose(ednn.energies(columns), expected, atol=1e-5 * scale)
 
 
@@ -77,12 +78,11 @@ def test_sweeps_are_those_of_the_true_energy(make):
 
 
 def test_the_smallest_tile(make):
-    """Nearest neighbours found in a tile of four need a tile of two, of three for the EDNN."""
+    """Nearest neighbours found in a tile of four need a tile of two."""
     energy = make.energy({make.right: 1.0, make.down: 1.0}, side=4)
     assert energy.side == 2
     assert len(energy.table()) == 2**4
-    focus, context, _, table = energy.ednn()
-    assert (focus, context, len(table)) == (1, 1, 2**9)
+    assert len(energy.table(3)) == 2**9
     with pytest.raises(ValueError, match="need tiles of that side"):
         energy.table(1)
 

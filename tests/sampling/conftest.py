@@ -90,7 +90,7 @@ def random_tiles(shape, focus, context, n_states, seed=9):
             total += table[number]
         return total
 
-    return Case("tile_sweeps", EdnnEnergy(lattice, focus, context, n_states, table), formula)
+    return Case("tables", EdnnEnergy(lattice, focus, context, n_states, table), formula)
 
 
 ISING, POTTS, CLOCK = hamiltonian.ising, hamiltonian.potts, hamiltonian.clock

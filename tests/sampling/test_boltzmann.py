@@ -32,7 +32,7 @@ def test_kernel_is_the_expected_one(case):
     """The cases below go through all kernels."""
     if case.kernel == "multi-spin":
         assert case.energy._kernel is multispin.sweeps
-    elif case.kernel != "tile_sweeps":
+    elif case.kernel != "tables":
         assert case.energy._kernel.__name__ == case.kernel
 
 

@@ -10,7 +10,7 @@ from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
-from dcl_hpc.sampling import kernels, multispin
+from dcl_hpc.sampling import kernels, multispin, tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.generator import LAZY
 from dcl_hpc.sampling.streams import Purpose
@@ -141,6 +141,25 @@ def test_tile_sweeps_of_three_states_are_like_sweeps():
     """Also with proposals among several other states."""
     pairs = TrueEnergy(hamiltonian.potts(Lattice((4, 5)), 3))
     same_sweeps(pairs, three_state_tiles((4, 5)), np.linspace(-0.6, 1.5, 300))
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 6), (3, 3), (2, 5), (3, 4, 3), (2, 2, 2, 2)])
+def test_windows_at_every_site_are_two_state_sweeps(shape):
+    """Merged to boxes or not, in any dimension."""
+    d = len(shape)
+    s = 2.0 * exact.all_states(2, 2**d).reshape(-1, *[2] * d) - 1
+    corner = s[(slice(None), *[0] * d)]
+    table = -sum(corner * s[(slice(None), *np.eye(d, dtype=int)[axis])] for axis in range(d))
+    windows = tables.TileTables(Lattice(shape), 2, table, 2)
+    pairs = TrueEnergy(hamiltonian.ising(Lattice(shape)), n_chains=1)
+    same_sweeps(pairs, windows, np.linspace(-0.6, 1.2, 300))
+
+
+@pytest.mark.parametrize(("shape", "side", "step"), [((5, 5), 4, 2), ((4, 3), 4, 1), ((6, 4), 3, 4)])
+def test_tiles_that_do_not_fit_are_refused(shape, side, step):
+    """Sides of the lattice are multiples of the step and not shorter than a tile."""
+    with pytest.raises(ValueError, match="do not fit the"):
+        tables.TileTables(Lattice(shape), 2, np.zeros(2**side**2), side, step)
 
 
 @pytest.mark.parametrize("form", [hamiltonian.potts, hamiltonian.clock])
