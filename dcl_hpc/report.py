@@ -127,6 +127,7 @@ def write_report(run) -> None:
     described = run.provenance()
     summary |= {key: described[key] for key in ("creator", "git_commit", "machine", "ranks")}
     changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
+    summary["commits"] = {stage: results.read_commit(run.path(stage)) for stage in stages(run)}
     summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
     _replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
     text = page.render(

@@ -77,6 +77,12 @@ def read_history(path) -> dict[str, np.ndarray]:
         return {name: data[()] for name, data in file["history"].items()}
 
 
+def read_commit(path) -> str:
+    """Commit of the program that made a file."""
+    with h5py.File(path, "r", locking=False) as file:
+        return file.attrs["git_commit"]
+
+
 def read_local_energy(path) -> dict:
     """Context of the tiles, and how it was found or which interactions there are."""
     with h5py.File(path, "r", locking=False) as file:
