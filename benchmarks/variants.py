@@ -1,0 +1,63 @@
+"""What the choices of the RNN are worth: KL divergence and training time at equal data.
+
+    python benchmarks/variants.py [JOB] [--ranks N] [--json]
+
+Observes once and trains each variant on the same configurations.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+
+from dcl_hpc import job_file
+from dcl_hpc.run import SETTINGS
+from dcl_hpc.storage.runs import git_commit, machine
+
+VARIANTS = {
+    "default": (),
+    "no neighbours": ("rnn.neighbours=false",),
+    "no neighbours, shared weights": ("rnn.neighbours=false", "rnn.positional=false"),
+    "raster order": ("rnn.order=raster",),
+    "float32": ("rnn.precision=float32",),
+    "two layers": ("rnn.layers=2",),
+    "transformer": ("rnn.architecture=transformer", "rnn.layers=2"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("job", nargs="?", default="jobs/demo.toml")
+    parser.add_argument("--samples", type=int, default=300_000)
+    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    options = parser.parse_args()
+    result = {"samples": options.samples, "variants": {}}
+    common = ["--set", f"observe.samples={options.samples}"]
+    name = job_file.load(options.job)[0].name
+    with tempfile.TemporaryDirectory() as folder:
+        network = Path(folder) / name / "rnn" / "network.h5"
+        for variant, changes in VARIANTS.items():
+            settings = [argument for change in changes for argument in ("--set", change)]
+            for module in ("observe", "train"):
+                command = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", f"dcl_hpc.{module}"]
+                command += [options.job, "--runs", folder, *common, *(settings if module == "train" else [])]
+                subprocess.run(command, env={**SETTINGS, **os.environ}, check=True, stdout=subprocess.DEVNULL)
+            with h5py.File(network) as file:
+                kl, seconds = file["history/excess"][-1], file["progress/wall_seconds"][0]
+            network.unlink()
+            result["variants"][variant] = {"kl": float(kl), "seconds": float(seconds)}
+            print(f"{variant:<30} KL {kl:.4f} nats, {seconds:.0f} s of training", flush=True)
+    result["command"] = f"python benchmarks/variants.py {options.job} --json"
+    result |= {"git_commit": git_commit(), "machine": machine()}
+    if options.json:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
