@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from .errors import UserError
-from .job import EdwardsAnderson, Ising, Job, Potts
+from .job import Job
+from .systems import EdwardsAnderson, Ising, Potts
 
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:

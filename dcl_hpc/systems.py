@@ -1,0 +1,98 @@
+"""What is observed: the lattice and its Hamiltonian, as a job file describes them."""
+
+import hashlib
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+
+from .physics import hamiltonian
+from .physics.lattice import Lattice
+from .sampling.streams import Purpose, generator
+
+Coupling = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LatticeSection(Section):
+    """Periodic lattice on which the system is observed."""
+
+    shape: tuple[Annotated[int, Field(ge=2)], ...] = Field(min_length=1, max_length=4)
+
+
+class Ising(Section):
+    """Ising model with uniform coupling, E = -J sum s_i s_j."""
+
+    kind: Literal["ising"]
+    coupling: Coupling = 1.0
+
+    def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
+        """The Hamiltonian on a lattice."""
+        return hamiltonian.ising(lattice, self.coupling)
+
+
+class Potts(Section):
+    """Potts model with uniform coupling."""
+
+    kind: Literal["potts"]
+    states: int = Field(3, ge=2, le=255)
+    form: Literal["clock", "delta"] = "clock"
+    coupling: Coupling = 1.0
+
+    def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
+        """The Hamiltonian on a lattice."""
+        form = hamiltonian.clock if self.form == "clock" else hamiltonian.potts
+        return form(lattice, self.states, self.coupling)
+
+
+class EdwardsAnderson(Section):
+    """One realization of an Edwards-Anderson glass.
+
+    `couplings` draws them from the job's seed and `instance`; "published" takes the authors'
+    instance of that number (69 is the one in the paper's Fig. 5). Couplings of one's own are given as a
+    list, one row a site in raster order and one column a direction (bond to the next site along each
+    axis, in J), or as the path of a text or .npy file that holds it, relative to the job file.
+    """
+
+    kind: Literal["edwards_anderson"]
+    couplings: Literal["gaussian", "bimodal", "published"] | tuple[tuple[Coupling, ...], ...] = "gaussian"
+    instance: int = Field(0, ge=0, lt=2**32)
+
+    @field_validator("couplings", mode="before")
+    @classmethod
+    def _known_source(cls, couplings):
+        if isinstance(couplings, str) and couplings not in ("gaussian", "bimodal", "published"):
+            raise ValueError(
+                f"{couplings!r} is not known; give 'gaussian', 'bimodal', 'published', a list, or "
+                "the path of a .txt, .csv or .npy file"
+            )
+        if not isinstance(couplings, str):
+            try:
+                values = [float(value) for row in couplings for value in row]
+            except (TypeError, ValueError):
+                values = [np.nan]
+            if not np.all(np.isfinite(values)) or (values and not any(values)):
+                raise ValueError("must be rows of finite numbers, not all of them 0")
+        return couplings
+
+    @field_serializer("couplings")
+    def _digest(self, couplings) -> str:
+        if isinstance(couplings, str):
+            return couplings
+        return "sha256:" + hashlib.sha256(np.array(couplings).tobytes()).hexdigest()
+
+    def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
+        """The Hamiltonian on a lattice."""
+        if not isinstance(self.couplings, str):
+            couplings = np.array(self.couplings)
+        elif self.couplings == "published":
+            couplings = hamiltonian.published_couplings(lattice, self.instance)
+        else:
+            random = generator(seed, Purpose.COUPLINGS, self.instance)
+            couplings = hamiltonian.random_couplings(lattice, self.couplings, random)
+        return hamiltonian.ising(lattice, couplings)
