@@ -38,13 +38,14 @@ def evaluate(context: cli.Context, options=None) -> None:
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
     estimates = mpi.on_root(comm, _direct_estimates, context) if job.direct else {}
+    errors = {}
     for name, estimate in estimates.items():
-        columns[f"direct_{name}"] = estimate.energy(states, true.lattice)[0]
+        columns[f"direct_{name}"], errors[f"direct_{name}"] = estimate.energy(states, true.lattice)
     levels, counts = np.unique(np.round(columns["true"] / level_width(job)), return_counts=True)
     log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
     if scarce := int((counts < job.levels.per_level).sum()):
         log(f"evaluate: {scarce} levels have fewer than {job.levels.per_level}; raise levels.max_sweeps")
-    mpi.on_root(comm, _write, run, states, columns, estimates, time.monotonic() - started)
+    mpi.on_root(comm, _write, run, states, columns, errors, estimates, time.monotonic() - started)
 
 
 def level_width(job) -> float:
@@ -87,10 +88,12 @@ def _direct_estimates(context) -> dict:
     return result
 
 
-def _write(run, states, columns, estimates, wall: float) -> None:
+def _write(run, states, columns, errors, estimates, wall: float) -> None:
     layout = {"test/states/value": array_field(states, ("sample", "site"), "states 0..Q-1")}
     for name, energy in columns.items():
         layout[f"test/energy/{name}"] = array_field(energy, ("sample",), f"energy by {name}, J")
+    for name, error in errors.items():
+        layout[f"test/error/{name}"] = array_field(error, ("sample",), "standard error of the energy, J")
     found = {name: direct.described(estimate)[:DESCRIBED] for name, estimate in estimates.items()}
     attributes = {
         **run.attributes("evaluate"),

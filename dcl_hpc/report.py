@@ -75,11 +75,10 @@ def write_report(run) -> None:
     if job.direct:
         estimates = results.read_direct(run.path("evaluate"))
         summary["direct"] = {"samples": min(job.direct.samples, observed["samples"])}
-        for name, interactions in estimates.items():
+        for name, (interactions, predicted) in estimates.items():
             found = tables.energy_errors(energies[f"direct_{name}"], energies["true"], width)
-            summary["direct"][name] = {
-                "rmse": found["rmse"], "slope": found["slope"], "interactions": interactions,
-            }  # fmt: skip
+            found = {"rmse": found["rmse"], "slope": found["slope"], "predicted_error": predicted}
+            summary["direct"][name] = found | {"interactions": interactions}
     by_shape = _sweep_tables(run, tables, results)
     summary["sweeps"] = [
         {key: value for key, value in sweep.items() if not key.endswith("curve")}
@@ -220,7 +219,8 @@ def headline(summary: dict) -> str:
         if name != "samples":
             lines.append(
                 f"  {name} directly from {summary['direct']['samples']} observations: "
-                f"RMSE {found['rmse']:.3f} J, slope {found['slope']:.4f}"
+                f"RMSE {found['rmse']:.3f} J (from its own errors {found['predicted_error']:.3f}), "
+                f"slope {found['slope']:.4f}"
             )
     for sweep in summary["sweeps"]:
         if sweep["max_abs_du"] is not None:

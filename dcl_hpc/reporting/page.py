@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jinja2
 
-
 # Interactions of one estimate on the page, strongest first.
 SHOWN = 20
 

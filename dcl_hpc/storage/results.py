@@ -90,10 +90,13 @@ def read_local_energy(path) -> dict:
     return {name: settings[name] for name in ("context", "search", "interactions") if name in settings}
 
 
-def read_direct(path) -> dict[str, list]:
-    """Interactions that each direct estimate found, strongest first."""
+def read_direct(path) -> dict[str, tuple[list, float]]:
+    """Interactions that each direct estimate found, strongest first, and the RMS of its errors in J."""
     with h5py.File(path, "r", locking=False) as file:
-        return json.loads(file.attrs["direct"])
+        return {
+            name: (interactions, float(np.sqrt((file[f"test/error/direct_{name}"][()] ** 2).mean())))
+            for name, interactions in json.loads(file.attrs["direct"]).items()
+        }
 
 
 def read_observed(path) -> dict:
