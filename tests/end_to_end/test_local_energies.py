@@ -97,3 +97,14 @@ def test_labels_of_all_sources(python, job_file, tmp_path):
     grid = states.reshape(-1, 6, 6)
     like = np.mean([(grid == np.roll(grid, 1, axis)).mean(axis=(1, 2)) for axis in (1, 2)], axis=0)
     assert like.std() > 0.08  # uniformly random ones alone: 0.06
+
+
+def test_glass_by_tiles_of_their_own(summary):
+    """Quenched couplings need a network for each tile; it predicts the energy of a glass."""
+    settings = (
+        'hamiltonian={kind = "edwards_anderson"}', "ednn.fit=pseudolikelihood", "ednn.shared=false",
+        "observe.samples=20000", "observe.temperature=2.0", "ednn.epochs=10", "ednn.learning_rate=0.01",
+    )  # fmt: skip
+    found, _, _ = summary(*settings)
+    assert found["ednn"]["slope"] == pytest.approx(1, abs=0.2)
+    assert found["ednn"]["rmse"] < 10
