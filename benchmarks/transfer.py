@@ -28,14 +28,15 @@ from dcl_hpc.storage.runs import Run, git_commit, machine
 COARSE = (1.5, 1.75, 2.0, 2.1, 2.5, 2.6, 2.75, 3.0, 3.25, 3.5, 3.75, 4.0, 4.5, 5.0)
 NEAR = np.round(np.arange(2.16, 2.4401, 0.02), 2)
 LADDERS = 8
-# Proposed flips for each size.
-FLIPS = 4e10
+# Proposed flips: of small lattices, and per site of a row of large ones, where correlations last longer.
+FLIPS, FLIPS_PER_ROW = 4e10, 1.25e9
 
 
 def sweep(options, folder: Path, length: int) -> Path:
     """Sweep one size and return its file."""
     temperatures = sorted({*COARSE, *NEAR.tolist()})
-    sweeps = int(min(FLIPS / (length**2 * LADDERS * len(temperatures)), 40_000))
+    flips = max(FLIPS, FLIPS_PER_ROW * length)
+    sweeps = int(min(flips / (length**2 * LADDERS * len(temperatures)), 40_000))
     settings = {
         "energies": '["ednn"]', "shapes": f"[[{length}, {length}]]", "temperatures": str(temperatures),
         "ladders": LADDERS, "rungs": len(temperatures), "thermalization": sweeps // 2, "sweeps": sweeps // 2,
