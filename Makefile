@@ -1,9 +1,10 @@
 # make demo: the whole chain on this machine.  make test: all tests.  Both set up first if needed.
+# make test-slurm: the tests on a Slurm cluster of virtual nodes, as root.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 RANKS ?= 2
 
-.PHONY: demo test setup lint clean
+.PHONY: demo test test-slurm setup lint clean
 
 setup:
 	@./install.sh >.install.log 2>&1 || { tail -n 30 .install.log; exit 2; }
@@ -17,11 +18,15 @@ test:
 	@if [ ! -f .venv/.installed ]; then echo "setting up (a few minutes, log in .install.log)"; fi
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
-	@source slurm/env.sh && $(PYTHON) -m pytest
+	@source slurm/env.sh && $(PYTHON) -m pytest -m "not slurm"
+
+test-slurm:
+	@$(MAKE) --no-print-directory setup
+	@$(PYTHON) -m pytest -m slurm
 
 lint:
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && .venv/bin/lint-imports
-	@if command -v shellcheck >/dev/null; then shellcheck install.sh slurm/*.sh .ci/run; else echo "shellcheck not installed: shell scripts not checked"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck install.sh slurm/*.sh tests/slurm/*.sh .ci/run; else echo "shellcheck not installed: shell scripts not checked"; fi
 
 clean:
 	rm -rf .venv .install.log

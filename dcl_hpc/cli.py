@@ -2,17 +2,23 @@
 
 import argparse
 import os
+import sys
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from . import job_file
 from .cluster import mpi
+from .cluster.lock import Lock
 from .cluster.log import Log
 from .cluster.signals import UNFINISHED, Stopped, StopRequest
+from .errors import UserError
 from .storage.runs import Run
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
+# Commands that write one file each; a sweep claims its own.
+CLAIMED = ("observe", "train", "label", "evaluate")
 
 
 @dataclass
@@ -30,6 +36,22 @@ class Context:
         from .networks import data_parallel
 
         return data_parallel.connect(self.comm.size)
+
+    @contextmanager
+    def claim(self, stage: str):
+        """Keep other processes from writing what this stage writes; collective.
+
+        Raises
+        ------
+        UserError
+            If another process works on it.
+        """
+        lock = Lock(self.run.root / f".{stage}.lock", f"{stage} of {self.run.job.name}")
+        with ExitStack() as held:
+            mpi.on_root(self.comm, lambda: held.enter_context(lock) and None)
+            self.stop.guard = lock.is_mine if self.comm.rank == 0 else None
+            held.callback(setattr, self.stop, "guard", None)
+            yield
 
 
 def parser(module: str, about: str) -> argparse.ArgumentParser:
@@ -81,10 +103,22 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
         context = Context(run, comm, Log(comm.rank), StopRequest())
         try:
             for stage in stages:
-                stage(context, options)
+                name = stage.__name__.partition("_")[0]
+                with context.claim(name) if name in CLAIMED else nullcontext():
+                    stage(context, options)
         except Stopped:
             context.log("stopped; start the same command again to go on")
             return UNFINISHED
         return 0
 
     mpi.run(work)
+
+
+def main_alone(command_parser: argparse.ArgumentParser, command, argv=None) -> None:
+    """Parse, load the job and call command(run, options) without MPI, which login nodes may not allow."""
+    options = command_parser.parse_args(argv)
+    try:
+        command(load_run(options, 1), options)
+    except UserError as error:
+        print(f"dcl_hpc: error: {error}", file=sys.stderr)
+        sys.exit(2)

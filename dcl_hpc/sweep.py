@@ -24,18 +24,21 @@ COMMIT_SECONDS = 10.0
 def sweep(context: cli.Context, options=None) -> None:
     """All sweeps of a job, or those that the command line names."""
     run, comm = context.run, context.comm
-    chosen = [
-        (energy, shape)
-        for energy, shape in run.sweeps
-        if options is None or getattr(options, "energy", None) in (None, energy)
-    ]
+    chosen = run.sweeps
+    if (index := getattr(options, "index", None)) is not None:
+        if not 0 <= index < len(chosen):
+            raise UserError.everywhere(f"--index {index}: this job has sweeps 0 ... {len(chosen) - 1}")
+        chosen = chosen[index : index + 1]
+    if (wanted := getattr(options, "energy", None)) is not None:
+        chosen = [(energy, shape) for energy, shape in chosen if energy == wanted]
     if comm.size > run.job.sweep.ladders * len(run.job.sweep.listed):
         raise UserError.everywhere(
             f"{comm.size} ranks for {run.job.sweep.ladders} ladders of {len(run.job.sweep.listed)} "
             "temperatures: start at most as many ranks as chains"
         )
     for energy, shape in chosen:
-        _sweep_one(context, energy, shape)
+        with context.claim(stage_name(energy, shape)):
+            _sweep_one(context, energy, shape)
 
 
 def stage_name(energy: str, shape) -> str:
@@ -172,4 +175,5 @@ class _Sweep:
 if __name__ == "__main__":
     parser = cli.parser("sweep", __doc__)
     parser.add_argument("--energy", choices=("true", "rnn", "ednn"), help="only the sweeps with this energy")
+    parser.add_argument("--index", type=int, help="only this one of all sweeps, from 0: for arrays of jobs")
     cli.main(parser, sweep)

@@ -14,6 +14,9 @@ export OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_hwloc_base_binding_policy=none
 export OMPI_MCA_mpi_yield_when_idle=1
 
+# How often Slurm may start an unfinished stage again, at time limits and after lost nodes.
+export DCL_MAX_RESTARTS=${DCL_MAX_RESTARTS:-20}
+
 # srun does not take this over from sbatch.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 
@@ -25,13 +28,17 @@ dcl_stage() {
     [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || id=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}
     srun --mpi="$DCL_SRUN_MPI" --kill-on-bad-exit=1 --open-mode=append "$python" -m "dcl_hpc.$1" "${@:2}" &
     pid=$!
-    trap 'kill -USR1 "$pid" 2>/dev/null' USR1
-    trap 'kill -TERM "$pid" 2>/dev/null' TERM
+    trap 'kill -USR1 "$pid" 2>/dev/null' USR1 TERM
     wait "$pid"; code=$?
     while [ "$code" -gt 128 ] && kill -0 "$pid" 2>/dev/null; do wait "$pid"; code=$?; done
-    if [ "$code" = 85 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "${DCL_MAX_RESTARTS:-20}" ]; then
-        trap - TERM
-        scontrol requeue "$id" && sleep 120    # Slurm ends this script
+    if [ "$code" = 85 ]; then
+        if [ "${SLURM_RESTART_COUNT:-0}" -lt "$DCL_MAX_RESTARTS" ]; then
+            trap - TERM
+            scontrol requeue "$id" && sleep 120    # Slurm ends this script
+        else
+            echo "dcl_hpc: error: not finished after $DCL_MAX_RESTARTS restarts; submit again to go on, or" \
+                "set DCL_MAX_RESTARTS" >&2
+        fi
     fi
     return "$code"
 }

@@ -7,6 +7,7 @@
 #SBATCH --signal=B:USR1@120
 #SBATCH --requeue
 #SBATCH --open-mode=append
+#SBATCH --output=%x-%j.out
 cd "${SLURM_SUBMIT_DIR:?submit with sbatch from the folder of the repository}" || exit 1
 source slurm/env.sh
 dcl_stage evaluate "$@"

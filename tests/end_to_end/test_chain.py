@@ -19,7 +19,7 @@ FILES = {
 STAGES = [
     "observe", "rnn", "label", "ednn", "evaluate", "sweep_true_6x6", "sweep_rnn_6x6", "sweep_ednn_6x6"
 ]  # fmt: skip
-COMMANDS = ["observe", "train", "label", "evaluate", "sweep", "report", "run", "status"]
+COMMANDS = ["observe", "train", "label", "evaluate", "sweep", "report", "run", "status", "submit"]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,153 @@
+"""One writer at a time: a lock file that tells who has it, so that others see whether it still lives.
+
+File locks are not to be relied on across the nodes of a cluster; a hard link is made by one or by none.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+from ..errors import UserError
+from . import slurm
+
+# Where these arise nothing else can be written either: the stage itself tells what is wrong.
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EOPNOTSUPP)
+
+
+class Lock:
+    """A lock file, held by one process from `with` to its end.
+
+    Parameters
+    ----------
+    path : Path
+        Missing folders are made, and removed at the end if they are still empty.
+    about : str
+        What is done with the lock, for messages.
+
+    Raises
+    ------
+    UserError
+        If another process has it that lives, or may.
+    """
+
+    def __init__(self, path: Path, about: str):
+        self.path, self.about = Path(path), about
+        self.owner = json.dumps({**myself(), "about": about})
+        self.held = False
+        self.made: list[Path] = []
+
+    def __enter__(self):
+        self.made = [folder for folder in self.path.parents if not folder.exists()]
+        own = self.path.with_name(f"{self.path.name}.{platform.node()}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            own.write_text(self.owner)
+            while not self.held:
+                try:
+                    os.link(own, self.path)
+                    self.held = True
+                except FileExistsError:
+                    self._remove_if_dead()
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise UserError(f"cannot write {self.path}: {error.strerror}; check free space") from None
+        finally:
+            with contextlib.suppress(OSError):
+                own.unlink()
+            if not self.held:
+                self._remove_folders()
+        return self
+
+    def __exit__(self, *exception):
+        if self.held and self.is_mine():
+            self.path.unlink(missing_ok=True)
+        self._remove_folders()
+
+    def is_mine(self) -> bool:
+        """Whether the lock is still this one's and not that of a successor."""
+        return not self.held or _read(self.path) == self.owner
+
+    def _remove_folders(self) -> None:
+        with contextlib.suppress(OSError):
+            for folder in self.made:
+                folder.rmdir()
+
+    def _remove_if_dead(self) -> None:
+        text = _read(self.path)
+        if text is None:
+            return
+        try:
+            owner = json.loads(text)
+            alive = is_alive(owner)
+            who = described(owner)
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{self.path} is damaged; remove it if nothing works on this run") from None
+        if alive is None:
+            raise UserError(
+                f"{self.path.parent} is in use by {who}, or that did not end in order; if it does not run "
+                f"any more, remove {self.path}"
+            )
+        if alive:
+            raise UserError(f"{self.path.parent} is in use by {who}; wait for it, or stop it")
+        # two may see the dead owner: only what was seen is thrown away
+        aside = self.path.with_name(f"{self.path.name}.old.{platform.node()}.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.path, aside)
+            if _read(aside) != text:
+                with contextlib.suppress(FileExistsError):
+                    os.link(aside, self.path)
+            aside.unlink()
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
+def myself() -> dict:
+    """Host, process and, under Slurm, job of this process."""
+    return {
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "started": _started(os.getpid()),
+        "job": os.environ.get("SLURM_JOB_ID"),
+        "step": os.environ.get("SLURM_STEP_ID"),
+        "restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+
+
+def described(owner: dict) -> str:
+    """The owner of a lock in words."""
+    job = f"Slurm job {owner['job']}, " if owner["job"] else ""
+    return f"{owner['about']} ({job}process {owner['pid']} on {owner['host']} since {owner['since']})"
+
+
+def is_alive(owner: dict) -> bool | None:
+    """Whether the owner of a lock still works; None if that cannot be known from here."""
+    me = myself()
+    if owner["host"] == me["host"]:
+        return _started(owner["pid"]) == owner["started"]
+    if owner["job"] is None:
+        return None
+    if owner["job"] == me["job"] and owner["restart"] != me["restart"]:
+        return False  # Slurm starts a job again only when its nodes are free or lost
+    alive = slurm.is_active(owner["job"])
+    if alive and owner["step"] is not None:
+        return slurm.is_running_step(f"{owner['job']}.{owner['step']}")
+    return alive
+
+
+def _started(pid: int) -> int | None:
+    """When a process of this host started, in clock ticks: process ids are used again."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if state == "Z" else int(fields[18])
+    except OSError:
+        return None

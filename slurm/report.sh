@@ -1,0 +1,13 @@
+#!/bin/bash
+# Write the report:   sbatch slurm/report.sh [JOB.toml] [--set section.key=value ...]
+#SBATCH --job-name=dcl-report
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=1
+#SBATCH --time=00:30:00
+#SBATCH --signal=B:USR1@120
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output=%x-%j.out
+cd "${SLURM_SUBMIT_DIR:?submit with sbatch from the folder of the repository}" || exit 1
+source slurm/env.sh
+dcl_stage report "$@"

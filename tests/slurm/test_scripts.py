@@ -1,0 +1,208 @@
+"""Batch scripts and submission without Slurm: text, quoting, refusals; programs that stand for Slurm's."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = sorted((ROOT / "slurm").glob("*.sh"))
+STAGES = ["observe", "rnn", "label", "ednn", "evaluate", "sweep", "report"]
+# Writes its arguments, one line of JSON a call, and says what FOLDER/NAME.says holds.
+STAND_IN = """\
+#!{python}
+import json, os, sys
+folder, name = os.path.split(sys.argv[0])
+with open(os.path.join(folder, name + ".calls"), "a") as file:
+    print(json.dumps(sys.argv[1:]), file=file)
+    number = file.tell()
+said = os.path.join(folder, name + ".says")
+print(open(said).read() if os.path.exists(said) else number)
+wrong = os.path.join(folder, name + ".fails")
+if os.path.exists(wrong):
+    sys.exit(open(wrong).read())
+"""
+ODD = 'it\'s $(touch hacked) `x` "%j" ; a'
+
+
+@pytest.fixture
+def programs(tmp_path, python) -> Path:
+    """A folder of programs that stand for Slurm's."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("sbatch", "squeue", "sacct", "scancel", "srun", "scontrol"):
+        (folder / name).write_text(STAND_IN.format(python=shutil.which("python3")))
+        (folder / name).chmod(0o755)
+    (folder / "squeue.says").write_text("")
+    (folder / "sacct.says").write_text("")
+    return folder
+
+
+@pytest.fixture
+def path(programs) -> dict[str, str]:
+    """Environment in which they are found."""
+    return {"PATH": f"{programs}:{os.environ['PATH']}"}
+
+
+def calls(programs, name) -> list[list[str]]:
+    """Arguments of all calls of a program."""
+    file = programs / f"{name}.calls"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def refused(done) -> str:
+    """The one line of a refusal."""
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("dcl_hpc: error: ")
+    return line
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_are_sound(script):
+    """Bash reads every script, and those of stages name no site, ask for a signal in time, and requeue."""
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    text = script.read_text()
+    assert "--account" not in text and "--partition" not in text
+    if script.name != "env.sh":
+        assert os.access(script, os.X_OK)
+        for directive in ("signal=B:USR1@120", "requeue", "open-mode=append", "output=%x-%j.out"):
+            assert f"\n#SBATCH --{directive}\n" in text
+    if shutil.which("shellcheck"):
+        done = subprocess.run(["shellcheck", *SCRIPTS], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_names_reach_the_stages_as_they_are(dcl, programs, path, tmp_path, job_file):
+    """Paths, overrides and raw options with any character pass sbatch, script and srun unchanged."""
+    folder = tmp_path / ODD
+    folder.mkdir()
+    job = shutil.copy(job_file, folder / "my job.toml")
+    raw = f"--mail-user={ODD}"
+    done = dcl("submit", "--account", ODD, "--set", "rnn.epochs=1", "--set", "seed = 3", "--", raw,
+               job=job, folder=folder, environment=path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    submitted = calls(programs, "sbatch")
+    for call in submitted:
+        assert f"--account={ODD}" in call and raw in call
+        script = next(k for k, part in enumerate(call) if part.endswith(".sh"))
+        given = call[script + 1 :]
+        assert given[:2] == [str(job), f"--runs={folder}"]
+        assert given[-2:] == ["--set=rnn.epochs=1", "--set=seed = 3"]
+        started = subprocess.run(
+            [call[script], *given], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={**os.environ, **path, "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": "1"},
+        )  # fmt: skip
+        assert started.returncode == 0, started.stderr
+        assert calls(programs, "srun")[-1][-len(given) :] == given
+    assert not list(tmp_path.rglob("hacked")) and not (ROOT / "hacked").exists()
+
+
+def test_chain_of_dependencies(dcl, programs, path, runs):
+    """Each stage waits for those that it needs; the sweeps are one array; ids are kept."""
+    done = dcl("submit", environment=path)
+    assert done.returncode == 0, done.stderr
+    ids = dict(reversed(line.split()[:2]) for line in done.stdout.splitlines()[:-1])
+    assert list(ids) == STAGES
+    after = {}
+    for stage, call in zip(STAGES, calls(programs, "sbatch"), strict=True):
+        assert f"--job-name=tiny-{stage}" in call and "--kill-on-invalid-dep=yes" in call
+        (waits,) = [part for part in call if part.startswith("--dependency=afterok:")] or [":"]
+        names = {value: key for key, value in ids.items()}
+        after[stage] = [names[job] for job in waits.split(":")[1:] if job]
+        assert ("--array=0,1,2" in call) == (stage == "sweep")
+    assert after["observe"] == [] and after["rnn"] == ["observe"] and after["label"] == ["rnn"]
+    assert after["ednn"] == ["observe", "label"] and after["sweep"] == ["rnn", "ednn"]
+    assert after["report"] == STAGES[:-1]
+    kept = json.loads((runs / "tiny" / "submitted.json").read_text())
+    assert kept["observe"] == ids["observe"] and kept["sweep_rnn_6x6"] == f"{ids['sweep']}_1"
+    assert (runs / "tiny" / "logs").is_dir() and not list((runs / "tiny").glob(".*lock*"))
+
+
+def test_finished_stages_are_left_out(dcl, programs, path):
+    """With observations there, the first job is the training, and it waits for nothing."""
+    assert dcl("observe").returncode == 0
+    assert dcl("submit", environment=path).returncode == 0
+    first = calls(programs, "sbatch")[0]
+    assert "--job-name=tiny-rnn" in first and not any("dependency" in part for part in first)
+
+
+def test_dry_run(dcl, programs, path, runs):
+    """A dry run shows commands that a shell can read, and does nothing."""
+    done = dcl("submit", "--dry-run", "--partition", "two words", environment=path)
+    assert done.returncode == 0, done.stderr
+    lines = [shlex.split(line) for line in done.stdout.splitlines()]
+    assert len(lines) == len(STAGES) and all("--partition=two words" in line for line in lines)
+    assert not calls(programs, "sbatch") and not runs.exists()
+
+
+def test_second_submission_is_refused(dcl, programs, path, runs):
+    """Refused while a job of the first waits, by its mark or its id; allowed when it has ended."""
+    assert dcl("submit", environment=path).returncode == 0
+    first = calls(programs, "sbatch")
+    mark = next(part for part in first[0] if part.startswith("--comment="))[10:]
+    job = json.loads((runs / "tiny" / "submitted.json").read_text())["rnn"]
+    for line in (f"99|PENDING|None|{mark}", f"{job}|RUNNING|None|"):
+        (programs / "squeue.says").write_text(line)
+        assert "submitted already, job " in refused(dcl("submit", environment=path))
+    assert len(calls(programs, "sbatch")) == len(first)
+    shown = dcl("status", environment=path).stdout
+    assert any(line.startswith("  rnn ") and f"{job} running" in line for line in shown.splitlines())
+    (programs / "squeue.says").write_text(f"99|FAILED|None|{mark}\n98|RUNNING|None|other")
+    assert dcl("submit", environment=path).returncode == 0
+
+
+def test_refusal_of_slurm(dcl, programs, path, runs):
+    """What Slurm says is told in one line, and nothing stays in the queue."""
+    (programs / "sbatch.fails").write_text("sbatch: error: invalid partition specified: x")
+    assert "Slurm refuses the job: invalid partition specified: x" in refused(dcl("submit", environment=path))
+    assert len(calls(programs, "sbatch")) == 1 and not (runs / "tiny" / "submitted.json").exists()
+
+
+def test_no_slurm(dcl, tmp_path, runs):
+    """Without sbatch the way to go on is told; status does without."""
+    environment = {"PATH": str(tmp_path)}
+    assert "sbatch is not in PATH" in refused(dcl("submit", environment=environment))
+    assert not runs.exists()
+    assert dcl("status", environment=environment).returncode == 0
+
+
+def test_status_shows_the_last_error(dcl, programs, path, runs):
+    """State from the accounting when the queue has forgotten the job, and the reason from its log."""
+    assert dcl("submit", environment=path).returncode == 0
+    job = json.loads((runs / "tiny" / "submitted.json").read_text())["observe"]
+    (programs / "sacct.says").write_text(f"{job}|OUT_OF_MEMORY")
+    log = runs / "tiny" / "logs" / f"tiny-observe-{job}.out"
+    log.write_text("srun: error: n1: task 1: Killed\nTraceback\nMemoryError: 3 TiB\nsrun: error: more\n")
+    lines = dcl("status", environment=path).stdout.splitlines()
+    at = next(k for k, line in enumerate(lines) if line.startswith("  observe"))
+    assert f"{job} out_of_memory" in lines[at] and lines[at + 1].strip() == "MemoryError: 3 TiB"
+
+
+@pytest.mark.parametrize(("restarts", "requeued"), [("0", True), ("19", True), ("20", False)])
+def test_restarts_are_bounded(programs, path, tmp_path, restarts, requeued):
+    """A stage that is not finished is requeued, an element of an array by its own id, up to a bound."""
+    (programs / "srun").write_text("#!/bin/sh\nexit 85\n")
+    (programs / "sleep").write_text("#!/bin/sh\n")
+    (programs / "sleep").chmod(0o755)
+    slurm = {"SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": restarts,
+             "SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "2"}  # fmt: skip
+    done = subprocess.run(
+        [ROOT / "slurm" / "sweep.sh"], env={**os.environ, **path, **slurm},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 85
+    assert calls(programs, "scontrol") == ([["requeue", "5_2"]] if requeued else [])
+    assert ("not finished after 20 restarts" in done.stderr) != requeued
+
+
+def test_index_of_a_sweep(dcl, runs):
+    """An index picks one sweep; one that does not exist is refused."""
+    done = dcl("sweep", "--index", "0")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (runs / "tiny" / "sweeps").iterdir()] == ["true_6x6.h5"]
+    assert "--index 3: this job has sweeps 0 ... 2" in refused(dcl("sweep", "--index", "3"))
