@@ -20,7 +20,7 @@ def evaluate(context: cli.Context, options=None) -> None:
     run, comm, log = context.run, context.comm, context.log
     job, path = run.job, run.path("evaluate")
     wanted = [name for name in ("rnn", "ednn") if getattr(job, f"uses_{name}")]
-    if not wanted and not job.direct:
+    if not job.compares:
         log("evaluate: sweep.energies names no learned energy")
         return
     if mpi.on_root(comm, run.done, "evaluate"):
@@ -37,15 +37,11 @@ def evaluate(context: cli.Context, options=None) -> None:
         model = models.energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
-    estimates = mpi.on_root(comm, _direct_estimates, context) if job.direct else {}
-    errors = {}
-    for name, estimate in estimates.items():
-        columns[f"direct_{name}"], errors[f"direct_{name}"] = estimate.energy(states, true.lattice)
     levels, counts = np.unique(np.round(columns["true"] / level_width(job)), return_counts=True)
     log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
     if scarce := int((counts < job.levels.per_level).sum()):
         log(f"evaluate: {scarce} levels have fewer than {job.levels.per_level}; raise levels.max_sweeps")
-    mpi.on_root(comm, _write, run, states, columns, errors, estimates, time.monotonic() - started)
+    mpi.on_root(comm, _finish, context, states, columns, started)
 
 
 def level_width(job) -> float:
@@ -88,7 +84,13 @@ def _direct_estimates(context) -> dict:
     return result
 
 
-def _write(run, states, columns, errors, estimates, wall: float) -> None:
+def _finish(context, states, columns, started: float) -> None:
+    """Add the direct estimates and write the file."""
+    run = context.run
+    estimates, errors = _direct_estimates(context) if run.job.direct else {}, {}
+    for name, estimate in estimates.items():
+        energy = estimate.energy(states, run.job.build_lattice())
+        columns[f"direct_{name}"], errors[f"direct_{name}"] = energy
     layout = {"test/states/value": array_field(states, ("sample", "site"), "states 0..Q-1")}
     for name, energy in columns.items():
         layout[f"test/energy/{name}"] = array_field(energy, ("sample",), f"energy by {name}, J")
@@ -100,7 +102,7 @@ def _write(run, states, columns, errors, estimates, wall: float) -> None:
         "level_width": level_width(run.job),
         "direct": json.dumps(found),
     }
-    write_file(run.path("evaluate"), layout, attributes, total=1, done=1, wall=wall)
+    write_file(run.path("evaluate"), layout, attributes, total=1, done=1, wall=time.monotonic() - started)
 
 
 if __name__ == "__main__":

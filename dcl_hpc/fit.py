@@ -1,6 +1,7 @@
 """One training as a stage of a run: batches, checkpoints, restarts, progress."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -49,9 +50,12 @@ class Fit:
         except ValueError as error:
             raise UserError.everywhere(f"{stage}: {error}") from None
         self.trainer = Trainer(network.trainable_variables, loss, self.batches, parallel, section)
+        self.curves = self.path.parent / "tensorboard" / stage
         if mpi.on_root(context.comm, self.path.exists):
             saved, arrays, history = weights.load(self.path)
             self.trainer.restore(State(**saved["state"]), arrays, history)
+        elif parallel.rank == 0:
+            shutil.rmtree(self.curves, ignore_errors=True)
 
     def run(self, baseline: np.ndarray | None = None) -> None:
         """Train to the end and take the best weights; `save(finished=True)` is left to do.
@@ -76,8 +80,7 @@ class Fit:
             f"train {self.stage}: {self.batches.n_training} configurations, {self.section.epochs} epochs, "
             f"global batch {batch} on {size} ranks" + (f", from step {done}" if done else "")
         )
-        folder = self.path.parent / "tensorboard" / self.stage
-        record = curves.recorder(folder) if context.parallel.rank == 0 else None
+        record = curves.recorder(self.curves) if context.parallel.rank == 0 else None
         total = trainer.total * batch
         with context.log.progress(f"train {self.stage}", total, done * batch, "cfg") as progress:
             finished = trainer.run(self.save, progress, lambda: stop.agreed(context.comm), baseline, record)

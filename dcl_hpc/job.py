@@ -6,16 +6,23 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from .inference.table import MAX_FREE
 from .physics import hamiltonian
 from .physics.lattice import Lattice
-from .physics.tiles import Tiling
+from .physics.tiles import MAX_TABLE, Tiling
 from .systems import EdwardsAnderson, Ising, LatticeSection, Potts, Section
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Context = Annotated[int, Field(ge=0)]
 # Temperatures of a ladder in all: those listed and others between them for equal acceptance; "auto" takes as
 # many as keep every acceptance rate above one half.
 Rungs = Annotated[int, Field(ge=2, le=1000)] | Literal["auto"]
+
+
+# Most states of a tile that a direct estimate takes.
+LARGEST = {"pairwise": MAX_TABLE, "clusters": MAX_TABLE, "table": MAX_FREE}
 
 
 class ObserveExchange(Section):
@@ -93,10 +100,10 @@ class Labels(Section):
     """Configurations that the RNN labels with energies, and from where they come, as shares."""
 
     count: Count = 200_000
-    random: float = Field(1.0, ge=0, description="uniformly random ones")
-    observed: float = Field(0.0, ge=0, description="observed ones")
-    sampled: float = Field(0.0, ge=0, description="drawn from the RNN's P")
-    tempered: float = Field(0.0, ge=0, description="visited by Metropolis with the RNN's energy")
+    random: Share = Field(1.0, description="uniformly random ones")
+    observed: Share = Field(0.0, description="observed ones")
+    sampled: Share = Field(0.0, description="drawn from the RNN's P")
+    tempered: Share = Field(0.0, description="visited by Metropolis with the RNN's energy")
     coldest: Positive | None = Field(
         None, description="tempered: inverse temperatures from -1/coldest to 1/coldest; default T_o / 4"
     )
@@ -124,10 +131,12 @@ class Ednn(Training):
 
     fit: Literal["labels", "pseudolikelihood", "table", "clusters"] = "labels"
     focus: Count = 2
-    context: (
-        Annotated[int, Field(ge=0)] | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    ) = 1
-    tolerance: float = Field(0.1, ge=0, description="error that a smaller context may add, as a share")
+    context: Annotated[
+        Annotated[Context, Tag("one")] | Annotated[tuple[Context, ...], Field(min_length=1), Tag("list")],
+        Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
+    ] = 1
+    tolerance: Share = Field(0.1, description="error to labels that a smaller context may add, as a share")
+    samples: Count = Field(1_000_000, description="observations for a table or clusters, at most")
     shared: bool = Field(True, description="one network for all tiles; false for quenched disorder")
     hidden: tuple[Count, ...] = (32, 64)
     epochs: Count = 30
@@ -158,7 +167,9 @@ class Direct(Section):
 
     samples: Count = Field(100_000, description="observations to fit to, at most")
     side: int = Field(3, ge=2, description="of the tile that limits the range")
-    methods: tuple[Literal["pairwise", "clusters", "table"], ...] = ("pairwise", "clusters", "table")
+    methods: tuple[Literal["pairwise", "clusters", "table"], ...] = Field(
+        ("pairwise", "clusters", "table"), min_length=1
+    )
 
 
 class Levels(Section):
@@ -271,6 +282,15 @@ class Job(Section):
             raise ValueError(
                 "direct: these estimates take the energy to be the same everywhere; leave it out"
             )
+        if self.direct:
+            self._fits("direct.side", self.direct.side, self.direct.methods, "direct.methods")
+        if self.uses_ednn and not self.ednn.is_network:
+            if glass:
+                raise ValueError(
+                    f"ednn.fit = '{self.ednn.fit}' takes the energy to be the same everywhere; for "
+                    "edwards_anderson take 'labels' or 'pseudolikelihood' with ednn.shared = false"
+                )
+            self._fits("ednn.context", 1 + 2 * self.ednn.contexts[0], (self.ednn.fit,), "ednn.fit")
         if not glass and self.hamiltonian.coupling == 0:
             raise ValueError("hamiltonian.coupling = 0 has no energy to learn")
         for other in self.shapes:
@@ -298,6 +318,22 @@ class Job(Section):
                     ) from None
         return self
 
+    def _fits(self, key: str, side: int, methods, key_of_methods: str) -> None:
+        """Refuse tiles in which direct estimates cannot tell interactions apart, or that are too large."""
+        shape, states = self.lattice.shape, getattr(self.hamiltonian, "states", 2)
+        if min(shape) < 2 * side - 1:
+            raise ValueError(
+                f"{key}: tiles of side {side} meet themselves round the lattice {list(shape)}; take smaller "
+                f"tiles, or sides of at least {2 * side - 1}"
+            )
+        size = states**side ** len(shape)
+        for method in methods:
+            if size > LARGEST[method]:
+                raise ValueError(
+                    f"{key}: a tile of side {side} has {size} states, more than the {LARGEST[method]} that "
+                    f"'{method}' allows; take smaller tiles or other {key_of_methods}"
+                )
+
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes to predict, the observed one if none are named."""
@@ -307,6 +343,11 @@ class Job(Section):
     def uses_ednn(self) -> bool:
         """Whether any stage needs the EDNN."""
         return "ednn" in self.sweep.energies
+
+    @property
+    def compares(self) -> bool:
+        """Whether any energy is compared with the true one, level by level."""
+        return self.uses_rnn or self.uses_ednn or self.direct is not None
 
     def is_trained(self, energy: str) -> bool:
         """Whether an energy, "rnn" or "ednn", is a network with learning curves."""

@@ -27,7 +27,7 @@ def stages(run) -> list[str]:
     result = ["observe"]
     result += ["rnn"] * run.job.uses_rnn
     result += ["label"] * run.job.uses_labels + ["ednn"] * run.job.uses_ednn
-    result += ["evaluate"] * (run.job.uses_rnn or run.job.uses_ednn)
+    result += ["evaluate"] * run.job.compares
     return result + [stage_name(energy, shape) for energy, shape in run.sweeps]
 
 
@@ -59,7 +59,7 @@ def write_report(run) -> None:
         pages.append(page.Figure(title, caption, path))
 
     errors, histories = {}, {}
-    if job.uses_rnn or job.uses_ednn:
+    if job.compares:
         energies, width = results.read_evaluation(run.path("evaluate"))
         for name in [name for name in ("rnn", "ednn") if name in energies]:
             if run.job.is_trained(name):

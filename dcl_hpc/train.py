@@ -91,7 +91,6 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
         context.log(f"{what} RMSE {np.sqrt(error) * scale:.3f} J")
     else:
         context.log(f"{what}, minus ln pseudo-likelihood {error:.4f} nats")
-    parallel.sum(np.zeros(1))  # all wait for the file
 
 
 def _choose(run) -> str:
@@ -117,9 +116,8 @@ def _choose(run) -> str:
     chosen = next(row["context"] for row in curve if row["enough"])
     settings, arrays, history = found[chosen]
     settings |= {"search": curve}
-    weights.save(
-        run.path("ednn"), run.attributes("ednn"), settings, arrays, history, 1, 1, settings["state"]["wall"]
-    )
+    wall = sum(settings["state"]["wall"] for settings, _, _ in found.values())
+    weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, history, 1, 1, wall)
     side = job.ednn.focus + 2 * chosen
     return f"train ednn: context {chosen} is enough of {list(found)}; tiles of side {side}"
 
@@ -130,7 +128,10 @@ def _direct_estimate(context) -> None:
     started = time.monotonic()
     source = Rows(run.path("observe"), [OBSERVED], leading=2)
     side = 1 + 2 * job.ednn.contexts[0]
-    found = direct.estimate(job, job.ednn.fit, source.read(0, source.n)[0], side)
+    states = source.read(0, min(source.n, job.ednn.samples))[0]
+    found = direct.estimate(job, job.ednn.fit, states, side)
+    if not len(found.coupling):
+        context.log("train ednn: no interaction is called for, the energy is 0; observe more, or colder")
     settings = {"context": job.ednn.contexts[0], "side": found.side, "interactions": direct.described(found)}
     arrays = {"table": found.table()}
     wall = time.monotonic() - started

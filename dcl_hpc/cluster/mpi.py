@@ -54,6 +54,8 @@ def on_root(comm, function, *arguments):
         except Exception as error:
             outcome = None, error
     result, error = comm.bcast(outcome, root=0)
+    if comm.rank == 0:
+        result, error = outcome  # not a copy, which has lost where it was raised
     if error is not None:
         error.on_all_ranks = True
         raise error

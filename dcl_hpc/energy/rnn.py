@@ -6,8 +6,6 @@ import tensorflow as tf
 from ..physics.lattice import Lattice
 from ..sampling import generator
 
-CHUNK = 4096
-
 
 class RnnEnergy:
     """Energies and Metropolis sweeps of an RNN.
@@ -49,7 +47,8 @@ class RnnEnergy:
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
         rows = states.T
-        parts = [self._log_prob(tf.constant(rows[k : k + CHUNK])) for k in range(0, len(rows), CHUNK)]
+        step = self._network.rows
+        parts = [self._log_prob(tf.constant(rows[k : k + step])) for k in range(0, len(rows), step)]
         log_prob = np.concatenate([p.numpy() for p in parts]).astype(np.float64)
         return -self.temperature * log_prob - self.reference
 

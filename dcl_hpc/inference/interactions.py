@@ -84,7 +84,7 @@ class Words:
         q = self.window.n_states
         turns = (self.window.digits.astype(np.float32) - q // 2) @ self.charges.T.astype(np.float32)
         angle = 2 * np.pi * np.arange(q) / q
-        turns = np.mod(turns, q).astype(np.int8)
+        turns = np.mod(turns, q).astype(np.int16)
         return np.where(self.sine, np.sin(angle)[turns], np.cos(angle)[turns])
 
     def images(self, permutations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

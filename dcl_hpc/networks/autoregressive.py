@@ -52,6 +52,11 @@ class Autoregressive(tf.Module):
         self.seen = self.seen.astype(np.int32)
         self.width = self.seen.shape[1] * (n_states + 1)
 
+    @property
+    def rows(self) -> int:
+        """Configurations to take at a time where memory counts."""
+        return 4096
+
     def features(self, sequence, positions):
         """Inputs of steps, one-hot float32 (steps, batch, width).
 

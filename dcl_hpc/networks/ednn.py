@@ -68,10 +68,10 @@ class Ednn(tf.Module):
         others, batch = self.n_states - 1, tf.shape(states)[0]
         # every tile as it is, and with each of its sites in each other state
         steps = np.kron(
-            np.eye(per_tile, dtype=np.uint8), np.arange(1, self.n_states, dtype=np.uint8)[:, None]
+            np.eye(per_tile, dtype=np.int32), np.arange(1, self.n_states, dtype=np.int32)[:, None]
         )
-        steps = np.concatenate([np.zeros((1, per_tile), np.uint8), steps])
-        changed = (self._cut(states)[:, :, None, :] + steps) % self.n_states
+        steps = np.concatenate([np.zeros((1, per_tile), np.int32), steps])
+        changed = (tf.cast(self._cut(states), tf.int32)[:, :, None, :] + steps) % self.n_states
         outputs = self._outputs(tf.reshape(changed, [n_tiles, -1, per_tile]))
         outputs = tf.reshape(outputs, [n_tiles, batch, 1 + per_tile * others])
         differences = tf.reshape(outputs[:, :, 1:] - outputs[:, :, :1], [n_tiles, batch, per_tile, others])
@@ -89,7 +89,7 @@ class Ednn(tf.Module):
         return tf.transpose(tf.gather(states, self.tiles, axis=1), [1, 0, 2])
 
     def _outputs(self, tiles):
-        """Outputs, float32 (n_tiles, rows), of tile states, uint8 (n_tiles, rows, sites_per_tile)."""
+        """Outputs, float32 (n_tiles, rows), of tile states, integers (n_tiles, rows, sites_per_tile)."""
         if self.n_states == 2:
             x = 2 * tf.cast(tiles, tf.float32) - 1
         else:

@@ -18,7 +18,7 @@ def choose_gpu() -> None:
 
 
 def has_bfloat16() -> bool:
-    """Whether products of bfloat16 are faster than those of float32: Ampere or later, AMX or AVX-512."""
+    """Whether products of bfloat16 are faster than of float32: Ampere or later, AMX or AVX-512 BF16."""
     gpus = tf.config.get_visible_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])

@@ -50,6 +50,11 @@ class Transformer(Autoregressive):
         self.output_bias = variable(generator, "output_bias", self.copies, 1, self.n_states)
         self.direct = variable(generator, "direct", self.copies, self.width, self.n_states)
 
+    @property
+    def rows(self) -> int:
+        """See `Autoregressive.rows`; weights of attention take 256 MiB."""
+        return int(np.clip(2**26 // (self.heads * len(self.order) ** 2), 1, 4096))
+
     def logits(self, sequence, seed=None):
         """See `Autoregressive.logits`."""
         precision = self.product_type(seed)

@@ -28,9 +28,11 @@ def work(comm):
 
     parallel = data_parallel.connect(comm.size)
     # other ranks begin with other weights, so that they must be given those of rank 0
-    network = Gru(2, np.arange(36), 8, True, np.random.default_rng(comm.rank))
+    network = Gru(
+        np.random.default_rng(comm.rank), 8, n_states=2, order=np.arange(36), positional=True
+    )
     settings = SimpleNamespace(
-        epochs=1, learning_rate=1e-2, warmup=0.05, clip=1.0, decay="cosine", patience=None
+        epochs=1, validations=1, learning_rate=1e-2, warmup=0.05, clip=1.0, decay="cosine", patience=None
     )
     batches = Batches(Source(), 100, 0.05, 3, parallel.rank, parallel.size)
     trainer = Trainer(

@@ -47,7 +47,7 @@ STAGES = """\
 import sys
 from pathlib import Path
 
-from dcl_hpc import cli, job, observe, sweep
+from dcl_hpc import cli, job_file, observe, sweep
 from dcl_hpc.cluster import mpi
 from dcl_hpc.cluster.log import Log
 from dcl_hpc.cluster.signals import Stopped, StopRequest
@@ -62,7 +62,7 @@ commit = Store.commit
 def work(comm):
     for path in sorted(jobs.glob("*.toml")):
         context = cli.Context(
-            Run(*job.load(path), str(path), runs, comm.size), comm, Log(comm.rank), StopRequest()
+            Run(*job_file.load(path), str(path), runs, comm.size), comm, Log(comm.rank), StopRequest()
         )
 
         def counted(store, done, *arguments):
