@@ -11,6 +11,7 @@ from dcl_hpc.inference.observations import Observations
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics import hamiltonian
 from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.sampling.tables import TileTables
 
 PLANE = Lattice((6, 6))
 N = 10_000
@@ -153,8 +154,9 @@ def test_potts_of_four_states(make):
 def test_a_chiral_clock(make):
     """A sine along one axis changes its sign under the reflection of that axis, which is not taken."""
     pair = {"n_states": 3, "charges": (1, 2)}
-    model = make.energy({make.right: 1.0, make.down: 1.0}, **pair).model(PLANE)
-    model.table += make.energy({make.right: 0.6}, **pair, sine=True).table().astype(np.float32)
+    table = make.energy({make.right: 1.0, make.down: 1.0}, **pair).table()
+    table += make.energy({make.right: 0.6}, **pair, sine=True).table()
+    model = TileTables(PLANE, 3, table, 2)
     energy = clusters.fit(make.observe(model, 3.0, N, 2))
     members = [m for t in energy.terms for m in t.members if m.phase == "sin"]
     assert [m.sites for m in members] == [make.right]

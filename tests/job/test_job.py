@@ -146,6 +146,24 @@ def test_direct_fits_take_tiles_at_every_site(job_file, fit):
     assert "rnn" not in job.dependencies("ednn") and "rnn" in load(job_file)[0].dependencies("ednn")
 
 
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (("direct.side=4",), "direct.side: tiles of side 4 meet themselves"),
+        (('hamiltonian={kind = "potts"}', "ednn.focus=1", "direct.side=3"), "'table' allows"),
+        (("direct.methods=[]",), "direct.methods"),
+        (("ednn.fit=clusters", "ednn.focus=1", "ednn.context=2"), "ednn.context: tiles of side 5"),
+        ((GLASS[0], "ednn.fit=clusters", "ednn.focus=1"), "everywhere"),
+        (("ednn.context=one",), "ednn.context: "),
+        (("ednn.context=[0, -1]",), "ednn.context.1: "),
+        (("labels.random=inf",), "labels.random"),
+    ],
+)
+def test_direct_fits_are_checked_before_a_run(job_file, overrides, reason):
+    """What could only fail after hours is refused at once, with the key to change."""
+    assert reason in refusal(job_file, *overrides)
+
+
 def test_shares_of_labels(job_file):
     """Shares are relative; some source must have one."""
     job, _ = load(job_file, ("labels.random=1", "labels.sampled=2", "labels.tempered=1"))
