@@ -53,7 +53,7 @@ def main() -> None:
             network.unlink()
             result["variants"][variant] = {"kl": float(kl), "seconds": float(seconds)}
             print(f"{variant:<30} KL {kl:.4f} nats, {seconds:.0f} s of training", flush=True)
-    result["command"] = f"python benchmarks/variants.py {options.job} --json"
+    result["command"] = f"python benchmarks/variants.py {options.job} --samples {options.samples} --json"
     result |= {"git_commit": git_commit(), "machine": machine()}
     if options.json:
         print(json.dumps(result))
