@@ -17,10 +17,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from outcome import finish
 
 from dcl_hpc.reporting import tables
 from dcl_hpc.storage import results
-from dcl_hpc.storage.runs import git_commit, machine
 
 ENERGIES = {
     "ednn": "ednn",
@@ -74,10 +74,7 @@ def main() -> None:
     for method in ENERGIES:
         result[f"{method}_rmse"] = float(np.median([row[method]["rmse"] for row in found]))
         print(f"{method:<10} median RMSE {result[f'{method}_rmse']:.3f} J")
-    result |= {"data_sets": found, "command": f"python benchmarks/direct.py {options.job} --json"}
-    result |= {"git_commit": git_commit(), "machine": machine()}
-    if options.json:
-        print(json.dumps(result))
+    finish(result | {"data_sets": found}, f"direct.py {options.job}", options.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ The second part is the cost of a flip against the size of the lattice, in calls 
 """
 
 import argparse
-import json
 import os
 import resource
 import time
@@ -16,6 +15,7 @@ import time
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
+from outcome import finish
 
 from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy
 from dcl_hpc.energy.true import TrueEnergy
@@ -24,7 +24,6 @@ from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
 from dcl_hpc.sampling.tables import BLOCK
-from dcl_hpc.storage.runs import git_commit, machine
 
 CHAINS = 4096
 TEMPERATURE = 4.0
@@ -144,12 +143,8 @@ def main() -> None:
             "sweeps_per_call": SWEEPS,
             "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         },
-        "command": "python benchmarks/ednn.py --json",
-        "git_commit": git_commit(),
-        "machine": machine(),
     }
-    if options.json:
-        print(json.dumps(result))
+    finish(result, "ednn.py", options.json)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,13 @@ mpiexec on one and on two ranks.
 """
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 os.environ["RAYON_NUM_THREADS"] = "1"
 
 import numpy as np
+from outcome import finish, on_ranks
 
 from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
@@ -27,7 +24,6 @@ from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.sampling import generator, multispin
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
-from dcl_hpc.storage.runs import git_commit, machine
 
 CHAINS = 4096
 TEMPERATURE = 4.0
@@ -141,14 +137,7 @@ def rank_work() -> None:
 
 def two_ranks_speedup() -> float:
     """Time of one rank over the time of two for the same work, the median of pairs taken in turn."""
-    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-
-    def seconds(ranks):
-        command = ["mpiexec", "-n", str(ranks), sys.executable, str(Path(__file__).resolve()), "--rank-work"]
-        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return float(answer.stdout.split()[-1])
-
-    return float(np.median([seconds(1) / seconds(2) for _ in range(5)]))
+    return float(np.median([on_ranks(__file__, 1) / on_ranks(__file__, 2) for _ in range(5)]))
 
 
 def main() -> None:
@@ -183,10 +172,7 @@ def main() -> None:
         result[name.replace(" ", "_")] = {"flips_per_ns": rates[name]}
     result["two_ranks_speedup"] = two_ranks_speedup()
     print(f"two ranks on two cores: {result['two_ranks_speedup']:.2f} times one rank")
-    result |= {"command": "python benchmarks/metropolis.py --json", "git_commit": git_commit()}
-    result["machine"] = machine()
-    if options.json:
-        print(json.dumps(result))
+    finish(result, "metropolis.py", options.json)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ trainings.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -25,6 +24,7 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from outcome import finish, on_ranks
 
 from dcl_hpc import networks  # noqa: F401  imports TensorFlow quietly
 from dcl_hpc.energy.rnn import RnnEnergy
@@ -38,7 +38,6 @@ from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.unwrap import spiral
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
-from dcl_hpc.storage.runs import git_commit, machine
 
 import tensorflow as tf  # isort: skip
 
@@ -271,24 +270,8 @@ def two_ranks_vs_two_threads() -> float:
     """Training speed of two Horovod ranks of one thread over that of one process with two."""
 
     def rate(ranks: int, threads: int) -> float:
-        environment = os.environ | {
-            "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-            "TF_NUM_INTRAOP_THREADS": str(threads),
-        }  # fmt: skip
         bind = "none" if threads > 1 else "core"
-        command = [
-            "mpiexec",
-            "--bind-to",
-            bind,
-            "-n",
-            str(ranks),
-            sys.executable,
-            str(Path(__file__).resolve()),
-        ]
-        answer = subprocess.run(
-            [*command, "--rank-work"], env=environment, capture_output=True, text=True, check=True
-        )
-        return float(answer.stdout.split()[-1])
+        return on_ranks(__file__, ranks, "--bind-to", bind, TF_NUM_INTRAOP_THREADS=str(threads))
 
     pairs = [(rate(2, 1), rate(1, 2)) for _ in range(3)]
     for two_ranks, two_threads in pairs:
@@ -341,12 +324,8 @@ def main() -> None:
         "suffix_speedup": details["monte_carlo"]["suffix_speedup"],
         "memory_growth_10x_data": large / small,
         "details": details,
-        "command": "python benchmarks/rnn.py --json",
-        "git_commit": git_commit(),
-        "machine": machine(),
     }
-    if options.json:
-        print(json.dumps(result))
+    finish(result, "rnn.py", options.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ values there, and the peak of the specific heat, by reweighting, with the peak o
 """
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -17,13 +16,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from outcome import finish
 
 from dcl_hpc import job_file
 from dcl_hpc.physics import exact
 from dcl_hpc.reporting import tables
 from dcl_hpc.run import SETTINGS
 from dcl_hpc.storage import results
-from dcl_hpc.storage.runs import Run, git_commit, machine
+from dcl_hpc.storage.runs import Run
 
 COARSE = (1.5, 1.75, 2.0, 2.1, 2.5, 2.6, 2.75, 3.0, 3.25, 3.5, 3.75, 4.0, 4.5, 5.0)
 NEAR = np.round(np.arange(2.16, 2.4401, 0.02), 2)
@@ -98,11 +98,8 @@ def main() -> None:
                 f"peak of c at {row['c_peak']:.3f}, exact {row['c_peak_exact']:.3f}",
                 flush=True,
             )
-    command = f"python benchmarks/transfer.py {options.job} --json"
-    result = {"observed": list(job.lattice.shape), "sizes": rows, "command": command}
-    result |= {"git_commit": git_commit(), "machine": machine()}
-    if options.json:
-        print(json.dumps(result))
+    result = {"observed": list(job.lattice.shape), "sizes": rows}
+    finish(result, f"transfer.py {options.job}", options.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Observes once and trains each variant on the same configurations.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -14,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 import h5py
+from outcome import finish
 
 from dcl_hpc import job_file
 from dcl_hpc.run import SETTINGS
-from dcl_hpc.storage.runs import git_commit, machine
 
 VARIANTS = {
     "default": (),
@@ -53,10 +52,7 @@ def main() -> None:
             network.unlink()
             result["variants"][variant] = {"kl": float(kl), "seconds": float(seconds)}
             print(f"{variant:<30} KL {kl:.4f} nats, {seconds:.0f} s of training", flush=True)
-    result["command"] = f"python benchmarks/variants.py {options.job} --samples {options.samples} --json"
-    result |= {"git_commit": git_commit(), "machine": machine()}
-    if options.json:
-        print(json.dumps(result))
+    finish(result, f"variants.py {options.job} --samples {options.samples}", options.json)
 
 
 if __name__ == "__main__":

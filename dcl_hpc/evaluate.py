@@ -9,7 +9,8 @@ from . import cli, direct, models
 from .cluster import mpi
 from .energy.true import TrueEnergy
 from .sampling.levels import BETAS, collect
-from .storage.store import Rows, array_field, write_file
+from .storage.observations import observed_rows
+from .storage.store import array_field, write_file
 
 # Interactions of a direct estimate that are kept, strongest first.
 DESCRIBED = 50
@@ -19,21 +20,20 @@ def evaluate(context: cli.Context, options=None) -> None:
     """Make the test set and the energies that each model gives it."""
     run, comm, log = context.run, context.comm, context.log
     job, path = run.job, run.path("evaluate")
-    wanted = [name for name in ("rnn", "ednn") if getattr(job, f"uses_{name}")]
     if not job.compares:
         log("evaluate: sweep.energies names no learned energy")
         return
     if mpi.on_root(comm, run.done, "evaluate"):
         log(f"evaluate: {path} is complete")
         return
-    for name in wanted:
+    for name in job.learned:
         mpi.on_root(comm, run.require, name)
     started = time.monotonic()
     true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
     states = mpi.on_root(comm, _test_set, context, true)
     mine = mpi.share(comm, len(states))
     columns = {"true": true.energies(states.T.copy())}
-    for name in wanted:
+    for name in job.learned:
         model = models.energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
@@ -71,7 +71,7 @@ def _test_set(context, true) -> np.ndarray:
 def _direct_estimates(context) -> dict:
     """Local energies that each method finds in the first observations."""
     run, settings = context.run, context.run.job.direct
-    source = Rows(run.require("observe"), ["observations/states/value"], leading=2)
+    source = observed_rows(run.require("observe"))
     states = source.read(0, min(source.n, settings.samples))[0]
     result = {}
     for method in settings.methods:

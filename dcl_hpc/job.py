@@ -345,9 +345,14 @@ class Job(Section):
         return "ednn" in self.sweep.energies
 
     @property
+    def learned(self) -> list[str]:
+        """Learned energies that any stage needs."""
+        return [name for name, used in (("rnn", self.uses_rnn), ("ednn", self.uses_ednn)) if used]
+
+    @property
     def compares(self) -> bool:
         """Whether any energy is compared with the true one, level by level."""
-        return self.uses_rnn or self.uses_ednn or self.direct is not None
+        return bool(self.learned) or self.direct is not None
 
     def is_trained(self, energy: str) -> bool:
         """Whether an energy, "rnn" or "ednn", is a network with learning curves."""
@@ -385,7 +390,7 @@ class Job(Section):
         if stage == "import":  # how chains would have run does not matter
             result["observe"] = {"temperature": values["observe"]["temperature"]}
         if stage == "evaluate":
-            result["energies"] = [name for name in ("rnn", "ednn") if getattr(self, f"uses_{name}")]
+            result["energies"] = self.learned
         if "sweep" in result:  # other energies and shapes do not matter to this one
             energy = stage.removeprefix("sweep_")
             shared = ("temperatures", "ladders", "exchange", "rungs")

@@ -8,7 +8,8 @@ from . import cli, models
 from .cluster import mpi
 from .sampling.chains import Chains
 from .sampling.streams import Purpose, generator
-from .storage.store import Field, Rows, Store, write_file
+from .storage.observations import observed_rows
+from .storage.store import Field, Store, write_file
 
 # Configurations that one rank labels at a time; also the unit of the random streams.
 BLOCK = 4000
@@ -33,7 +34,7 @@ def label(context: cli.Context, options=None) -> None:
         mpi.on_root(comm, _create, run)
     model = models.rnn_energy(run)
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
-    source = Rows(observations, ["observations/states/value"], leading=2)
+    source = observed_rows(observations)
     with Store(path, comm, write=True) as store:
         _fill(context, store, model, source, started)
 

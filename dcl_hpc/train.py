@@ -10,11 +10,11 @@ from .fit import Fit
 from .physics import exact
 from .sampling.streams import Purpose, generator
 from .storage import weights
+from .storage.observations import observed_rows
 from .storage.store import Rows
 
 # of 2048 configurations each, for the zero of learned energies
 REFERENCE_BLOCKS = 16
-OBSERVED = "observations/states/value"
 # rows that are read together outside the training loop
 CHUNK = 10_000
 
@@ -27,7 +27,7 @@ def train_rnn(context: cli.Context, options=None) -> None:
     path = mpi.on_root(context.comm, run.require, "observe")
     network = models.build_rnn(job)
     _precision(context, network)
-    source = Rows(path, [OBSERVED], leading=2)
+    source = observed_rows(path)
     baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
 
     def loss(states, seed=None):
@@ -68,7 +68,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
         source = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
         mean, scale = _mean_and_deviation(Rows(run.path("label"), ["labels/energy/value"]))
     else:
-        source = Rows(run.path("observe"), [OBSERVED], leading=2)
+        source = observed_rows(run.path("observe"))
         mean, scale = 0.0, job.observe.temperature
     network = models.build_ednn(job, tile_context, mean, scale)
 
@@ -126,7 +126,7 @@ def _direct_estimate(context) -> None:
     """Fit a table or cluster interactions to the observations."""
     run, job = context.run, context.run.job
     started = time.monotonic()
-    source = Rows(run.path("observe"), [OBSERVED], leading=2)
+    source = observed_rows(run.path("observe"))
     side = 1 + 2 * job.ednn.contexts[0]
     states = source.read(0, min(source.n, job.ednn.samples))[0]
     found = direct.estimate(job, job.ednn.fit, states, side)

@@ -42,14 +42,11 @@ class Fit:
         Godambe's, of the parameters.
     scores : float64 (n_samples, n)
         Derivative of every sample's logarithm.
-    information : float64 (n, n)
-        Minus the second derivative of the whole logarithm.
     """
 
     parameters: np.ndarray
     covariance: np.ndarray
     scores: np.ndarray
-    information: np.ndarray
 
     @property
     def wald(self) -> np.ndarray:
@@ -79,7 +76,7 @@ def fit(observations, functions: np.ndarray, start=None) -> Fit:
         lambda k, stride: derivatives(observations, functions, k, stride), start, len(observations.states)
     )
     inverse = inverted(h)
-    return Fit(k, inverse @ sum_of_squares(scores, observations.weights) @ inverse, scores, h)
+    return Fit(k, inverse @ sum_of_squares(scores, observations.weights) @ inverse, scores)
 
 
 def sum_of_squares(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

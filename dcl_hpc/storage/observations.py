@@ -1,8 +1,15 @@
-"""The observation set: layout of its file."""
+"""The observation set: layout of its file, and reading it."""
 
 import numpy as np
 
-from .store import Field, array_field
+from .store import Field, Rows, array_field
+
+STATES = "observations/states/value"
+
+
+def observed_rows(path) -> Rows:
+    """Configurations of an observation set, record after record."""
+    return Rows(path, [STATES], leading=2)
 
 
 def observation_fields(
@@ -24,9 +31,7 @@ def observation_fields(
     space = ("y", "x") if len(shape) == 2 else tuple(f"x{k}" for k in range(len(shape)))
     time = np.asarray(steps, float)
     return {
-        "observations/states/value": Field(
-            (records, chains, *shape), np.uint8, ("record", "chain", *space), "states 0..Q-1"
-        ),
+        STATES: Field((records, chains, *shape), np.uint8, ("record", "chain", *space), "states 0..Q-1"),
         "observations/states/step": array_field(np.asarray(steps), ("record",), unit),
         "observations/states/time": array_field(time, ("record",), unit),
         "validation/energy/value": Field(

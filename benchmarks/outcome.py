@@ -1,0 +1,34 @@
+"""What the benchmarks share: work on several ranks, and the JSON object that ends a run."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from dcl_hpc.storage.runs import git_commit, machine
+
+
+def on_ranks(script: str, ranks: int, *options: str, **environment: str) -> float:
+    """Last number that `script --rank-work` prints under mpiexec with these options."""
+    allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    command = [
+        "mpiexec",
+        *options,
+        "-n",
+        str(ranks),
+        sys.executable,
+        str(Path(script).resolve()),
+        "--rank-work",
+    ]
+    answer = subprocess.run(
+        command, env=os.environ | allowed | environment, capture_output=True, text=True, check=True
+    )
+    return float(answer.stdout.split()[-1])
+
+
+def finish(result: dict, command: str, as_json: bool) -> None:
+    """Print the result with its command, commit and machine as one line, if asked for."""
+    if as_json:
+        origin = {"command": f"python benchmarks/{command} --json", "git_commit": git_commit()}
+        print(json.dumps({**result, **origin, "machine": machine()}))
