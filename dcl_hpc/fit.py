@@ -45,7 +45,7 @@ class Fit:
         self.section, self.path, self.attributes = section, run.path(stage), run.attributes(stage)
         try:
             self.batches = Batches(
-                source, section.batch, section.validation, run.job.seed, parallel.rank, parallel.size
+                source, section.batch, section.validation, run.job.stream_seed, parallel.rank, parallel.size
             )
         except ValueError as error:
             raise UserError.everywhere(f"{stage}: {error}") from None

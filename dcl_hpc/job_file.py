@@ -96,7 +96,7 @@ def _first_problem(error: ValidationError) -> str:
     kinds = [form.model_fields["kind"].annotation.__args__[0] for form in (Ising, Potts, EdwardsAnderson)]
     if len(parts) > 1 and parts[0] == "hamiltonian" and parts[1] in kinds:
         del parts[1]
-    if parts[:2] == ["ednn", "context"]:
+    if parts[:2] in (["ednn", "context"], ["hamiltonian", "realizations"]):
         parts = [part for part in parts if part not in ("one", "list")]
     where = ".".join(parts)
     if first["type"] == "extra_forbidden":

@@ -66,7 +66,7 @@ def configurations(job, source, block: int, model) -> np.ndarray:
     """
     labels, n_sites = job.labels, int(np.prod(job.lattice.shape))
     n = min(BLOCK, labels.count - block * BLOCK)
-    random = generator(job.seed, Purpose.LABELS, block)
+    random = generator(job.stream_seed, Purpose.LABELS, block)
     ends = np.round(n * np.cumsum(list(labels.shares.values()))).astype(int)
     counts = dict(zip(labels.shares, np.diff(ends, prepend=0), strict=True))
     parts = [random.integers(0, model.n_states, (counts["random"], n_sites), np.uint8)]
@@ -91,7 +91,7 @@ def _tempered(job, model, block: int, count: int) -> np.ndarray:
     coldest = job.labels.coldest or job.observe.temperature / 4
     betas = np.linspace(-1 / coldest, 1 / coldest, chains)
     numbers = range(block * BLOCK, block * BLOCK + chains)
-    walkers = Chains.start(model, betas, numbers, job.seed, Purpose.TEMPERED)
+    walkers = Chains.start(model, betas, numbers, job.stream_seed, Purpose.TEMPERED)
     walkers.sweep(model, THERMALIZATION)
     visited = []
     for _ in range(RECORDS):

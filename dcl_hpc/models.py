@@ -19,7 +19,7 @@ def build_rnn(job):
 
     lattice, settings = job.build_lattice(), job.rnn
     common = {
-        "generator": generator(job.seed, Purpose.WEIGHTS, 0),
+        "generator": generator(job.stream_seed, Purpose.WEIGHTS, 0),
         "hidden": settings.hidden,
         "layers": settings.layers,
         "n_states": job.build_hamiltonian().n_states,
@@ -39,7 +39,7 @@ def build_ednn(job, context: int, mean: float, scale: float):
     from .networks.ednn import Ednn
 
     tiling = Tiling(job.build_lattice(), job.ednn.focus, context)
-    random = generator(job.seed, Purpose.WEIGHTS, 1)
+    random = generator(job.stream_seed, Purpose.WEIGHTS, 1)
     n_states = job.build_hamiltonian().n_states
     return Ednn(n_states, tiling.sites, job.ednn.hidden, mean, scale, random, job.ednn.shared)
 

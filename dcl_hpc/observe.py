@@ -79,7 +79,7 @@ def _ladder(context) -> np.ndarray:
     listed = np.array([settings.temperature, settings.exchange.hottest])
     model = TrueEnergy(job.build_hamiltonian(), TRIAL_REPLICAS)
     return adapt(
-        model, listed, settings.exchange.rungs, settings.thermalization // 2, job.seed, 0,
+        model, listed, settings.exchange.rungs, settings.thermalization // 2, job.stream_seed, 0,
         partial(mpi.share, comm), partial(mpi.gather, comm), lambda: context.stop.check(comm),
     )  # fmt: skip
 
@@ -94,10 +94,10 @@ class _Ensemble:
         self.model = TrueEnergy(hamiltonian, job.observe.chains * rungs)
         self.mine = mpi.share(context.comm, job.observe.chains)
         self._own = slice(self.mine.start * rungs, self.mine.stop * rungs)
-        self.ladders = Ladders(1 / temperatures, range(self.mine.start, self.mine.stop), job.seed)
+        self.ladders = Ladders(1 / temperatures, range(self.mine.start, self.mine.stop), job.stream_seed)
         whole = slice(0, self.ladders.slot.size)
         self.replicas = Replicas(
-            self.model, self.ladders, whole, job.seed, Purpose.OBSERVE, first=self._own.start
+            self.model, self.ladders, whole, job.stream_seed, Purpose.OBSERVE, first=self._own.start
         )
 
     def advance(self, n_sweeps: int) -> None:

@@ -4,13 +4,26 @@ import hashlib
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_serializer,
+    field_validator,
+    model_validator,
+)  # fmt: skip
 
 from .physics import hamiltonian
 from .physics.lattice import Lattice
 from .sampling.streams import Purpose, generator
 
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Coupling = Annotated[float, Field(allow_inf_nan=False)]
+# Of a realization; the published ones are seeds of numpy's old generator, which takes 32 bits.
+Number = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Section(BaseModel):
@@ -51,17 +64,26 @@ class Potts(Section):
 
 
 class EdwardsAnderson(Section):
-    """One realization of an Edwards-Anderson glass.
+    """Edwards-Anderson glass: one realization of the couplings, or an ensemble of realizations.
 
     `couplings` draws them from the job's seed and `instance`; "published" takes the authors'
     instance of that number (69 is the one in the paper's Fig. 5). Couplings of one's own are given as a
     list, one row a site in raster order and one column a direction (bond to the next site along each
     axis, in J), or as the path of a text or .npy file that holds it, relative to the job file.
+    `realizations` makes an ensemble of so many instances, 0 and up, or of those listed.
     """
 
     kind: Literal["edwards_anderson"]
     couplings: Literal["gaussian", "bimodal", "published"] | tuple[tuple[Coupling, ...], ...] = "gaussian"
-    instance: int = Field(0, ge=0, lt=2**32)
+    instance: Number = 0
+    realizations: (
+        Annotated[
+            Annotated[int, Field(ge=1, le=100_000), Tag("one")]
+            | Annotated[tuple[Number, ...], Field(min_length=1), Tag("list")],
+            Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
+        ]
+        | None
+    ) = None
 
     @field_validator("couplings", mode="before")
     @classmethod
@@ -86,8 +108,28 @@ class EdwardsAnderson(Section):
             return couplings
         return "sha256:" + hashlib.sha256(np.array(couplings).tobytes()).hexdigest()
 
+    @model_validator(mode="after")
+    def _realizations_differ(self):
+        if self.realizations is None:
+            return self
+        if "instance" in self.model_fields_set and self.instance:
+            raise ValueError("give either instance or realizations, not both")
+        if not isinstance(self.couplings, str):
+            raise ValueError("couplings of a list or a file are one realization: leave realizations out")
+        if len(set(self.numbers)) < len(self.numbers):
+            raise ValueError(f"realizations = {list(self.numbers)} names one of them twice")
+        return self
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Instances of an ensemble; empty for a single realization."""
+        given = self.realizations or 0
+        return tuple(range(given)) if isinstance(given, int) else given
+
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
-        """The Hamiltonian on a lattice."""
+        """The Hamiltonian of a single realization on a lattice."""
+        if self.numbers:
+            raise ValueError("an ensemble has no Hamiltonian of its own, its realizations have")
         if not isinstance(self.couplings, str):
             couplings = np.array(self.couplings)
         elif self.couplings == "published":

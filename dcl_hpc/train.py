@@ -193,7 +193,7 @@ def _mean_over_random(job, function, n_states: int, parallel) -> float:
     """
     sums, n_sites = np.zeros(2), int(np.prod(job.lattice.shape))
     for block in range(parallel.rank, REFERENCE_BLOCKS, parallel.size):
-        random = generator(job.seed, Purpose.REFERENCE, block)
+        random = generator(job.stream_seed, Purpose.REFERENCE, block)
         states = random.integers(0, n_states, (2048, n_sites), np.uint8)
         sums += function(states).numpy().sum(dtype=float), len(states)
     total, n = parallel.sum(sums)

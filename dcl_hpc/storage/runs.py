@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -43,6 +43,8 @@ class Run:
     ranks : int
     overrides : tuple of str
         What --set changed.
+    realization : int, optional
+        Which realization of an ensemble this is, with a folder of its own in that of the ensemble.
     """
 
     job: Job
@@ -51,11 +53,18 @@ class Run:
     folder: Path
     ranks: int
     overrides: tuple[str, ...] = ()
+    realization: int | None = None
 
     @property
     def root(self) -> Path:
-        """Folder of this job."""
-        return self.folder / self.job.name
+        """Folder of this job, or of this realization of it."""
+        whole = self.folder / self.job.name
+        return whole if self.realization is None else whole / f"realization_{self.realization}"
+
+    @cached_property
+    def realizations(self) -> tuple["Run", ...]:
+        """Runs of an ensemble's realizations; empty for a single system."""
+        return tuple(replace(self, job=self.job.of(k), realization=k) for k in self.job.realizations)
 
     def path(self, stage: str) -> Path:
         """File that a stage makes; sweeps are named sweep_ENERGY_SHAPE, candidates ednn_context_N."""
