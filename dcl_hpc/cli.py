@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import job_file
 from .cluster import mpi
+from .cluster.groups import share_out
 from .cluster.lock import Lock
 from .cluster.log import Log
 from .cluster.signals import UNFINISHED, Stopped, StopRequest
@@ -35,7 +36,7 @@ class Context:
         """Data-parallel training over these ranks; imports TensorFlow when first asked for."""
         from .networks import data_parallel
 
-        return data_parallel.connect(self.comm.size)
+        return data_parallel.connect(self.comm)
 
     @contextmanager
     def claim(self, stage: str):
@@ -54,8 +55,8 @@ class Context:
             yield
 
 
-def parser(module: str, about: str) -> argparse.ArgumentParser:
-    """An argument parser with the arguments that all commands take."""
+def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentParser:
+    """An argument parser with the arguments that all commands take; `alone` is for those without MPI."""
     result = argparse.ArgumentParser(
         prog=f"python -m dcl_hpc.{module}",
         description=about,
@@ -75,6 +76,11 @@ def parser(module: str, about: str) -> argparse.ArgumentParser:
         "--runs", type=Path, default=Path(os.environ.get("DCL_RUNS", "runs")), metavar="FOLDER",
         help="where results go, in a folder named after the job (default: $DCL_RUNS, else %(default)s)",
     )  # fmt: skip
+    if not alone:
+        result.add_argument(
+            "--index", type=int, metavar="K",
+            help="only realization K of the job's list, from 0; of a single system only sweep K: for arrays",
+        )  # fmt: skip
     return result
 
 
@@ -84,12 +90,16 @@ def load_run(options, ranks: int) -> Run:
     return Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides))
 
 
-def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
+def main(command_parser: argparse.ArgumentParser, *stages, together=None, argv=None) -> None:
     """Parse, load the job on rank 0, run the stages, and exit.
+
+    The realizations of an ensemble are shared out to groups of ranks.
 
     Parameters
     ----------
     stages : callables (context, options)
+    together : callable (context, options), optional
+        What follows when all realizations of an ensemble are done, with the context of the ensemble.
     """
     options = command_parser.parse_args(argv)
 
@@ -100,18 +110,47 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
         os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
         os.environ["DCL_LOCAL_RANK"] = str(mpi.local_rank(comm))
         run = mpi.on_root(comm, load_run, options, comm.size)
-        context = Context(run, comm, Log(comm.rank), StopRequest())
+        stop, log = StopRequest(), Log(comm.rank)
+
+        def perform(part, group, number):
+            about = f"realization {part.realization}: "
+            one = Context(part, group, Log(group.rank, about, bars=number == 0), stop)
+            _perform(one, stages, options)
+
         try:
-            for stage in stages:
-                name = stage.__name__.partition("_")[0]
-                with context.claim(name) if name in CLAIMED else nullcontext():
-                    stage(context, options)
+            if not run.realizations:
+                if options.index is not None and [stage.__name__ for stage in stages] != ["sweep"]:
+                    raise UserError.everywhere("--index: this job is one system, not several realizations")
+                _perform(Context(run, comm, log, stop), stages, options)
+                return 0
+            parts = mpi.on_root(comm, _parts, run, options.index)
+            whole = len(parts) == len(run.realizations)
+            share_out(comm, parts, perform, stop, first_alone=run.job.rnn.warm_start and whole)
+            if together is not None and whole:
+                together(Context(run, comm, log, stop), options)
         except Stopped:
-            context.log("stopped; start the same command again to go on")
+            log("stopped; start the same command again to go on")
             return UNFINISHED
         return 0
 
     mpi.run(work)
+
+
+def _perform(context: Context, stages, options) -> None:
+    """Run the stages for one system."""
+    for stage in stages:
+        name = stage.__name__.partition("_")[0]
+        with context.claim(name) if name in CLAIMED else nullcontext():
+            stage(context, options)
+
+
+def _parts(run: Run, index: int | None) -> tuple[Run, ...]:
+    """Realizations to work on, all or one; raises UserError."""
+    if index is None:
+        return run.realizations
+    if not 0 <= index < len(run.realizations):
+        raise UserError(f"--index {index}: this job has realizations 0 ... {len(run.realizations) - 1}")
+    return run.realizations[index : index + 1]
 
 
 def main_alone(command_parser: argparse.ArgumentParser, command, argv=None) -> None:

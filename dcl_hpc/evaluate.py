@@ -7,8 +7,11 @@ import numpy as np
 
 from . import cli, direct, models
 from .cluster import mpi
+from .energy import couplings
 from .energy.true import TrueEnergy
 from .sampling.levels import BETAS, collect
+from .sampling.streams import Purpose, generator
+from .storage.couplings import coupling_fields
 from .storage.observations import observed_rows
 from .storage.store import array_field, write_file
 
@@ -32,16 +35,18 @@ def evaluate(context: cli.Context, options=None) -> None:
     true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
     states = mpi.on_root(comm, _test_set, context, true)
     mine = mpi.share(comm, len(states))
-    columns = {"true": true.energies(states.T.copy())}
+    columns, recovered = {"true": true.energies(states.T.copy())}, {}
     for name in job.learned:
         model = models.energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
+        if job.is_glass:
+            recovered[name] = _recover(context, model, name)
     levels, counts = np.unique(np.round(columns["true"] / level_width(job)), return_counts=True)
     log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
     if scarce := int((counts < job.levels.per_level).sum()):
         log(f"evaluate: {scarce} levels have fewer than {job.levels.per_level}; raise levels.max_sweeps")
-    mpi.on_root(comm, _finish, context, states, columns, started)
+    mpi.on_root(comm, _finish, context, states, columns, recovered, started)
 
 
 def level_width(job) -> float:
@@ -65,7 +70,24 @@ def _test_set(context, true) -> np.ndarray:
             context.stop.check(mpi.alone())
 
         scale = float(np.abs(job.build_hamiltonian().couplings).mean())
-        return collect(true, job.seed, job.levels, level_width(job), scale, on_block)
+        return collect(true, job.stream_seed, job.levels, level_width(job), scale, on_block)
+
+
+def _pairs(job):
+    """Pairs of sites whose couplings are recovered, and which of them are bonds; see `choose_pairs`."""
+    return couplings.choose_pairs(job.build_lattice(), generator(job.stream_seed, Purpose.FLIPS, 0))
+
+
+def _recover(context, model, name: str) -> couplings.Recovered:
+    """Couplings that a learned energy has, from random configurations shared among the ranks."""
+    job, comm, started = context.run.job, context.comm, time.monotonic()
+    pairs, _ = _pairs(job)
+    random = generator(job.stream_seed, Purpose.FLIPS, 1)
+    states = random.integers(0, 2, (couplings.CONFIGURATIONS, model.lattice.n_sites), np.uint8)
+    mine = couplings.estimates(model, states[mpi.share(comm, len(states))], pairs)
+    every = couplings.Estimates(mpi.gather(comm, mine.couplings), mpi.gather(comm, mine.fields))
+    context.log(f"evaluate: couplings of {len(pairs)} pairs by {name}: {time.monotonic() - started:.1f} s")
+    return couplings.mean(every)
 
 
 def _direct_estimates(context) -> dict:
@@ -84,7 +106,7 @@ def _direct_estimates(context) -> dict:
     return result
 
 
-def _finish(context, states, columns, started: float) -> None:
+def _finish(context, states, columns, recovered, started: float) -> None:
     """Add the direct estimates and write the file."""
     run = context.run
     estimates, errors = _direct_estimates(context) if run.job.direct else {}, {}
@@ -96,6 +118,10 @@ def _finish(context, states, columns, started: float) -> None:
         layout[f"test/energy/{name}"] = array_field(energy, ("sample",), f"energy by {name}, J")
     for name, error in errors.items():
         layout[f"test/error/{name}"] = array_field(error, ("sample",), "standard error of the energy, J")
+    if recovered:
+        pairs, bond = _pairs(run.job)
+        true = couplings.true_couplings(run.job.build_hamiltonian(), pairs)
+        layout |= coupling_fields(pairs, bond, true, recovered)
     found = {name: direct.described(estimate)[:DESCRIBED] for name, estimate in estimates.items()}
     attributes = {
         **run.attributes("evaluate"),

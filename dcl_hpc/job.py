@@ -282,17 +282,23 @@ class Job(Section):
         """The true Hamiltonian, on the observed lattice or on another shape."""
         return self.hamiltonian.build(Lattice(shape or self.lattice.shape), self.seed)
 
-    def dependencies(self, stage: str) -> dict:
-        """The values that a stage's result depends on, as plain JSON types."""
-        values = self.model_dump(mode="json")
+    def dependencies(self, stage: str, changed: bool = False) -> dict:
+        """The values that a stage's result depends on, as plain JSON types.
+
+        Parameters
+        ----------
+        changed : bool
+            Leave out what has its default.
+        """
+        values = self.model_dump(mode="json", exclude_defaults=changed)
         if stage.startswith("ednn_context_"):
-            values["ednn"]["context"] = int(stage.removeprefix("ednn_context_"))
+            values.setdefault("ednn", {})["context"] = int(stage.removeprefix("ednn_context_"))
             stage = "ednn"
-        result = {key: values[key] for key in DEPENDENCIES[stage]}
-        if "labels" in result and not self.uses_labels:
-            del result["labels"]
+        result = {key: values[key] for key in DEPENDENCIES[stage] if key in values}
+        if "labels" in DEPENDENCIES[stage] and not self.uses_labels:
+            result.pop("labels", None)
             if not (stage == "evaluate" and self.uses_rnn):
-                del result["rnn"]
+                result.pop("rnn", None)
         if stage == "import":  # how chains would have run does not matter
             result["observe"] = {"temperature": values["observe"]["temperature"]}
         if stage == "evaluate":
@@ -300,6 +306,6 @@ class Job(Section):
         if "sweep" in result:  # other energies and shapes do not matter to this one
             energy = stage.removeprefix("sweep_")
             shared = ("temperatures", "ladders", "exchange", "rungs")
-            result["sweep"] = {key: values["sweep"][key] for key in shared}
+            result["sweep"] = {key: values["sweep"][key] for key in shared if key in values["sweep"]}
             result["sweep"]["lengths"] = list(self.sweep.lengths(energy))
         return result

@@ -38,6 +38,9 @@ class Rnn(Training):
     epochs: Count = 10
     batch: Count = 1000
     learning_rate: Positive = 2e-3
+    warm_start: bool = Field(
+        False, description="realizations of an ensemble begin with the network of the first one"
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "bfloat16", description="of matrix products in training; bfloat16 where the hardware has it"
     )

@@ -49,10 +49,16 @@ def rnn_energy(run):
     network = build_rnn(run.job)
     from .energy.rnn import RnnEnergy
 
+    settings = load_best(network, run)
+    return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature, settings["reference"])
+
+
+def load_best(network, run) -> dict:
+    """Give a network the best weights of a run's RNN; returns the settings that are kept with them."""
     settings, arrays, _ = weights.load(run.require("rnn"))
     for variable in network.trainable_variables:
         variable.assign(arrays["best_" + variable.name.split(":")[0]])
-    return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature, settings["reference"])
+    return settings
 
 
 def ednn_energy(run, shape=None):

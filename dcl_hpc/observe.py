@@ -33,6 +33,10 @@ def observe(context: cli.Context, options=None) -> None:
     """Make the observation set of a job, or go on with it."""
     run, comm, log = context.run, context.comm, context.log
     if getattr(options, "source", None):
+        if run.realization is not None and options.index is None:
+            raise UserError.everywhere(
+                "--from: every realization has snapshots of its own; choose one with --index"
+            )
         import_observations(context, options.source)
         return
     job = run.job

@@ -1,14 +1,14 @@
 """Write the report of a run: one page, its figures, and summary.json."""
 
 import json
-import os
-import shlex
 import time
 
 import numpy as np
 
-from . import __version__, cli
+from . import cli
 from .cluster import mpi
+from .ensemble import report_ensemble
+from .physics import exact
 from .sampling.tempering import communication_barrier
 from .sweep import stage_name
 
@@ -33,8 +33,9 @@ def stages(run) -> list[str]:
 
 def write_report(run) -> None:
     """Collect results, draw figures, write summary.json and index.html."""
-    from .reporting import figures, page, tables
+    from .reporting import couplings, figures, page, tables
     from .storage import results
+    from .storage.couplings import read_couplings
 
     started = time.monotonic()
     job = run.job
@@ -49,6 +50,7 @@ def write_report(run) -> None:
         "rnn": None,
         "ednn": None,
         "direct": None,
+        "couplings": None,
     }
     pages = []
 
@@ -106,6 +108,15 @@ def write_report(run) -> None:
             "of slope, which shifts the temperature axis.",
             figures.errors_by_level(errors),
         )  # fmt: skip
+    if job.compares and (recovered := read_couplings(run.path("evaluate"))):
+        bond, true, found = (recovered[key] for key in ("bond", "true", "recovered"))
+        summary["couplings"] = {name: couplings.coupling_errors(bond, true, found[name]) for name in found}
+        add(
+            "couplings", "Recovered couplings",
+            "From energies of random configurations with one and two spins flipped; bars: standard error, "
+            "due to what is not pairwise in the learned energy.",
+            couplings.recovered_couplings(bond, true, found, summary["couplings"]),
+        )  # fmt: skip
     if histories:
         add(
             "learning", "Learning curves",
@@ -118,24 +129,24 @@ def write_report(run) -> None:
             f"thermodynamics_{size}", f"Thermodynamics, {size}",
             "Error bars: jackknife over blocks longer than the autocorrelation time. The additive constant "
             "of learned energies is fixed at infinite temperature.",
-            figures.thermodynamics(sweeps, job.observe.temperature),
+            figures.thermodynamics(
+                sweeps, job.observe.temperature, lowest=sweeps[0]["u_ground"] if job.is_glass else None
+            ),
         )  # fmt: skip
+        if overlap := {s["energy"]: s["overlap"] for s in sweeps if s["overlap"]}:
+            add(
+                f"overlaps_{size}", f"Overlaps of replicas, {size}",
+                "Overlap of independent replicas at equal temperatures; bands and bars: jackknife error.",
+                figures.overlaps(overlap),
+            )  # fmt: skip
+    if run.realization is not None:  # for the figure of all of them
+        curve = by_shape[shape][0]["exact_curve"]
+        summary["exact_curve"] = {name: curve[name] for name in ("temperature", "u", "c")}
     summary["observations"] = observed
     summary["wall_seconds"] = {stage: run.progress(stage)[2] for stage in stages(run)}
     summary["wall_seconds"]["report"] = time.monotonic() - started
-    described = run.provenance()
-    summary |= {key: described[key] for key in ("creator", "git_commit", "machine", "ranks")}
-    changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
     summary["commits"] = {stage: results.read_commit(run.path(stage)) for stage in stages(run)}
-    summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
-    _replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
-    text = page.render(
-        summary, pages, _description(job, observed),
-        f"dcl_hpc {__version__}, commit {described['git_commit']}, seed {job.seed}; "
-        f"libraries {described['library_versions']}",
-        summary["command"] + "\n\n" + run.job_text,
-    )  # fmt: skip
-    _replace(folder / "index.html", text)
+    page.publish(run, summary, pages, _description(job, observed))
 
 
 def _sweep_tables(run, tables, results) -> dict:
@@ -148,11 +159,11 @@ def _sweep_tables(run, tables, results) -> dict:
         fine = np.linspace(ladder[0], ladder[-1], 121)
         curve = {"temperature": fine.tolist(), **tables.exact_table(hamiltonian, fine, 1e-4)}
         reference = tables.exact_table(hamiltonian, ladder)
+        ground, n_sites = exact.ground_state_energy(hamiltonian), hamiltonian.lattice.n_sites
         by_shape[shape] = []
         for energy in energies:
             series = results.read_sweep(run.path(stage_name(energy, shape)))
             # learned energies are zero at infinite temperature by convention
-            n_sites = hamiltonian.lattice.n_sites
             offset = 0.0 if energy == "true" else hamiltonian.mean_energy / n_sites
             table = tables.sweep_table(series, n_sites, offset)
             worst, at = tables.largest_error(table, reference)
@@ -163,6 +174,8 @@ def _sweep_tables(run, tables, results) -> dict:
                     **table,
                     "u_exact": reference["u"],
                     "c_exact": reference["c"],
+                    "u_ground": None if ground is None else ground / n_sites,
+                    "overlap": tables.overlap_table(series, n_sites),
                     "exchange": _exchange(series) if job.sweep.exchange else None,
                     "max_abs_du": worst,
                     "t_at_max": at,
@@ -215,6 +228,11 @@ def headline(summary: dict) -> str:
                 f"  {name.upper():<5} RMSE over all energy levels {summary[name]['rmse']:.3f} J, slope "
                 f"{summary[name]['slope']:.4f}" + (f", KL {kl:.4f} nats" if kl is not None else "")
             )
+    for name, found in (summary["couplings"] or {}).items():
+        shown = f"RMSE {found['rmse']:.3f} J"
+        if found["correlation"] is not None:
+            shown = f"correlation {found['correlation']:.4f}, slope {found['slope']:.4f}, " + shown
+        lines.append(f"  {name.upper():<5} couplings recovered: {shown}")
     for name, found in (summary["direct"] or {}).items():
         if name != "samples":
             lines.append(
@@ -231,11 +249,5 @@ def headline(summary: dict) -> str:
     return "\n".join(lines)
 
 
-def _replace(path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
 if __name__ == "__main__":
-    cli.main(cli.parser("report", __doc__), report)
+    cli.main(cli.parser("report", __doc__), report, together=report_ensemble)

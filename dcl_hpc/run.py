@@ -5,6 +5,7 @@ import shutil
 import sys
 
 from . import cli
+from .ensemble import report_ensemble
 from .evaluate import evaluate
 from .label import label
 from .observe import observe
@@ -41,4 +42,4 @@ if __name__ == "__main__":
         parser.error("--ranks must be at least 1")
     if options.ranks > 1 and "DCL_STARTED" not in os.environ:
         start_ranks(options, arguments)
-    cli.main(parser, *STAGES)
+    cli.main(parser, *STAGES, together=report_ensemble)

@@ -1,16 +1,20 @@
 """Show how far each stage of a job is, its jobs in Slurm, and what went wrong."""
 
 import re
+from collections import Counter
+from dataclasses import dataclass
 
 from . import cli
 from .cluster import slurm
 from .errors import UserError
 from .report import stages
 from .storage.runs import Run
-from .submit import logs, submitted
+from .submit import logs, record, submitted
 
 # Reasons of a job that waits which need no telling.
 USUAL = ("None", "Dependency", "Priority", "Resources", "BeginTime")
+# Errors of realizations that are shown.
+SHOWN = 5
 WRONG = re.compile(r"error:|Error\b|CANCELLED|Killed|No space left|Segmentation fault")
 
 
@@ -21,34 +25,90 @@ def status(run: Run, options=None) -> None:
     print(run.root)
     head = f"  {'stage':<24}{'state':<12}{'progress':>10}{'seconds':>10}{'rate':>12}{'left':>10}"
     print(head + ("  Slurm" if jobs else ""))
-    for stage in [*stages(run), "report"]:
-        job, line = jobs.get(stage), _report(run) if stage == "report" else ""
-        complete = line == "complete"
-        if stage != "report":
-            complete, line = _progress(run, stage, states.get(job, "").startswith("RUNNING"))
-        shown = f"  {job} {states.get(job, '').lower()}" if job and not complete else ""
-        print(f"  {stage:<24}{line:<54}{shown}".rstrip())
-        if job and not complete and (reason := last_error(run, job)):
-            print(f"    {reason}")
+    systems = run.realizations or (run,)
+    for stage in stages(systems[0]):
+        parts = [_part(system, stage, jobs, states) for system in systems]
+        if run.realizations:
+            print(_together(stage, parts))
+        else:
+            print(f"  {stage:<24}{parts[0].line:<54}{parts[0].job}".rstrip())
+        for part in [part for part in parts if part.reason][:SHOWN]:
+            print(f"    {part.reason}")
+    complete, job = (run.root / "report" / "index.html").exists(), jobs.get("report")
+    shown = f"{job} {states.get(job, '').lower()}" if job and not complete else ""
+    print(f"  {'report':<24}{'complete' if complete else '-':<54}  {shown}".rstrip())
+    if job and not complete and (reason := last_error(run, job)):
+        print(f"    {reason}")
 
 
-def _progress(run: Run, stage: str, running: bool) -> tuple[bool, str]:
-    """Whether a stage is complete, and its columns; the rate is the mean over all its time."""
+@dataclass
+class Part:
+    """How far a stage of one system is.
+
+    Attributes
+    ----------
+    done : float
+        Share of the work.
+    seconds : float
+        Spent so far.
+    state : str
+    line : str
+        Its columns.
+    job : str
+        Its job in Slurm, and that one's state.
+    reason : str
+        What went wrong.
+    """
+
+    done: float = 0.0
+    seconds: float = 0.0
+    state: str = "-"
+    line: str = ""
+    job: str = ""
+    reason: str = ""
+
+
+def _part(run: Run, stage: str, jobs: dict, states: dict) -> Part:
+    job = jobs.get(record(run, stage))
+    state = states.get(job, "")
+    part = _progress(run, stage, state.startswith("RUNNING"))
+    if job and part.state != "complete":
+        part.job = f"  {job} {state.lower()}"
+        if reason := last_error(run, job):
+            part.reason = reason if run.realization is None else f"realization {run.realization}: {reason}"
+    return part
+
+
+def _together(stage: str, parts: list[Part]) -> str:
+    """One line for a stage of all realizations; the time left if they go on as they did."""
+    complete = sum(part.state == "complete" for part in parts)
+    share, seconds = sum(part.done for part in parts) / len(parts), sum(part.seconds for part in parts)
+    rate = f"{3600 * share * len(parts) / seconds:.1f}/h" if seconds else ""
+    at_work = max(1, sum(part.state == "running" for part in parts))
+    left = duration(seconds / share * (1 - share) / at_work) if 0 < share < 1 else ""
+    line = f"{f'{complete} of {len(parts)}':<12}{100 * share:>9.0f}%{seconds:>10.1f}{rate:>12}{left:>10}"
+    counts = Counter(part.job.split()[1] for part in parts if len(part.job.split()) > 1)
+    return (f"  {stage:<24}{line:<54}  " + ", ".join(f"{n} {state}" for state, n in counts.items())).rstrip()
+
+
+def _progress(run: Run, stage: str, running: bool) -> Part:
+    """A stage of one system; the rate is the mean over all its time."""
     try:
         progress = run.progress(stage)
     except UserError as error:
-        return False, f"{'error':<12}{error}"
+        return Part(
+            state="error",
+            line=f"{'error':<12}{error}",
+            reason=str(error) if run.realization is not None else "",
+        )
     done, total, seconds = progress or (0, 1, 0.0)
     state = "complete" if done >= total else "running" if running else "begun" if progress else "-"
     rate = left = ""
     if done and seconds:
         rate = f"{done / seconds:.4g}/s"
         left = duration((total - done) * seconds / done) if done < total else ""
-    return done >= total, f"{state:<12}{100 * done / total:>9.0f}%{seconds:>10.1f}{rate:>12}{left:>10}"
-
-
-def _report(run: Run) -> str:
-    return "complete" if (run.root / "report" / "index.html").exists() else "-"
+    line = f"{state:<12}{100 * done / total:>9.0f}%{seconds:>10.1f}{rate:>12}{left:>10}"
+    return Part(done / total, seconds, state, line)
 
 
 def duration(seconds: float) -> str:
@@ -71,7 +131,8 @@ def _states(jobs) -> dict[str, str]:
 
 def last_error(run: Run, job: str) -> str:
     """What a job's log says of its end: the program's last error, or else Slurm's first."""
-    for path in logs(run).glob(f"*-{job}.out"):
+    folder = logs(run) if run.realization is None else logs(run).parents[1] / "logs"
+    for path in folder.glob(f"*-{job}.out"):
         lines = path.read_text(errors="replace").splitlines()
         found = [line.strip() for line in lines if WRONG.search(line)]
         own = [line for line in found if not re.match(r"(srun|slurmstepd)[:-]", line)]
@@ -80,4 +141,4 @@ def last_error(run: Run, job: str) -> str:
 
 
 if __name__ == "__main__":
-    cli.main_alone(cli.parser("status", __doc__), status)
+    cli.main_alone(cli.parser("status", __doc__, alone=True), status)

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from .sweep import stage_name
 # Batch script of each stage, with its own arguments.
 SCRIPTS = {
     "observe": ["observe.sh"],
+    "first": ["train.sh", "--network=rnn"],
     "rnn": ["train.sh", "--network=rnn"],
     "label": ["label.sh"],
     "ednn": ["train.sh", "--network=ednn"],
@@ -25,10 +27,11 @@ SCRIPTS = {
     "sweep": ["sweep.sh"],
     "report": ["report.sh"],
 }
-# Stages that each waits for; all sweeps together are one array.
+# Stages that each waits for; "first" is the RNN that those of other realizations start from.
 NEEDS = {
     "observe": (),
-    "rnn": ("observe",),
+    "first": ("observe",),
+    "rnn": ("observe", "first"),
     "label": ("rnn",),
     "ednn": ("observe", "label"),
     "evaluate": ("observe", "rnn", "ednn"),
@@ -38,60 +41,119 @@ NEEDS = {
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """One batch job.
+
+    Attributes
+    ----------
+    stage : str
+        Of all sweeps together "sweep".
+    makes : dict of str to int or None
+        What it makes, as in the record of submissions, and by which element of its array.
+    indices : tuple of int
+        Elements of its array; empty if it is none.
+    """
+
+    stage: str
+    makes: dict[str, int | None]
+    indices: tuple[int, ...] = ()
+
+
 def submit(run: Run, options) -> None:
     """Submit what is missing, unless something of an earlier submission still waits or runs."""
     if not (REPOSITORY / "slurm" / "env.sh").exists():
         raise UserError(f"{REPOSITORY} has no folder slurm: submit from a clone that install.sh has set up")
-    todo = missing(run)
-    if not todo:
+    batches = plan(run)
+    if not batches:
         print(f"{run.root}: all stages are complete")
     elif options.dry_run:
-        for stage in todo:
-            after = [f"${other.upper()}" for other in NEEDS[stage] if other in todo]
-            print(shlex.join(["sbatch", *arguments(run, options, stage, todo[stage], after)]))
+        before: list[tuple[Batch, str]] = []
+        for batch in batches:
+            print(shlex.join(["sbatch", *arguments(run, options, batch, before)]))
+            before.append((batch, f"${batch.stage.upper()}"))
     else:
         slurm.require()
         with Lock(run.root / ".submit.lock", f"submission of {run.job.name}"):
             _refuse_second(run)
-            _submit_all(run, options, todo)
+            _submit_all(run, options, batches)
 
 
-def missing(run: Run) -> dict[str, list[str]]:
-    """Stages that are not complete, in order, and the files of each; "sweep" stands for all sweeps."""
+def plan(run: Run) -> list[Batch]:
+    """Batch jobs that make what is missing, in order; of an ensemble arrays over its realizations."""
+    systems = run.realizations or (run,)
+    absent = {k: names for k, system in enumerate(systems) if (names := missing(system))}
+    page = run.root / "report" / "index.html"
+    if not absent and page.exists() and page.stat().st_mtime >= max(map(_newest, systems)):
+        return []
+    result = []
+    for stage in SCRIPTS:
+        if run.realizations:
+            makes = {
+                record(systems[k], name): k for k in absent for name in absent[k] if _stage(name) == stage
+            }
+            indices = tuple(absent)
+        elif stage == "sweep":
+            sweeps = [stage_name(*sweep) for sweep in run.sweeps]
+            makes = {name: sweeps.index(name) for name in absent.get(0, ()) if _stage(name) == stage}
+            indices = tuple(makes.values())
+        else:
+            makes, indices = {name: None for name in absent.get(0, ()) if _stage(name) == stage}, ()
+        if stage == "rnn" and run.job.rnn.warm_start and 0 in makes.values() and len(indices) > 1:
+            result.append(Batch("first", {}, (0,)))
+        if makes:
+            result.append(Batch(stage, makes, indices))
+    return [*result, Batch("report", {"report": None})]
+
+
+def missing(run: Run) -> list[str]:
+    """Stages of a single system that are not complete."""
     if run.source() and not run.done("observe"):
         run.require("observe")  # tells how to go on with an import
-    result: dict[str, list[str]] = {}
-    for name in stages(run):
-        if not run.done(name):
-            result.setdefault(name.partition("_")[0], []).append(name)
-    page = run.root / "report" / "index.html"
-    if result or not page.exists() or page.stat().st_mtime < _newest(run):
-        result["report"] = ["report"]
-    return result
+    return [name for name in stages(run) if not run.done(name)]
+
+
+def record(run: Run, name: str) -> str:
+    """Name of a stage in the record of submissions."""
+    return name if run.realization is None else f"{run.root.name}/{name}"
+
+
+def _stage(name: str) -> str:
+    return name.partition("_")[0]
 
 
 def _newest(run: Run) -> float:
     return max(run.path(name).stat().st_mtime for name in stages(run))
 
 
-def arguments(run: Run, options, stage: str, names: list[str], after: list[str]) -> list[str]:
-    """Arguments of sbatch; nothing in them passes through a shell."""
-    script, *own = SCRIPTS[stage]
+def arguments(run: Run, options, batch: Batch, before: list[tuple[Batch, str]]) -> list[str]:
+    """Arguments of sbatch; nothing in them passes through a shell.
+
+    Parameters
+    ----------
+    before : list of (Batch, id)
+        What has been submitted already.
+    """
+    script, *own = SCRIPTS[batch.stage]
     folder = str(logs(run))
     if "\\" in folder:
         raise UserError(f"Slurm cannot write logs into {folder}: choose --runs without a backslash")
     log = f"{folder.replace('%', '%%')}/%x"
     result = [
-        f"--job-name={run.job.name}-{stage}",
+        f"--job-name={run.job.name}-{batch.stage}",
         f"--comment={comment(run)}",
-        f"--output={log}-%j.out",
+        f"--output={log}-{'%A_%a' if batch.indices else '%j'}.out",
         "--kill-on-invalid-dep=yes",
     ]
-    if stage == "sweep":
-        indices = [k for k, sweep in enumerate(run.sweeps) if stage_name(*sweep) in names]
-        result += [f"--array={','.join(map(str, indices))}", f"--output={log}-%A_%a.out"]
+    if batch.indices:
+        result.append(f"--array={','.join(map(str, batch.indices))}")
+    after = [
+        f"aftercorr:{job}" if batch.indices and other.indices == batch.indices else f"afterok:{job}"
+        for other, job in before
+        if other.stage in NEEDS[batch.stage]
+    ]
     if after:
-        result.append(f"--dependency=afterok:{':'.join(after)}")
+        result.append(f"--dependency={','.join(after)}")
     result += [f"--{key}={value}" for key in ("account", "partition") if (value := getattr(options, key))]
     result += [*options.sbatch, str(REPOSITORY / "slurm" / script)]
     result += [str(Path(run.job_path).resolve()), f"--runs={run.folder.resolve()}", *own]
@@ -109,7 +171,7 @@ def logs(run: Run) -> Path:
 
 
 def submitted(run: Run) -> dict[str, str]:
-    """Latest job id of each stage, ARRAY_INDEX for sweeps."""
+    """Latest job id of each stage, ID_INDEX for elements of arrays."""
     try:
         return json.loads((run.root / "submitted.json").read_text())
     except FileNotFoundError:
@@ -128,27 +190,25 @@ def _refuse_second(run: Run) -> None:
             )
 
 
-def _submit_all(run: Run, options, todo: dict[str, list[str]]) -> None:
-    ids: dict[str, str] = {}
-    record = submitted(run)
+def _submit_all(run: Run, options, batches: list[Batch]) -> None:
+    done: list[tuple[Batch, str]] = []
+    jobs = submitted(run)
     try:
         logs(run).mkdir(parents=True, exist_ok=True)
-        for stage, names in todo.items():
-            after = [ids[other] for other in NEEDS[stage] if other in ids]
-            command = arguments(run, options, stage, names, after)
-            ids[stage] = slurm.submit(command, REPOSITORY, {"DCL_PYTHON": sys.executable})
-            for name in names:
-                index = [stage_name(*sweep) for sweep in run.sweeps].index(name) if stage == "sweep" else None
-                record[name] = ids[stage] if index is None else f"{ids[stage]}_{index}"
-        _write(run.root / "submitted.json", record)
+        for batch in batches:
+            command = arguments(run, options, batch, done)
+            job = slurm.submit(command, REPOSITORY, {"DCL_PYTHON": sys.executable})
+            done.append((batch, job))
+            jobs |= {name: job if k is None else f"{job}_{k}" for name, k in batch.makes.items()}
+        _write(run.root / "submitted.json", jobs)
     except BaseException as error:
-        if ids:
-            slurm.cancel(ids.values())
+        if done:
+            slurm.cancel(job for _, job in done)
         if isinstance(error, OSError):
             raise UserError(f"cannot write {error.filename or run.root}: {error.strerror}") from None
         raise
-    for stage, job in ids.items():
-        print(f"{job:>10}  {stage}" + (f" ({len(todo[stage])})" if stage == "sweep" else ""))
+    for batch, job in done:
+        print(f"{job:>10}  {batch.stage}" + (f" ({len(batch.indices)})" if batch.indices else ""))
     print(f"logs in {logs(run)}; how far they are: python -m dcl_hpc.status {shlex.quote(run.job_path)}")
 
 
@@ -159,7 +219,7 @@ def _write(path: Path, record: dict) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser("submit", __doc__)
+    parser = cli.parser("submit", __doc__, alone=True)
     parser.usage = "%(prog)s [options] [job] [-- options of sbatch]"
     parser.add_argument("--dry-run", action="store_true", help="show the commands only")
     parser.add_argument("--account", help="account to charge (else $SBATCH_ACCOUNT)")

@@ -12,6 +12,7 @@ from .cluster.signals import Stopped
 from .errors import UserError
 from .physics.observables import order_parameter
 from .sampling.ladder import adapt
+from .sampling.overlap import Overlaps
 from .sampling.streams import Purpose
 from .sampling.tempering import Ladders, Replicas, exchange_line
 from .storage.replicas import read_replicas, replica_fields, write_replicas
@@ -19,13 +20,14 @@ from .storage.results import read_exchange
 from .storage.store import Field, Store, array_field, write_file
 
 COMMIT_SECONDS = 10.0
+OVERLAP = "series/overlap/value"
 
 
 def sweep(context: cli.Context, options=None) -> None:
     """All sweeps of a job, or those that the command line names."""
     run, comm = context.run, context.comm
     chosen = run.sweeps
-    if (index := getattr(options, "index", None)) is not None:
+    if run.realization is None and (index := getattr(options, "index", None)) is not None:
         if not 0 <= index < len(chosen):
             raise UserError.everywhere(f"--index {index}: this job has sweeps 0 ... {len(chosen) - 1}")
         chosen = chosen[index : index + 1]
@@ -79,8 +81,9 @@ def _ladder(context, stage: str, energy: str, model) -> np.ndarray:
     if not settings.exchange or settings.rungs == len(listed):
         return listed
     context.log(f"{stage}: trial runs to place the temperatures of the ladder")
+    seed, n_sweeps = context.run.job.stream_seed, settings.lengths(energy)[0] // 2
     return adapt(
-        model, listed, settings.rungs, settings.lengths(energy)[0] // 2, context.run.job.seed, _key(stage),
+        model, listed, settings.rungs, n_sweeps, seed, _key(stage),
         partial(mpi.share, comm), partial(mpi.gather, comm), lambda: context.stop.check(comm),
     )  # fmt: skip
 
@@ -100,6 +103,12 @@ def _create(run, stage: str, energy: str, shape, temperatures) -> None:
         "series/step": array_field(np.arange(1, measured + 1), ("measurement",), "sweeps"),
         **replica_fields(n_sites, settings.ladders, len(temperatures)),
     }
+    if run.job.is_glass:
+        layout[OVERLAP] = Field(
+            (measured, settings.ladders // 2, len(temperatures)), np.float32,
+            ("measurement", "pair", "temperature"),
+            "overlap per site of the replicas of ladders 2 pair and 2 pair + 1 that have the temperature",
+        )  # fmt: skip
     attributes = {
         **run.attributes(stage),
         "energy": energy,
@@ -114,12 +123,13 @@ class _Sweep:
 
     def __init__(self, context, store, stage, model, pair):
         job, comm, key = context.run.job, context.comm, _key(stage)
+        seed, share, everyone = job.stream_seed, partial(mpi.share, comm), partial(mpi.gather, comm)
         self.context, self.store, self.stage, self.pair = context, store, stage, pair
         self.exchanges = job.sweep.exchange
-        self.ladders = Ladders(1 / store.read("temperature"), job.sweep.ladders, job.seed, key)
-        self.mine = mpi.share(comm, self.ladders.slot.size)
-        everyone = partial(mpi.gather, comm)
-        self.replicas = Replicas(model, self.ladders, self.mine, job.seed, Purpose.SWEEP, key, everyone)
+        self.ladders = Ladders(1 / store.read("temperature"), job.sweep.ladders, seed, key)
+        self.mine = share(self.ladders.slot.size)
+        self.replicas = Replicas(model, self.ladders, self.mine, seed, Purpose.SWEEP, key, everyone)
+        self.overlaps = Overlaps(self.replicas, share, everyone) if OVERLAP in store else None
 
     def run(self, started: float) -> None:
         store, context = self.store, self.context
@@ -149,18 +159,24 @@ class _Sweep:
         size, n_temperatures = self.ladders.slot.size, len(self.ladders.betas)
         self.context.log(f"{self.stage}: {size} replicas at {n_temperatures} temperatures, thermalizing")
         for _ in range(int(self.store.attribute("thermalization"))):
-            self._advance()
+            self._exchange(self.replicas.sweep())
             self.context.stop.check(self.context.comm)
         self.ladders.forget_statistics()
 
     def _advance(self):
-        """One sweep of the own replicas, measured, then an exchange that all ranks decide alike."""
+        """One sweep of the own replicas, measured, then an exchange."""
         energy = self.replicas.sweep()
         order = order_parameter(self.replicas.chains.states, self.pair)
         slot = self.replicas.slot.copy()
+        if self.overlaps:
+            self.overlaps.measure()
+        self._exchange(energy)
+        return energy, order, slot
+
+    def _exchange(self, energy) -> None:
+        """Exchange temperatures, which all ranks decide alike, if the job wants it."""
         if self.exchanges:
             self.replicas.exchange(energy)
-        return energy, order, slot
 
     def _write(self, done: int, half: int, buffer) -> None:
         store, rows = self.store, slice(done - len(buffer), done)
@@ -168,6 +184,10 @@ class _Sweep:
         store.write("series/energy/value", np.s_[rows, self.mine], energy)
         store.write("series/order/value", np.s_[rows, self.mine], order.astype(np.float32))
         store.write("series/slot/value", np.s_[rows, self.mine], slot.astype(np.int16))
+        if self.overlaps:
+            overlap = self.overlaps.take()
+            if self.context.comm.rank == 0:  # of all pairs, since a rank may have none
+                store.write_alone(OVERLAP, rows, overlap)
         ladders = slice(None) if self.context.comm.rank == 0 else None
         write_replicas(store, half, self.replicas, self.mine, ladders)
 
@@ -175,5 +195,4 @@ class _Sweep:
 if __name__ == "__main__":
     parser = cli.parser("sweep", __doc__)
     parser.add_argument("--energy", choices=("true", "rnn", "ednn"), help="only the sweeps with this energy")
-    parser.add_argument("--index", type=int, help="only this one of all sweeps, from 0: for arrays of jobs")
     cli.main(parser, sweep)

@@ -26,6 +26,9 @@ def train_rnn(context: cli.Context, options=None) -> None:
         return
     path = mpi.on_root(context.comm, run.require, "observe")
     network = models.build_rnn(job)
+    if job.rnn.warm_start and run.first is not None:
+        mpi.on_root(context.comm, run.first.require, "rnn")
+        models.load_best(network, run.first)
     _precision(context, network)
     source = observed_rows(path)
     baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))

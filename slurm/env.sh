@@ -20,12 +20,16 @@ export DCL_MAX_RESTARTS=${DCL_MAX_RESTARTS:-20}
 # srun does not take this over from sbatch.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 
-# dcl_stage MODULE [ARGUMENTS]: run one stage under srun inside a batch job. A stage that was asked to
+# dcl_stage MODULE [ARGUMENTS]: run one stage under srun inside a batch job. An element of an array works on
+# one realization of an ensemble, or makes one of the sweeps of a single system. A stage that was asked to
 # stop (USR1 ahead of the time limit) saves its work and exits with 85; the job is then requeued and
 # goes on where it was.
 dcl_stage() {
     local python=${DCL_PYTHON:-.venv/bin/python} id=$SLURM_JOB_ID pid code
-    [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || id=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}
+    if [ -n "${SLURM_ARRAY_JOB_ID:-}" ]; then
+        id=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}
+        set -- "$@" "--index=$SLURM_ARRAY_TASK_ID"
+    fi
     srun --mpi="$DCL_SRUN_MPI" --kill-on-bad-exit=1 --open-mode=append "$python" -m "dcl_hpc.$1" "${@:2}" &
     pid=$!
     trap 'kill -USR1 "$pid" 2>/dev/null' USR1 TERM

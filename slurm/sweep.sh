@@ -10,5 +10,4 @@
 #SBATCH --output=%x-%j.out
 cd "${SLURM_SUBMIT_DIR:?submit with sbatch from the folder of the repository}" || exit 1
 source slurm/env.sh
-# an element of an array makes one of the job's sweeps
-dcl_stage sweep "$@" ${SLURM_ARRAY_TASK_ID:+"--index=$SLURM_ARRAY_TASK_ID"}
+dcl_stage sweep "$@"

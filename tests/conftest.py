@@ -105,6 +105,16 @@ def job_file(tmp_path) -> Path:
 
 
 @pytest.fixture
+def glass_file(tmp_path) -> Path:
+    """A job of two realizations of a glass, numbers 5 and 3, that takes seconds."""
+    path = tmp_path / "glass.toml"
+    text = TINY.replace('name = "tiny"', 'name = "glass"').replace("[6, 6]", "[4, 4]")
+    text = text.replace('kind = "ising"', 'kind = "edwards_anderson"\nrealizations = [5, 3]')
+    path.write_text(text.replace("focus = 2", "focus = 1\nshared = false"))
+    return path
+
+
+@pytest.fixture
 def runs(tmp_path) -> Path:
     """Folder of this test's results."""
     return tmp_path / "runs"

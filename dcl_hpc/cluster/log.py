@@ -14,20 +14,25 @@ class Log:
     Parameters
     ----------
     rank : int
+    about : str
+        What begins each line.
+    bars : bool
+        Whether progress is shown, too.
     """
 
-    def __init__(self, rank: int):
-        self.loud = rank == 0
+    def __init__(self, rank: int, about: str = "", bars: bool = True):
+        self.loud, self.about = rank == 0, about
+        self.bars = self.loud and bars
 
     def __call__(self, text: str) -> None:
         """Print one line."""
         if self.loud:
-            tqdm.write(text)
+            tqdm.write("\n".join(self.about + line for line in text.split("\n")))
             sys.stdout.flush()
 
     def progress(self, title: str, total: int, done: int = 0, unit: str = "it"):
         """A progress bar on a terminal, a line every ten seconds elsewhere."""
-        return Progress(title, total, done, unit, self.loud)
+        return Progress(self.about + title, total, done, unit, self.bars)
 
 
 class Progress:

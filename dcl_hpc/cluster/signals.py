@@ -53,6 +53,10 @@ class StopRequest:
         self._meetings += 1
         return agreed
 
+    def waiting(self) -> None:
+        """Tell that this rank lives though it has no others to agree with at the moment."""
+        self._meetings += 1
+
     def check(self, comm) -> None:
         """Raise `Stopped` on all ranks if any was asked to stop; collective."""
         if self.agreed(comm):

@@ -12,7 +12,10 @@ def _import_tensorflow() -> None:
     with tempfile.TemporaryFile() as lines:
         os.dup2(lines.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            import tensorflow
+
+            # each realization's network traces its graphs anew
+            tensorflow.get_logger().setLevel("ERROR")
         except BaseException:
             lines.seek(0)
             os.write(kept, lines.read())

@@ -25,12 +25,17 @@ class SingleProcess:
 
 
 class Horovod:
-    """One rank of a Horovod job."""
+    """One rank of a Horovod job.
 
-    def __init__(self):
+    Parameters
+    ----------
+    comm : communicator of the ranks that train together, the same one throughout
+    """
+
+    def __init__(self, comm):
         import horovod.tensorflow as hvd
 
-        hvd.init()
+        hvd.init(comm)
         self._hvd = hvd
         self.rank, self.size = hvd.rank(), hvd.size()
 
@@ -47,6 +52,6 @@ class Horovod:
         return self._hvd.allreduce(tf.constant(values, tf.float64), op=self._hvd.Sum).numpy()
 
 
-def connect(ranks: int):
-    """The interface for this number of ranks."""
-    return Horovod() if ranks > 1 else SingleProcess()
+def connect(comm):
+    """The interface for the ranks of a communicator."""
+    return Horovod(comm) if comm.size > 1 else SingleProcess()

@@ -46,6 +46,65 @@ def _counts(states, q):
     return counts
 
 
+def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    r"""Overlap of two-state configurations with others, one by one.
+
+    :math:`q = \sum_i s_i^a s_i^b / N` with s = +-1 (Edwards and Anderson, J. Phys. F 5, 965, 1975).
+
+    Parameters
+    ----------
+    first, second : ndarray of uint8, shape (n_sites, n_chains)
+        States 0 and 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_chains,), between -1 and 1
+    """
+    return overlap_of_bits(pack(first), pack(second), len(first))
+
+
+def overlap_of_bits(first: np.ndarray, second: np.ndarray, n_sites: int) -> np.ndarray:
+    """Overlap of configurations that `pack` has made bits.
+
+    Parameters
+    ----------
+    first, second : ndarray of uint64, shape (..., n_words)
+    n_sites : int
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+    """
+    unlike = np.bitwise_count(first ^ second).sum(axis=-1, dtype=np.int64)
+    return (n_sites - 2 * unlike) / n_sites
+
+
+@njit(cache=True)
+def pack(states):
+    """Two-state configurations as bits.
+
+    Parameters
+    ----------
+    states : ndarray of uint8, shape (n_sites, n_chains)
+        States 0 and 1.
+
+    Returns
+    -------
+    ndarray of uint64, shape (n_chains, ceil(n_sites / 64))
+        Unused bits are 0.
+    """
+    n_sites, n_chains = states.shape
+    packed = np.zeros((n_chains, (n_sites + 63) // 64 * 8), np.uint8)
+    byte = np.empty(n_chains, np.uint8)
+    for first in range(0, n_sites, 8):
+        byte[:] = 0
+        for site in range(first, min(first + 8, n_sites)):  # all chains at once, as they lie in memory
+            for c in range(n_chains):
+                byte[c] = np.uint8(byte[c] << 1) | states[site, c]
+        packed[:, first // 8] = byte
+    return packed.view(np.uint64)
+
+
 def thermodynamics(moments: np.ndarray, temperature: float, n_sites: int) -> np.ndarray:
     """Averages per site at one temperature.
 

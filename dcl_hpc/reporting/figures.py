@@ -93,8 +93,16 @@ def learning_curves(histories: dict, ednn_fit: str = "labels"):
     return figure
 
 
-def thermodynamics(sweeps: list[dict], observed_at: float, quantities=("u", "m", "c", "chi")):
-    """Averages against temperature for all sweeps of one shape (Fig. 2 bottom and 3c)."""
+def thermodynamics(
+    sweeps: list[dict], observed_at: float, quantities=("u", "m", "c", "chi"), lowest: float | None = None
+):
+    """Averages against temperature for all sweeps of one shape (Fig. 2 bottom and 3c; of a glass 5 and 6).
+
+    Parameters
+    ----------
+    lowest : float, optional
+        Energy of the ground state per site in J, to be marked.
+    """
     columns = min(2, len(quantities))
     rows = -(-len(quantities) // columns)
     with plt.rc_context(STYLE):
@@ -113,10 +121,54 @@ def thermodynamics(sweeps: list[dict], observed_at: float, quantities=("u", "m",
                     ms=3.5, lw=0, elinewidth=0.8, color=COLOURS[sweep["energy"]], mfc="none",
                     label=NAMES[sweep["energy"]],
                 )  # fmt: skip
+            if name == "u" and lowest is not None:
+                axis.axhline(lowest, color="k", ls=":", lw=1, label="ground state")
             axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
             axis.set_xlabel("temperature / (J/k$_B$)")
             axis.set_ylabel(LABELS[name])
         axes[0, 0].legend(fontsize=8)
+        figure.tight_layout()
+    return figure
+
+
+def overlaps(tables: dict):
+    """Distribution of the overlap at the lowest, a middle and the highest temperature; Binder parameter.
+
+    Parameters
+    ----------
+    tables : dict of energy to dict
+        As `tables.overlap_table` gives them: `temperature`, `q`, `distribution` and `binder` with errors, of
+        which each may be None.
+    """
+    temperatures = next(iter(tables.values()))["temperature"]
+    chosen = sorted({0, len(temperatures) // 2, len(temperatures) - 1})
+    with plt.rc_context(STYLE):
+        panels = len(chosen) + 1
+        figure, axes = plt.subplots(-(-panels // 2), 2, figsize=(7, 2.6 * -(-panels // 2)))
+        axes = axes.ravel()
+        for axis, k in zip(axes, chosen, strict=False):
+            for energy, table in tables.items():
+                density = np.array(table["distribution"][k], float)
+                error = np.array(table["distribution_error"][k], float)
+                axis.plot(table["q"], density, lw=1, color=COLOURS[energy], label=NAMES[energy])
+                axis.fill_between(
+                    table["q"], density - error, density + error, alpha=0.25, lw=0, color=COLOURS[energy]
+                )
+            axis.set_title(f"T = {temperatures[k]:g}", fontsize=9)
+            axis.set_xlabel("overlap $q$")
+            axis.set_ylabel("$P(q)$")
+            axis.set_ylim(bottom=0)
+        for energy, table in tables.items():
+            axes[panels - 1].errorbar(
+                temperatures, np.array(table["binder"], float), np.array(table["binder_error"], float),
+                fmt=MARKERS[energy], ms=3.5, lw=0, elinewidth=0.8, color=COLOURS[energy], mfc="none",
+                label=NAMES[energy],
+            )  # fmt: skip
+        axes[panels - 1].set_xlabel("temperature / (J/k$_B$)")
+        axes[panels - 1].set_ylabel("Binder parameter $g$")
+        for axis in axes[panels:]:
+            axis.remove()
+        axes[panels - 1].legend(fontsize=8)
         figure.tight_layout()
     return figure
 

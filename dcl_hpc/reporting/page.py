@@ -1,6 +1,9 @@
 """The report as one self-contained page."""
 
 import base64
+import json
+import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,24 +27,70 @@ class Figure:
         return base64.b64encode(self.path.read_bytes()).decode()
 
 
-def render(summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str) -> str:
-    """The page as HTML; every text from the job file is escaped."""
+def render(
+    summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str,
+    template: str = "page.html",
+) -> str:  # fmt: skip
+    """The page as HTML; every text from the job file is escaped.
+
+    Parameters
+    ----------
+    template : str
+        "page.html" for a single system, "ensemble.html" for an ensemble.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dcl_hpc.reporting", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    interactions = []
-    if summary["ednn"] and "interactions" in summary["ednn"]:
-        interactions.append(("the EDNN's energy", summary["ednn"]["interactions"][:SHOWN]))
-    for name, found in (summary["direct"] or {}).items():
-        if name in ("clusters", "pairwise"):
-            interactions.append((name, found["interactions"][:SHOWN]))
-    return environment.get_template("page.html").render(
+    return environment.get_template(template).render(
         summary=summary,
-        interactions=interactions,
+        interactions=_interactions(summary),
         figures=figures,
         description=description,
         provenance=provenance,
         job_text=job_text,
     )
+
+
+def _interactions(summary: dict) -> list[tuple[str, list]]:
+    """Interactions that local energies have, with a title each."""
+    result = []
+    if summary["ednn"] and "interactions" in summary["ednn"]:
+        result.append(("the EDNN's energy", summary["ednn"]["interactions"][:SHOWN]))
+    for name, found in (summary["direct"] or {}).items():
+        if name in ("clusters", "pairwise"):
+            result.append((name, found["interactions"][:SHOWN]))
+    return result
+
+
+def publish(run, summary: dict, figures: list[Figure], description: str, template: str = "page.html") -> None:
+    """Write summary.json and index.html into a run's folder report, with where they come from.
+
+    Parameters
+    ----------
+    run : Run
+    summary : dict
+        Gets the keys `creator`, `git_commit`, `machine`, `ranks` and `command`.
+    template
+        As in `render`.
+    """
+    described = run.provenance()
+    summary |= {key: described[key] for key in ("creator", "git_commit", "machine", "ranks")}
+    changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
+    summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
+    text = render(
+        summary, figures, description,
+        f"{described['creator']}, commit {described['git_commit']}, seed {run.job.seed}; "
+        f"libraries {described['library_versions']}",
+        summary["command"] + "\n\n" + run.job_text, template,
+    )  # fmt: skip
+    _replace(run.root / "report" / "summary.json", json.dumps(summary, indent=1) + "\n")
+    _replace(run.root / "report" / "index.html", text)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a text file beside, then rename it: a reader finds the old one or the new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

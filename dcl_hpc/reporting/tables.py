@@ -7,8 +7,11 @@ from ..physics.observables import thermodynamics
 from ..sampling.statistics import autocorrelation_time, jackknife, reweight
 
 QUANTITIES = ("u", "m", "c", "chi")
+OVERLAPS = ("abs_q", "q2", "q4", "binder")
 # Fewest and most blocks per ladder; blocks shorter than a few autocorrelation times are no use.
 MAX_BLOCKS, TIMES_PER_BLOCK = 10, 10
+# Most bins of a distribution of overlaps.
+MAX_BINS = 101
 
 
 def energy_errors(model: np.ndarray, true: np.ndarray, width: float) -> dict:
@@ -75,10 +78,8 @@ def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
     for k in listed:
         t, energy, order = series.temperature[k], series.energy[k], series.order[k]
         tau, origin = autocorrelation_time(energy.T), energy.mean()
-        n_blocks = int(np.clip(energy.shape[1] / (TIMES_PER_BLOCK * tau), 1, MAX_BLOCKS))
         data = np.stack([energy - origin, (energy - origin) ** 2, order, order**2], axis=1)
-        blocks = [part for ladder in data for part in np.array_split(ladder, n_blocks, axis=1)]
-        values, errors = jackknife(lambda m, t=t: thermodynamics(m, t, n_sites), blocks)
+        values, errors = jackknife(lambda m, t=t: thermodynamics(m, t, n_sites), _blocks(data, tau))
         values[0] += origin / n_sites + offset
         table["autocorrelation_time"].append(tau)
         table["effective_samples"].append(energy.size / (2 * tau))
@@ -86,6 +87,96 @@ def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
             table[name].append(float(value))
             table[f"{name}_error"].append(float(error))
     return table
+
+
+def _blocks(data: np.ndarray, tau: float) -> list[np.ndarray]:
+    """Stretches of single ladders, or pairs of ladders, several autocorrelation times long.
+
+    Parameters
+    ----------
+    data : ndarray, shape (n_ladders, n_observables, n_measurements)
+    tau : float
+        Autocorrelation time in measurements.
+    """
+    fewest = 2 if len(data) == 1 else 1  # one block alone has no error
+    n_blocks = int(np.clip(data.shape[2] / (TIMES_PER_BLOCK * tau), fewest, MAX_BLOCKS))
+    return [part for ladder in data for part in np.array_split(ladder, n_blocks, axis=1)]
+
+
+def overlap_table(series, n_sites: int) -> dict | None:
+    r"""Overlaps of a glass with jackknife errors at every temperature of a sweep.
+
+    Without a field P(q) = P(-q) exactly, hence the distribution is symmetrised. Then all that is here depends
+    on q^2 alone, whose autocorrelation time sets the length of the blocks, and not on how often a replica
+    turns over as a whole.
+
+    The Binder parameter :math:`g = (3 - \langle q^4\rangle/\langle q^2\rangle^2)/2` (Binder, Z. Phys. B 43,
+    119, 1981; for glasses Bhatt and Young, Phys. Rev. Lett. 54, 924, 1985) is 1 for a single pair of ground
+    states and 1/N at infinite temperature.
+
+    Parameters
+    ----------
+    series : SweepSeries
+    n_sites : int
+
+    Returns
+    -------
+    dict or None
+        `temperature` (those that the job lists), `autocorrelation_time` of q^2 (sweeps), `effective_samples`
+        (independent pairs of configurations that would be worth as much); of <|q|>, <q^2>, <q^4> and g the
+        values `abs_q`, `q2`, `q4`, `binder` and `NAME_error`; `q`, centres of the distribution's bins, and
+        at each temperature `distribution`, the density P(q), and `distribution_error`. None for a sweep
+        without overlaps.
+    """
+    if series.overlap is None:
+        return None
+    listed = np.flatnonzero(series.listed)
+    centres, widths, bin_of = _overlap_bins(n_sites)
+    table = {"temperature": series.temperature[listed].tolist(), "q": centres.tolist()}
+    names = (*OVERLAPS, "distribution")
+    columns = ("autocorrelation_time", "effective_samples", *names, *(f"{name}_error" for name in names))
+    table |= {name: [] for name in columns}
+    for q in series.overlap[listed]:
+        tau = autocorrelation_time(q.T**2)
+        powers = np.stack([np.abs(q), q**2, q**4], axis=1)
+        bins = bin_of[np.rint(n_sites * (1 + q) / 2).astype(int)]
+        inside = bins[:, None] == np.arange(len(centres))[:, None]
+        averages = zip(*jackknife(_overlap_averages, _blocks(powers, tau)), strict=True)
+        density = jackknife(lambda p: (p + p[..., ::-1]) / (2 * widths), _blocks(inside, tau))
+        table["autocorrelation_time"].append(tau)
+        table["effective_samples"].append(q.size / (2 * tau))
+        for name, (value, error) in zip(names, (*averages, density), strict=True):
+            table[name].append(value.tolist())
+            table[f"{name}_error"].append(error.tolist())
+    return table
+
+
+def _overlap_averages(moments: np.ndarray) -> np.ndarray:
+    """<|q|>, <q^2>, <q^4>, and from them the Binder parameter (0 where every q is 0), shape (..., 4)."""
+    abs_q, q2, q4 = np.moveaxis(moments, -1, 0)
+    ratio = np.divide(q4, q2**2, out=np.full_like(q4, 3.0), where=q2 > 0)
+    return np.stack([abs_q, q2, q4, (3 - ratio) / 2], axis=-1)
+
+
+def _overlap_bins(n_sites: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bins for the possible overlaps -1, -1 + 2/N, ..., 1, symmetric about 0.
+
+    Up to `MAX_BINS` of these values have a bin each. More share bins, an odd number of them in each, so that
+    bins are centred at possible values; the two outermost bins may have fewer.
+
+    Returns
+    -------
+    centres, widths : float64 (n_bins,)
+    bin_of : int64 (n_sites + 1,)
+        Bin of each value.
+    """
+    values = np.arange(-n_sites, n_sites + 1, 2)
+    each = int(np.ceil(len(values) / MAX_BINS)) | 1
+    middle = 0 if n_sites % 2 else each  # a border between bins at q = 0, or the centre of one
+    bin_of = (values + middle) // (2 * each)
+    bin_of -= bin_of[0]
+    counts = np.bincount(bin_of)
+    return np.bincount(bin_of, values) / counts / n_sites, 2 * counts / n_sites, bin_of
 
 
 def reweighted_curve(series, temperatures, n_sites: int, offset: float = 0.0) -> dict | None:

@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     SHUFFLE = 7
     REFERENCE = 8
     TEMPERED = 9
+    FLIPS = 10
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:

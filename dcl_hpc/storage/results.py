@@ -23,6 +23,8 @@ class SweepSeries:
         Exchange acceptance of each pair of neighbouring temperatures; nan without exchange.
     round_trips : int
         From the lowest temperature to the highest and back, all replicas together.
+    overlap : float64 (n_temperatures, n_pairs, n_measurements), optional
+        Overlap per site of two ladders' replicas at each temperature; None for models without.
     """
 
     temperature: np.ndarray
@@ -31,6 +33,7 @@ class SweepSeries:
     order: np.ndarray
     acceptance: np.ndarray
     round_trips: int
+    overlap: np.ndarray | None = None
 
 
 def read_sweep(path) -> SweepSeries:
@@ -41,12 +44,14 @@ def read_sweep(path) -> SweepSeries:
             file[f"series/{name}/value"][()].reshape(len(file["series/step"]), -1, len(temperature))
             for name in ("slot", "energy", "order")
         )
+        q = file["series/overlap/value"][()] if "series/overlap/value" in file else None
     by_temperature = np.argsort(slot, axis=2)
     arranged = [
         np.ascontiguousarray(np.take_along_axis(x, by_temperature, axis=2).transpose(2, 1, 0), dtype=float)
         for x in (energy, order)
     ]
-    return SweepSeries(temperature, listed, *arranged, *read_exchange(path))
+    overlap = None if q is None else np.ascontiguousarray(q.transpose(2, 1, 0), dtype=float)
+    return SweepSeries(temperature, listed, *arranged, *read_exchange(path), overlap)
 
 
 def read_exchange(path) -> tuple[np.ndarray, int] | None:

@@ -45,6 +45,8 @@ class Run:
         What --set changed.
     realization : int, optional
         Which realization of an ensemble this is, with a folder of its own in that of the ensemble.
+    first : Run, optional
+        The ensemble's first realization, unless it is this one.
     """
 
     job: Job
@@ -54,6 +56,7 @@ class Run:
     ranks: int
     overrides: tuple[str, ...] = ()
     realization: int | None = None
+    first: "Run | None" = None
 
     @property
     def root(self) -> Path:
@@ -64,7 +67,8 @@ class Run:
     @cached_property
     def realizations(self) -> tuple["Run", ...]:
         """Runs of an ensemble's realizations; empty for a single system."""
-        return tuple(replace(self, job=self.job.of(k), realization=k) for k in self.job.realizations)
+        runs = [replace(self, job=self.job.of(k), realization=k) for k in self.job.realizations]
+        return tuple(runs[:1] + [replace(run, first=runs[0]) for run in runs[1:]])
 
     def path(self, stage: str) -> Path:
         """File that a stage makes; sweeps are named sweep_ENERGY_SHAPE, candidates ednn_context_N."""
@@ -124,12 +128,12 @@ class Run:
             **self.provenance(),
         }
 
-    def _dependencies(self, stage: str) -> dict:
+    def _dependencies(self, stage: str, changed: bool = False) -> dict:
         if stage.startswith("sweep_"):
             stage = stage.rsplit("_", 1)[0]
-        result = self.job.dependencies(stage)
+        result = self.job.dependencies(stage, changed)
         if stage not in ("observe", "import") and "observe" in result and self.source():
-            result["observe"] = self.job.dependencies("import")["observe"]
+            result["observe"] = self.job.dependencies("import", changed)["observe"]
         return result
 
     def done(self, stage: str) -> bool:
@@ -162,7 +166,9 @@ class Run:
                 f"{path} is damaged or not a file of this program ({error}); move it away and run the "
                 "stage again"
             ) from None
-        difference = _first_difference(made_with, self._dependencies(made_by))
+        difference = _first_difference(
+            made_with, self._dependencies(made_by), self._dependencies(made_by, changed=True)
+        )
         if difference:
             raise UserError(
                 f"{path} was made by another job: {difference}; choose another name "
@@ -195,10 +201,18 @@ class Run:
             return file.attrs.get("source")
 
 
-def _first_difference(there, here, where: str = "") -> str:
+def _first_difference(there, here, changed, where: str = "") -> str:
+    """Where a file's values differ from this job's; keys that it did not know yet had their defaults.
+
+    Parameters
+    ----------
+    changed : like `here`, without what has its default
+    """
     if isinstance(there, dict) and isinstance(here, dict):
-        for key in sorted({*there, *here}):
-            found = _first_difference(there.get(key), here.get(key), f"{where}.{key}" if where else key)
+        changed = changed if isinstance(changed, dict) else {}
+        for key in sorted({*there, *changed}):
+            name = f"{where}.{key}" if where else key
+            found = _first_difference(there.get(key), here.get(key), changed.get(key), name)
             if found:
                 return found
         return ""

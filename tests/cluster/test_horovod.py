@@ -26,7 +26,7 @@ def work(comm):
     from dcl_hpc.networks.rnn import Gru
     from dcl_hpc.networks.training import Trainer
 
-    parallel = data_parallel.connect(comm.size)
+    parallel = data_parallel.connect(comm)
     # other ranks begin with other weights, so that they must be given those of rank 0
     network = Gru(
         np.random.default_rng(comm.rank), 8, n_states=2, order=np.arange(36), positional=True

@@ -39,6 +39,7 @@ CASES = {
     "observe_delta": ([4, 4], DELTA, FEW, FEW_LADDERS),
     "sweep_many_ising": ([4, 6], ISING, FEW, f'{MANY_LADDERS}, rungs = "auto"'),
     "sweep_gaussian": ([4, 4], GAUSSIAN, FEW, f"{FEW_LADDERS}, rungs = 7"),
+    "sweep_bimodal": ([3, 5], BIMODAL, FEW, f"{SWEEP} ladders = 5, rungs = 6"),
     "sweep_clock": ([4, 4], CLOCK, FEW, f'{FEW_LADDERS}, rungs = "auto"'),
     "sweep_listed": ([4, 4], DELTA, FEW, f"{FEW_LADDERS}, rungs = 3"),
 }
@@ -156,8 +157,39 @@ def test_cases_are_as_meant(case, reference, contents):
         assert ladder.tolist() == [3.0] and "checkpoint/ladders/slot" not in found
         return
     assert (np.diff(ladder) > 0).all() and ladder[-1] == 6.0
-    assert len(ladder) == {"sweep_gaussian": 7, "sweep_listed": 3}.get(case, len(ladder)) > 2
+    rungs = {"sweep_gaussian": 7, "sweep_bimodal": 6, "sweep_listed": 3}
+    assert len(ladder) == rungs.get(case, len(ladder)) > 2
     assert len(np.unique(found["checkpoint/ladders/slot"])) == len(ladder)
     assert found["checkpoint/ladders/accepted"].sum(axis=0).all()
     listed = found["listed"] if case.startswith("sweep") else [0, -1]
     assert ladder[listed].tolist() == ([1.2, 2.0, 6.0] if case.startswith("sweep") else [1.5, 6.0])
+
+
+GLASSES = {"sweep_gaussian": 1, "sweep_bimodal": 2}
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("case", GLASSES)
+def test_last_overlaps_are_those_of_the_last_states(case, reference, contents):
+    """The states of the checkpoint, at the temperatures of the last row, have the overlaps of that row."""
+    found = read(contents, reference, case)
+    n_temperatures, pairs = len(found["temperature"]), GLASSES[case]
+    spins = 2.0 * found["checkpoint/states"] - 1
+    slot = found["series/slot/value"][-1].reshape(-1, n_temperatures)
+    ladders = spins.reshape(len(spins), -1, n_temperatures)
+    overlaps = found["series/overlap/value"]
+    assert overlaps.shape == (12, pairs, n_temperatures) and overlaps.dtype == np.float32
+    moved = 0
+    for pair in range(pairs):
+        for t in range(n_temperatures):
+            first, second = (ladders[:, k, slot[k].tolist().index(t)] for k in (2 * pair, 2 * pair + 1))
+            assert overlaps[-1, pair, t] == np.float32((first * second).mean())
+            moved += slot[2 * pair].tolist().index(t) != t
+    assert moved and len(np.unique(overlaps)) > 4
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("case", [case for case in CASES if case.startswith("sweep")])
+def test_only_glasses_have_overlaps(case, reference, contents):
+    """Other models have no data set of them."""
+    assert ("series/overlap/value" in read(contents, reference, case)) == (case in GLASSES)

@@ -12,13 +12,22 @@ import pytest
 
 UNFINISHED = 85
 # Command and file of each kind of stage.
-STAGES = {"observe": "observe", "exchange": "observe", "sweep": "sweep"}
-FILES = {"observe": "observations.h5", "exchange": "observations.h5", "sweep": "sweeps/true_6x6.h5"}
+STAGES = {"observe": "observe", "exchange": "observe", "sweep": "sweep", "glass": "sweep"}
+FILES = {
+    "observe": "observations.h5",
+    "exchange": "observations.h5",
+    "sweep": "sweeps/true_6x6.h5",
+    "glass": "sweeps/true_6x6.h5",
+}
 ARGUMENTS = {
     "observe": ("--set", "observe.samples=20000"),
     "exchange": ("--set", "observe.samples=20000", "--set", "observe.exchange.hottest=6.0"),
     "sweep": ("--energy", "true", "--set", "sweep.sweeps=2000"),
-}
+    "glass": (
+        "--set", "sweep.sweeps=2000", "--set", "sweep.energies=['true']",
+        "--set", "hamiltonian.kind=edwards_anderson",
+    ),
+}  # fmt: skip
 # What of a file counts up to the committed row.
 ROWS = ("observations/", "validation/", "series/")
 PARSER = """\
@@ -223,7 +232,8 @@ def slow(python, scripts, job_file, runs):
 
 @pytest.mark.mpi
 @pytest.mark.parametrize(
-    ("stage", "ranks"), [("observe", 1), ("observe", 2), ("exchange", 2), ("sweep", 1), ("sweep", 2)]
+    ("stage", "ranks"),
+    [("observe", 1), ("observe", 2), ("exchange", 2), ("sweep", 1), ("sweep", 2), ("glass", 2)],
 )
 def test_stopped_stage_goes_on(
     dcl, slow, references, runs, assert_committed_rows_equal, assert_complete_and_equal, stage, ranks
@@ -244,7 +254,7 @@ def test_stopped_stage_goes_on(
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("stage", ["exchange", "sweep"])
+@pytest.mark.parametrize("stage", ["exchange", "sweep", "glass"])
 def test_killed_ranks_leave_a_readable_file(
     dcl, slow, references, runs, assert_committed_rows_equal, assert_complete_and_equal, stage
 ):
@@ -266,7 +276,7 @@ def test_killed_ranks_leave_a_readable_file(
 
 
 # A commit makes 4 calls of `write` and 3 to commit; with replica exchange it has 7 calls of `write_alone` in
-# between, and the sweep one `write` more.
+# between, and the sweep one `write` more; overlaps of a glass are one `write_alone` before the checkpoint.
 @pytest.mark.parametrize(
     ("stage", "events"),
     [
@@ -275,8 +285,16 @@ def test_killed_ranks_leave_a_readable_file(
         ("exchange", (15, 3, 6, 11, 12, 13, 14, 27, 28, 40)),
         ("sweep", (1,)),
         ("sweep", (16, 4, 6, 9, 12, 13, 14, 15, 29, 45)),
+        ("glass", (17, 4, 5, 14, 15, 16, 36)),
     ],
-    ids=["observe before the first commit", "observe", "exchange", "sweep before the first commit", "sweep"],
+    ids=[
+        "observe before the first commit",
+        "observe",
+        "exchange",
+        "sweep before the first commit",
+        "sweep",
+        "glass",
+    ],
 )
 def test_kill_before_any_write_is_harmless(
     python, dcl, scripts, references, job_file, runs, assert_committed_rows_equal, assert_complete_and_equal,

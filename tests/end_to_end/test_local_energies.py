@@ -6,6 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
+from dcl_hpc.job_file import load
+from dcl_hpc.storage.couplings import read_couplings
+
 WITHOUT_RNN = ("--set", 'sweep.energies=["true", "ednn"]')
 
 
@@ -42,7 +45,8 @@ def test_clusters_find_the_interaction(summary):
     assert term["tied"] == 2
     assert abs(term["coupling"] - 1) < 4 * term["error"] < 0.1
     assert found["ednn"]["rmse"] < 1.5
-    assert found["rnn"] is None
+    assert found["rnn"] is None and found["couplings"] is None
+    assert "Recovered couplings" not in page
     assert "Interactions found" in page and f"{term['coupling']:+.5f}" in page
 
 
@@ -99,12 +103,36 @@ def test_labels_of_all_sources(python, job_file, tmp_path):
     assert like.std() > 0.08  # uniformly random ones alone: 0.06
 
 
-def test_glass_by_tiles_of_their_own(summary):
-    """Quenched couplings need a network for each tile; it predicts the energy of a glass."""
+@pytest.mark.mpi
+def test_glass_by_tiles_of_their_own(summary, python, job_file, tmp_path):
+    """Quenched couplings need a network for each tile; it knows the energy and the couplings of a glass."""
     settings = (
         'hamiltonian={kind = "edwards_anderson"}', "ednn.fit=pseudolikelihood", "ednn.shared=false",
         "observe.samples=20000", "observe.temperature=2.0", "ednn.epochs=10", "ednn.learning_rate=0.01",
     )  # fmt: skip
-    found, _, _ = summary(*settings)
+    found, out, page = summary(*settings)
     assert found["ednn"]["slope"] == pytest.approx(1, abs=0.2)
     assert found["ednn"]["rmse"] < 10
+    numbers = found["couplings"]["ednn"]
+    assert numbers["correlation"] > 0.98 and numbers["slope"] == pytest.approx(1, abs=0.2)
+    assert (numbers["bonds"], numbers["others"]) == (72, 630 - 72)
+    assert 0 < numbers["error"] < numbers["rmse"] < 0.4
+    assert 0 < numbers["others_rms"] < numbers["rmse"]
+    assert f"couplings recovered: correlation {numbers['correlation']:.4f}" in out
+    assert "<h2>Recovered couplings</h2>" in page
+    path = tmp_path / "tiny" / "evaluation.h5"
+    one = read_couplings(path)
+    true, value = one["true"][one["bond"]], one["recovered"]["ednn"]["value"][one["bond"]]
+    assert numbers["correlation"] == pytest.approx(np.corrcoef(true, value)[0, 1])
+    job, _ = load(str(job_file), settings)
+    spins = 2.0 * np.random.default_rng(1).integers(0, 2, (10, 36)) - 1
+    energy = -np.einsum("p,np,np->n", one["true"], *(spins[:, one["pairs"][:, k]] for k in (0, 1)))
+    assert energy == pytest.approx(job.build_hamiltonian().energy(((1 + spins) / 2).astype(np.uint8)))
+    path.unlink()
+    options = [argument for setting in (*settings, WITHOUT_RNN[1]) for argument in ("--set", setting)]
+    done = python("-m", "dcl_hpc.evaluate", job_file, "--runs", tmp_path, *options, ranks=2)
+    assert done.returncode == 0, done.stderr
+    two = read_couplings(path)
+    assert np.array_equal(one["pairs"], two["pairs"])
+    for what, data in one["recovered"]["ednn"].items():
+        assert two["recovered"]["ednn"][what] == pytest.approx(data, abs=1e-9)

@@ -1,11 +1,11 @@
-"""Order parameters and averages."""
+"""Order parameters, overlaps and averages."""
 
 import numpy as np
 import pytest
 
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.physics.observables import order_parameter, thermodynamics
+from dcl_hpc.physics.observables import order_parameter, overlap, pack, thermodynamics
 
 LATTICE = Lattice((4, 4))
 RANDOM = np.random.default_rng(1)
@@ -63,6 +63,49 @@ def test_order_parameter_of_one_does_not_depend_on_others():
         states = RANDOM.integers(0, q, (16, 100), np.uint8)
         alone = [order_parameter(states[:, k : k + 1], pair) for k in range(100)]
         assert np.array_equal(order_parameter(states, pair), np.concatenate(alone))
+
+
+# Numbers of sites about those that fill bytes and words.
+SIZES = [1, 7, 8, 9, 12, 63, 64, 65, 130]
+
+
+@pytest.mark.parametrize("n_sites", SIZES)
+def test_overlap_is_the_mean_product_of_spins(n_sites):
+    """Sum s_i^a s_i^b / N, exactly."""
+    first, second = RANDOM.integers(0, 2, (2, n_sites, 300), np.uint8)
+    spins = 2 * first.astype(int) - 1, 2 * second.astype(int) - 1
+    assert np.array_equal(overlap(first, second), (spins[0] * spins[1]).sum(axis=0) / n_sites)
+    assert np.array_equal(overlap(second, first), overlap(first, second))
+
+
+@pytest.mark.parametrize("n_sites", SIZES)
+def test_extremes_of_the_overlap(n_sites):
+    """1 with itself, -1 with all spins turned over, 1 - 2/N with one of them."""
+    states = RANDOM.integers(0, 2, (n_sites, 50), np.uint8)
+    assert np.all(overlap(states, states) == 1)
+    assert np.all(overlap(states, 1 - states) == -1)
+    for site in range(n_sites):
+        other = states.copy()
+        other[site] ^= 1
+        assert np.all(overlap(states, other) == (n_sites - 2) / n_sites)
+
+
+def test_overlap_does_not_depend_on_the_gauge():
+    """Turning the same sites over in both configurations changes nothing."""
+    first, second = RANDOM.integers(0, 2, (2, 36, 100), np.uint8)
+    gauge = RANDOM.integers(0, 2, (36, 1), np.uint8)
+    assert np.array_equal(overlap(first ^ gauge, second ^ gauge), overlap(first, second))
+
+
+@pytest.mark.parametrize("n_sites", SIZES)
+def test_packed_configurations(n_sites):
+    """One bit a site and no other, whole words for each configuration; also of no configurations."""
+    states = RANDOM.integers(0, 2, (n_sites, 40), np.uint8)
+    bits = pack(states)
+    assert bits.shape == (40, -(-n_sites // 64)) and bits.dtype == np.uint64
+    assert np.array_equal(np.bitwise_count(bits).sum(axis=1), states.sum(axis=0))
+    assert np.array_equal(pack(states[:, 5:9]), bits[5:9])
+    assert pack(states[:, :0]).shape == (0, bits.shape[1])
 
 
 def moments(energy, order):

@@ -54,6 +54,11 @@ def calls(programs, name) -> list[list[str]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
+def dependencies(call) -> set[str]:
+    """What a submission waits for."""
+    return {word for part in call if part.startswith("--dependency=") for word in part[13:].split(",")}
+
+
 def refused(done) -> str:
     """The one line of a refusal."""
     assert done.returncode == 2, (done.stdout, done.stderr)
@@ -111,9 +116,8 @@ def test_chain_of_dependencies(dcl, programs, path, runs):
     after = {}
     for stage, call in zip(STAGES, calls(programs, "sbatch"), strict=True):
         assert f"--job-name=tiny-{stage}" in call and "--kill-on-invalid-dep=yes" in call
-        (waits,) = [part for part in call if part.startswith("--dependency=afterok:")] or [":"]
-        names = {value: key for key, value in ids.items()}
-        after[stage] = [names[job] for job in waits.split(":")[1:] if job]
+        after[stage] = [name for name, job in ids.items() if f"afterok:{job}" in dependencies(call)]
+        assert len(after[stage]) == len(dependencies(call))
         assert ("--array=0,1,2" in call) == (stage == "sweep")
     assert after["observe"] == [] and after["rnn"] == ["observe"] and after["label"] == ["rnn"]
     assert after["ednn"] == ["observe", "label"] and after["sweep"] == ["rnn", "ednn"]
@@ -121,6 +125,55 @@ def test_chain_of_dependencies(dcl, programs, path, runs):
     kept = json.loads((runs / "tiny" / "submitted.json").read_text())
     assert kept["observe"] == ids["observe"] and kept["sweep_rnn_6x6"] == f"{ids['sweep']}_1"
     assert (runs / "tiny" / "logs").is_dir() and not list((runs / "tiny").glob(".*lock*"))
+
+
+def test_ensemble_is_arrays_over_its_realizations(dcl, programs, path, runs, glass_file):
+    """An element waits for the same realization's, the report for all; a first RNN comes first."""
+    done = dcl("submit", "--set", "rnn.warm_start=true", job=glass_file, environment=path)
+    assert done.returncode == 0, done.stderr
+    ids = dict(reversed(line.split()[:2]) for line in done.stdout.splitlines()[:-1])
+    assert list(ids) == ["observe", "first", *STAGES[1:]]
+    waits = dict(zip(ids, map(dependencies, calls(programs, "sbatch")), strict=True))
+    arrays = [part for call in calls(programs, "sbatch") for part in call if part.startswith("--array")]
+    assert arrays == ["--array=0,1", "--array=0", *["--array=0,1"] * 5]
+    assert waits["first"] == {f"afterok:{ids['observe']}"}
+    assert waits["rnn"] == {f"aftercorr:{ids['observe']}", f"afterok:{ids['first']}"}
+    assert waits["sweep"] == {f"aftercorr:{ids['rnn']}", f"aftercorr:{ids['ednn']}"}
+    assert waits["report"] == {
+        f"afterok:{job}" for name, job in ids.items() if name not in ("first", "report")
+    }
+    kept = json.loads((runs / "glass" / "submitted.json").read_text())
+    assert kept["realization_5/rnn"] == f"{ids['rnn']}_0" and kept["realization_3/rnn"] == f"{ids['rnn']}_1"
+    (programs / "squeue.says").write_text(
+        f"{ids['label']}_0|RUNNING|None|\n{ids['label']}_1|FAILED|NonZeroExitCode|"
+    )
+    (runs / "glass" / "logs" / f"glass-label-{ids['label']}_1.out").write_text("dcl_hpc: error: no luck\n")
+    said = dcl("status", job=glass_file, environment=path).stdout
+    assert "label" in said and "0 of 2" in said and "1 running, 1 failed" in said
+    assert "    realization 3: dcl_hpc: error: no luck\n" in said
+    assert "submitted already" in refused(dcl("submit", job=glass_file, environment=path))
+
+
+def test_only_unfinished_realizations_are_submitted(dcl, programs, path, glass_file):
+    """A realization that is complete has no element in the arrays."""
+    true_alone = ("--set", 'sweep.energies=["true"]')
+    assert dcl("observe", "--index=0", job=glass_file).returncode == 0
+    assert dcl("sweep", "--index=0", *true_alone, job=glass_file).returncode == 0
+    assert dcl("submit", *true_alone, job=glass_file, environment=path).returncode == 0
+    named = [part for call in calls(programs, "sbatch") for part in call if part.startswith("--array")]
+    assert named == ["--array=1", "--array=1"]
+
+
+@pytest.mark.parametrize("script", ["observe", "train", "label", "evaluate", "sweep", "report"])
+def test_element_of_an_array_is_told_its_index(programs, path, script):
+    """Every script hands the index of its element on, and nothing outside an array."""
+    slurm = {"SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": "7"}
+    for more in ({}, {"SLURM_ARRAY_JOB_ID": "6", "SLURM_ARRAY_TASK_ID": "3"}):
+        subprocess.run(
+            [ROOT / "slurm" / f"{script}.sh", "a.toml"], env={**os.environ, **path, **slurm, **more}
+        )
+    alone, element = calls(programs, "srun")
+    assert alone[-1] == "a.toml" and element[-2:] == ["a.toml", "--index=3"]
 
 
 def test_finished_stages_are_left_out(dcl, programs, path):

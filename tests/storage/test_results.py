@@ -15,13 +15,15 @@ STEPS, LADDERS = 7, 3
 # Value at each temperature, of each ladder and measurement.
 ENERGY = -1000 + 100.0 * np.arange(5)[:, None, None] + 10.0 * np.arange(3)[:, None] + np.arange(7)
 ORDER = 0.5 - ENERGY / 4096
+# At each temperature, of each pair and measurement.
+OVERLAP = np.linspace(-1, 1, 5 * 2 * 7).reshape(5, 2, 7)
 
 
 @pytest.fixture
 def make_sweep(tmp_path):
-    """Write a sweep in which replicas have changed places: `make_sweep(half, attempts, accepted)`."""
+    """Write a sweep in which replicas have changed places: `make_sweep(half, attempts, accepted, glass)`."""
 
-    def make(half=1, attempts=10, accepted=4):
+    def make(half=1, attempts=10, accepted=4, glass=False):
         random = np.random.default_rng(1)
         slot = np.tile(np.arange(5), (STEPS, LADDERS, 1))
         slot = random.permuted(slot, axis=2) if attempts else slot
@@ -41,6 +43,10 @@ def make_sweep(tmp_path):
             },
             **replica_fields(16, LADDERS, len(LADDER)),
         }
+        if glass:
+            q = OVERLAP.transpose(2, 1, 0).astype(np.float32)
+            axes = ("measurement", "pair", "temperature")
+            layout["series/overlap/value"] = array_field(q, axes, "overlap")
         path = tmp_path / "sweep.h5"
         write_file(path, layout, {}, total=STEPS, done=STEPS)
         with h5py.File(path, "r+") as file:
@@ -63,6 +69,15 @@ def test_series_are_arranged_by_temperature(make_sweep, half):
     np.testing.assert_array_equal(series.energy, ENERGY)
     np.testing.assert_array_equal(series.order, ORDER)
     assert series.energy.flags.c_contiguous and series.order.dtype == np.float64
+
+
+def test_overlaps_are_arranged_by_temperature(make_sweep):
+    """Overlaps come back at their temperature, pair, time; a model without them has none."""
+    series = read_sweep(make_sweep(glass=True))
+    np.testing.assert_array_equal(series.overlap, OVERLAP.astype(np.float32))
+    assert series.overlap.flags.c_contiguous and series.overlap.dtype == np.float64
+    np.testing.assert_array_equal(series.energy, ENERGY)
+    assert read_sweep(make_sweep()).overlap is None
 
 
 @pytest.mark.parametrize("half", [0, 1])

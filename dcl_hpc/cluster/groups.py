@@ -1,0 +1,66 @@
+"""Groups of ranks that share out the realizations of an ensemble."""
+
+import time
+
+from ..errors import UserError
+from .signals import Stopped
+
+POLL_SECONDS = 0.05
+
+
+def share_out(comm, items, work, stop, first_alone: bool = False) -> None:
+    """Work on every item by one group of ranks; collective.
+
+    There are as many groups as items, or as ranks if these are fewer; group g has items g, g + groups, ...
+    An item that fails with a `UserError` does not keep the others from being worked on.
+
+    Parameters
+    ----------
+    comm : communicator of all groups
+    items : sequence
+    work : callable (item, communicator of the group, number of the group)
+    stop : StopRequest
+    first_alone : bool
+        Whether the others wait for the first item.
+
+    Raises
+    ------
+    Stopped
+        If any group was stopped.
+    UserError
+        If items failed, with the first one's message.
+    """
+    n_groups = min(comm.size, len(items))
+    number = comm.rank * n_groups // comm.size
+    group = comm.Split(number, comm.rank)
+    mine = range(number, len(items), n_groups)
+    rounds = (range(1 - min(number, 1)), mine[number == 0 :]) if first_alone else (mine,)
+    failures: dict[int, str] = {}
+    for numbers in rounds:
+        stopped = False
+        for k in numbers:
+            try:
+                work(items[k], group, number)
+            except Stopped:
+                stopped = True
+                break
+            except UserError as error:
+                if group.size > 1 and not error.on_all_ranks:
+                    raise
+                failures[k] = str(error)
+        _meet(comm, stop)
+        outcomes = comm.allgather((failures, stopped))
+        if any(stopped for _, stopped in outcomes):
+            raise Stopped
+    failures = {k: message for failures, _ in outcomes for k, message in failures.items()}
+    if failures:
+        more = f" ({len(failures)} of {len(items)} realizations failed)" if len(items) > 1 else ""
+        raise UserError.everywhere(failures[min(failures)] + more)
+
+
+def _meet(comm, stop) -> None:
+    """Wait for all ranks, leaving the core to others; signals are heard meanwhile."""
+    request = comm.Ibarrier()
+    while not request.Test():
+        stop.waiting()
+        time.sleep(POLL_SECONDS)

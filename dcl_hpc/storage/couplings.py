@@ -1,0 +1,57 @@
+"""Recovered couplings in the file of the evaluation."""
+
+import h5py
+
+from .store import Field, array_field
+
+GROUP = "couplings"
+
+
+def coupling_fields(pairs, bond, true, recovered: dict) -> dict[str, Field]:
+    """Data sets of recovered couplings.
+
+    Parameters
+    ----------
+    pairs : int (n, 2)
+    bond : bool (n,)
+    true : float64 (n,)
+        In J.
+    recovered : dict of name to `energy.couplings.Recovered`
+    """
+    fields = {
+        "pairs": array_field(pairs, ("pair", "site"), "two sites in raster order"),
+        "bond": array_field(bond, ("pair",), "whether the lattice joins the sites"),
+        "true": array_field(true, ("pair",), "true coupling, J; bonds between the same two sites add up"),
+    }
+    about = {
+        "value": (("pair",), "coupling by {}, J"),
+        "error": (("pair",), "standard error over configurations of the coupling by {}, J"),
+        "field": (("site",), "field by {}, J"),
+        "field_error": (("site",), "standard error over configurations of the field by {}, J"),
+    }
+    for name, found in recovered.items():
+        for what, (axes, text) in about.items():
+            fields[f"{name}/{what}"] = array_field(getattr(found, what), axes, text.format(name))
+    return {f"{GROUP}/{name}": field for name, field in fields.items()}
+
+
+def read_couplings(path) -> dict | None:
+    """Couplings that an evaluation recovered; None if there are none.
+
+    Returns
+    -------
+    dict or None
+        `pairs` int32 (n, 2), `bond` bool (n,), `true` float64 (n,) in J, and `recovered`: for each energy
+        a dict of `value`, `error` (n,), `field`, `field_error` (n_sites,), all in J.
+    """
+    with h5py.File(path, "r", locking=False) as file:
+        if GROUP not in file:
+            return None
+        group = file[GROUP]
+        result: dict = {name: group[name][()] for name in ("pairs", "bond", "true")}
+        result["recovered"] = {
+            name: {what: data[()] for what, data in item.items()}
+            for name, item in group.items()
+            if isinstance(item, h5py.Group)
+        }
+        return result

@@ -1,0 +1,118 @@
+"""One file over all realizations of an ensemble: virtual data sets with "realization" as leading axis."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import UserError
+from .store import array_field, write_file
+
+# What stands where a realization has no value, by kind of the type; unsigned: the largest, never a state.
+FILL = {"f": np.nan, "i": -1, "b": False}
+# Data sets of each stage that are joined; a group stands for all that it holds.
+JOINED = {
+    "observe": ("observations/states/value", "validation/energy/value"),
+    "evaluate": ("test", "couplings"),
+    "sweep": ("temperature", "listed", "series"),
+}
+LADDERS = (
+    "; the replicas of a ladder are together, one for each temperature of the realization's own ladder, and "
+    "ladders follow each other: with n temperatures replica r is one of ladder r // n"
+)
+
+
+def link(run) -> Path:
+    """Write the file of an ensemble: the results of its realizations, which stay where they are.
+
+    The data sets are those of the realizations' files with a leading axis, those of a sweep under
+    sweeps/ENERGY_SHAPE. They refer to the realizations' folders by relative paths, so that the folder of the
+    ensemble may be moved or copied as a whole. Where realizations differ in shape, a data set has the
+    largest, filled up with nan, -1, false or the type's largest number; so it is where a file is gone.
+
+    Parameters
+    ----------
+    run : Run
+        Of an ensemble whose realizations are complete.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read or written.
+    """
+    path = run.root / "ensemble.h5"
+    members = run.realizations
+    numbers = np.array([member.realization for member in members])
+    attributes = run.attributes("observe") | {"stage": "ensemble", "realizations": numbers}
+    del attributes["dependencies"]  # it is written anew whenever there is a report
+    couplings = np.stack([member.job.build_hamiltonian().couplings for member in members])
+    layout = {
+        "realization": array_field(numbers, ("realization",), "number of each, as in its folder's name"),
+        "hamiltonian/couplings": array_field(
+            couplings, ("realization", "site", "axis"),
+            "true coupling of each site, in raster order, with the next one along each axis, J",
+        ),
+    }  # fmt: skip
+    begun = path.with_name(path.name + ".tmp")
+    write_file(begun, layout, attributes, total=len(members), done=len(members))
+    try:
+        with h5py.File(begun, "r+") as file:
+            for folder, stage, names in _sources(run):
+                _join(file, folder, run.root, [member.path(stage) for member in members], names)
+        os.replace(begun, path)
+    except (OSError, KeyError, RuntimeError) as error:
+        with contextlib.suppress(OSError):
+            begun.unlink()
+        raise UserError(f"cannot make {path} from the realizations' files: {error}") from None
+    return path
+
+
+def _sources(run):
+    """Folder in the new file, stage and data sets of everything that is joined."""
+    yield "", "observe", JOINED["observe"]
+    if run.job.compares:
+        yield "", "evaluate", JOINED["evaluate"]
+    for energy, shape in run.sweeps:
+        name = f"{energy}_{'x'.join(map(str, shape))}"
+        yield f"sweeps/{name}/", f"sweep_{name}", JOINED["sweep"]
+
+
+def _join(file: h5py.File, folder: str, root: Path, paths: list[Path], names) -> None:
+    """Create virtual data sets over those that any of the files has."""
+    parts: dict[str, dict[int, tuple]] = {}
+    described = {}
+    for k, path in enumerate(paths):
+        with h5py.File(path, "r", locking=False) as source:
+            for name, data in _found(source, names):
+                parts.setdefault(name, {})[k] = data.shape
+                described[name] = data.dtype, data.attrs.get("about", ""), [d.label for d in data.dims]
+    for name, shapes in parts.items():
+        kind, about, axes = described[name]
+        largest = tuple(np.max(list(shapes.values()), axis=0))
+        fill = FILL[kind.kind] if kind.kind in FILL else np.iinfo(kind).max
+        layout = h5py.VirtualLayout((len(paths), *largest), kind)
+        for k, shape in shapes.items():
+            if all(shape):
+                source = h5py.VirtualSource(os.path.relpath(paths[k], root), name, shape, kind)
+                layout[(k, *map(slice, shape))] = source
+        data = file.create_virtual_dataset(folder + name, layout, fillvalue=fill)
+        ladders = LADDERS if "replica" in axes else ""
+        data.attrs["about"] = f"{about}{ladders}; {fill} where a realization has no value"
+        for axis, label in enumerate(["realization", *axes]):
+            data.dims[axis].label = label
+
+
+def _found(source: h5py.File, names):
+    """Data sets of these names, or in groups of these names."""
+    for name in names:
+        item = source.get(name)
+        if isinstance(item, h5py.Dataset):
+            yield name, item
+        elif item is not None:
+            yield from _found(source, [f"{name}/{inner}" for inner in item])

@@ -1,0 +1,170 @@
+"""Realizations of an ensemble are shared out to groups of ranks."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+SCRIPT = """\
+import json, sys, time
+from dcl_hpc.cluster import mpi
+from dcl_hpc.cluster.groups import share_out
+from dcl_hpc.cluster.signals import Stopped, StopRequest
+from dcl_hpc.errors import UserError
+
+
+def main(comm):
+    case = sys.argv[1]
+    stop = StopRequest()
+
+    def work(item, group, number):
+        began = time.time()
+        if case == "one_fails" and item == 1:
+            raise UserError.everywhere("item 1 is bad")
+        if case == "one_is_stopped" and item == 1:
+            raise Stopped
+        time.sleep(0.3 * (item == 0))
+        if group.rank == 0:
+            with open(f"{sys.argv[2]}/{item}", "x") as file:
+                json.dump({"group": number, "size": group.size, "began": began, "ended": time.time()}, file)
+
+    try:
+        share_out(comm, range(5), work, stop, first_alone=case == "first_alone")
+    except Stopped:
+        return 85
+
+
+mpi.run(main)
+"""
+
+
+@pytest.fixture
+def share(python, tmp_path):
+    """Share five items out: `share(case, ranks)` gives the end and what was done with each item."""
+    script = tmp_path / "share.py"
+    script.write_text(SCRIPT)
+
+    def run(case, ranks):
+        folder = tmp_path / f"{case}_{ranks}"
+        folder.mkdir()
+        done = python(script, case, folder, ranks=ranks)
+        return done, {int(path.name): json.loads(path.read_text()) for path in folder.iterdir()}
+
+    return run
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize(("ranks", "sizes"), [(1, [1] * 5), (2, [1] * 5), (7, [2, 1, 2, 1, 1])])
+def test_every_item_is_worked_on_once(share, ranks, sizes):
+    """Groups are as many as ranks, or as items; their sizes differ by at most one."""
+    done, items = share("all", ranks)
+    assert done.returncode == 0, done.stderr
+    groups = min(ranks, 5)
+    assert [items[k]["group"] for k in range(5)] == [k % groups for k in range(5)]
+    assert [items[k]["size"] for k in range(5)] == sizes
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_failure_spares_the_others(share, ranks):
+    """All other items are worked on; then the error is told once."""
+    done, items = share("one_fails", ranks)
+    assert done.returncode == 2 and sorted(items) == [0, 2, 3, 4]
+    told = [line for line in done.stderr.splitlines() if "error" in line]
+    assert told == ["dcl_hpc: error: item 1 is bad (1 of 5 realizations failed)"]
+
+
+@pytest.mark.mpi
+def test_a_stop_is_everybodys(share):
+    """One group is stopped: the others end what they have, and the command is unfinished."""
+    done, items = share("one_is_stopped", 2)
+    assert done.returncode == 85, done.stderr
+    assert sorted(items) == [0, 2, 4]
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_first_alone(share, ranks):
+    """No other item begins before the first one has ended."""
+    done, items = share("first_alone", ranks)
+    assert done.returncode == 0, done.stderr
+    assert sorted(items) == list(range(5))
+    assert all(items[k]["began"] >= items[0]["ended"] for k in range(1, 5))
+
+
+def bits(path) -> dict[str, bytes]:
+    """All data of a file but its progress and checkpoints."""
+    result = {}
+    with h5py.File(path, "r") as file:
+
+        def look(name, item):
+            if isinstance(item, h5py.Dataset) and not name.startswith(("progress/", "checkpoint/")):
+                result[name] = item[()].tobytes()
+
+        file.visititems(look)
+    return result
+
+
+@pytest.mark.mpi
+def test_ensemble_is_its_single_realizations(dcl, glass_file, runs, tmp_path):
+    """Whatever the groups, each realization has the bits of a job of its own; they differ from each other."""
+    files = ("observations.h5", "sweeps/true_4x4.h5")
+    true_alone = ("--set", 'sweep.energies=["true"]')
+    whole = {}
+    for ranks in (1, 2, 4):
+        folder = tmp_path / f"runs{ranks}"
+        for stage in ("observe", "sweep"):
+            done = dcl(stage, *true_alone, job=glass_file, folder=folder, ranks=ranks)
+            assert done.returncode == 0, done.stderr
+        whole[ranks] = [bits(folder / "glass" / f"realization_{k}" / f) for k in (5, 3) for f in files]
+    assert whole[1] == whole[2] == whole[4]
+    assert whole[1][0]["observations/states/value"] != whole[1][2]["observations/states/value"]
+    one = 'hamiltonian={kind = "edwards_anderson", instance = 3}'
+    for stage in ("observe", "sweep"):
+        assert dcl(stage, *true_alone, "--set", one, job=glass_file).returncode == 0
+    assert [bits(runs / "glass" / f) for f in files] == whole[1][2:]
+
+
+@pytest.mark.mpi
+def test_groups_train_by_themselves(dcl, glass_file, runs, tmp_path):
+    """Two groups of two ranks train what one process trains, to rounding; a warm start begins elsewhere."""
+
+    def weights(folder, k):
+        with h5py.File(folder / "glass" / f"realization_{k}" / "rnn" / "network.h5", "r") as file:
+            found = []
+            file.visititems(lambda name, item: found.append(item[()]) if "best_" in name else None)
+        assert found
+        return np.concatenate([array.ravel() for array in found])
+
+    small = ("--set", "rnn.hidden=4", "--set", "rnn.precision=float32")
+    assert dcl("observe", *small, job=glass_file).returncode == 0
+    for ranks, more in ((1, ()), (4, ()), (2, ("--set", "rnn.warm_start=true"))):
+        folder = tmp_path / f"{ranks}"
+        for k in (5, 3):
+            target = folder / "glass" / f"realization_{k}" / "observations.h5"
+            target.parent.mkdir(parents=True)
+            target.symlink_to(runs / "glass" / f"realization_{k}" / "observations.h5")
+        done = dcl("train", "--network=rnn", *small, *more, job=glass_file, folder=folder, ranks=ranks)
+        assert done.returncode == 0, done.stderr
+    for k in (5, 3):
+        np.testing.assert_allclose(weights(tmp_path / "4", k), weights(tmp_path / "1", k), atol=1e-4)
+    np.testing.assert_allclose(weights(tmp_path / "2", 5), weights(tmp_path / "1", 5), atol=1e-4)
+    assert np.abs(weights(tmp_path / "2", 3) - weights(tmp_path / "1", 3)).max() > 0.01
+
+
+@pytest.mark.mpi
+def test_unfinished_realization_is_named(dcl, glass_file, runs):
+    """A stage that lacks the files before it names the realization's; the index is checked."""
+    assert dcl("observe", "--index=1", job=glass_file).returncode == 0
+    done = dcl("train", "--network=rnn", "--set", "rnn.epochs=1", job=glass_file, ranks=2)
+    assert done.returncode == 2 and done.stderr.count("dcl_hpc: error:") == 1
+    assert "realization_5/observations.h5 does not exist" in done.stderr
+    assert "(1 of 2 realizations failed)" in done.stderr
+    assert (runs / "glass" / "realization_3" / "rnn" / "network.h5").exists()
+    done = dcl("observe", "--index=2", job=glass_file)
+    assert done.returncode == 2 and "this job has realizations 0 ... 1" in done.stderr
+    done = dcl("observe", "--index=0")
+    assert done.returncode == 2 and "--index: this job is one system" in done.stderr
+    done = dcl("observe", "--from=x.npy", job=glass_file)
+    assert done.returncode == 2 and "choose one with --index" in done.stderr
