@@ -1,5 +1,5 @@
 # make demo: the whole chain on this machine.  make test: all tests.  Both set up first if needed.
-# make test-slurm: the tests on a Slurm cluster of virtual nodes, as root.
+# As root, the tests start a Slurm cluster of virtual nodes; make test-slurm runs these alone.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 RANKS ?= 2
@@ -18,7 +18,7 @@ test:
 	@if [ ! -f .venv/.installed ]; then echo "setting up (a few minutes, log in .install.log)"; fi
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
-	@source slurm/env.sh && $(PYTHON) -m pytest -m "not slurm"
+	@source slurm/env.sh && $(PYTHON) -m pytest
 
 test-slurm:
 	@$(MAKE) --no-print-directory setup

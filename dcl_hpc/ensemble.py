@@ -209,17 +209,18 @@ def _flat(overlap: dict) -> dict:
 
 
 def _description(run) -> str:
-    job, n = run.job, len(run.realizations)
+    job = run.job
     lattice = "x".join(map(str, job.lattice.shape))
     return (
-        f"{n} realizations of the Edwards-Anderson model with {job.hamiltonian.couplings} couplings on the "
-        f"{lattice} lattice, each observed at T = {job.observe.temperature} only and learned on its own."
+        f"{_count(len(run.realizations))} of the Edwards-Anderson model with {job.hamiltonian.couplings} "
+        f"couplings on the {lattice} lattice, each observed at T = {job.observe.temperature} only and "
+        "learned on its own."
     )
 
 
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
-    lines = [f"  {len(summary['realizations'])} realizations"]
+    lines = [f"  {_count(len(summary['realizations']))}"]
     if summary["u_ground"]["value"] is not None:
         lines[0] += f", ground-state energy per site {_text(summary['u_ground'], 4)} J"
     for name in NETWORKS:
@@ -247,6 +248,10 @@ def headline(summary: dict) -> str:
                 f"{summary['realizations'][errors['largest_of'][worst]]}"
             )
     return "\n".join(lines)
+
+
+def _count(n: int) -> str:
+    return f"{n} realization{'s' * (n > 1)}"
 
 
 def _text(found: dict, digits: int) -> str:

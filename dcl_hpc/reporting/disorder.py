@@ -11,8 +11,8 @@ CONFIDENCE = 0.95
 # Fewer realizations have no confidence interval: all of their range would be too narrow a one.
 FEWEST = 5
 RESAMPLES, SEED = 2000, 1
-# Numbers that the bootstrap draws at a time.
-BLOCK = 2**22
+# Resamples at a time, on which random numbers depend, and numbers in them, about.
+BATCH, BLOCK = 100, 2**22
 
 
 def average(*columns, function=lambda mean: mean) -> dict:
@@ -23,8 +23,9 @@ def average(*columns, function=lambda mean: mean) -> dict:
     drawn with all of its columns (BCa; Efron, J. Am. Stat. Assoc. 82, 171, 1987). With few realizations the
     bootstrap is too narrow by :math:`\sqrt{(n-1)/n}` and by a normal in place of Student's distribution, so
     :math:`\Phi(-\sqrt{n/(n-1)}\,t_{\alpha/2,\,n-1})` and not :math:`\alpha/2` is left out on either side
-    (Hesterberg, Am. Stat. 69, 371, 2015). For the mean of n = 5, 6, 10 and 20 normal numbers it then holds
-    the true one in 91, 94, 94 and 95 % of all cases, for their root mean square in 82, 87, 90 and 92 %.
+    (Hesterberg, Am. Stat. 69, 371, 2015). For the mean of n = 5, 8, 10 and 20 normal numbers it then holds
+    the true one in 92, 94, 94 and 95 % of all cases, for their root mean square in 83, 88, 90 and 92 %: the
+    skewer the distribution, the more realizations are needed.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def average(*columns, function=lambda mean: mean) -> dict:
         if n > 1:
             error = _jackknife(data, function)
         if n >= FEWEST and data.size:
-            low, high = _interval(data, function)
+            parts = np.array_split(data, 1 + BATCH * data.size // BLOCK, axis=2)
+            low, high = np.concatenate([_interval(part, function) for part in parts], axis=1)
             same = (data == data[:, :1]).all(axis=(0, 1))  # the bootstrap of equal numbers gives nan
             low, high = (np.where(same, value, end) for end in (low, high))
     named = {"value": value, "error": error, "low": low, "high": high}
@@ -67,8 +69,8 @@ def _jackknife(data, function) -> np.ndarray:
     return jackknife(estimator, blocks)[1]
 
 
-def _interval(data, function) -> tuple[np.ndarray, np.ndarray]:
-    """Ends (m,) of the confidence interval; see `average`."""
+def _interval(data, function) -> np.ndarray:
+    """Ends (2, m) of the confidence interval; see `average`."""
     n = data.shape[1]
     tail = norm.cdf(np.sqrt(n / (n - 1)) * t.ppf((1 - CONFIDENCE) / 2, n - 1))
     with warnings.catch_warnings():
@@ -76,9 +78,9 @@ def _interval(data, function) -> tuple[np.ndarray, np.ndarray]:
         interval = bootstrap(
             data.swapaxes(1, 2), lambda *x, axis: function(*(y.mean(axis=axis) for y in x)), paired=True,
             axis=-1, vectorized=True, method="BCa", confidence_level=1 - 2 * tail, n_resamples=RESAMPLES,
-            batch=max(1, BLOCK // data.size), rng=np.random.default_rng(SEED),
+            batch=BATCH, rng=np.random.default_rng(SEED),
         ).confidence_interval  # fmt: skip
-    return interval.low, interval.high
+    return np.stack(interval)
 
 
 def _plain(numbers: np.ndarray):

@@ -195,7 +195,8 @@ def headline(sweeps_by_shape: dict, observed_shape, observed_at: float):
             seen = "observed at the dashed line" if shape == observed_shape else "never observed"
             axes[0, column].set_title(f"{'x'.join(map(str, shape))}, {seen}", fontsize=9)
             axes[1, column].set_xlabel("temperature / (J/k$_B$)")
-        axes[0, 0].legend(fontsize=8)
+        if axes[0, 0].get_legend_handles_labels()[0]:
+            axes[0, 0].legend(fontsize=8)
         figure.tight_layout()
     return figure
 

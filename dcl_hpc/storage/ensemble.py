@@ -1,6 +1,5 @@
 """One file over all realizations of an ensemble: virtual data sets with "realization" as leading axis."""
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -66,10 +65,10 @@ def link(run) -> Path:
             for folder, stage, names in _sources(run):
                 _join(file, folder, run.root, [member.path(stage) for member in members], names)
         os.replace(begun, path)
-    except (OSError, KeyError, RuntimeError) as error:
-        with contextlib.suppress(OSError):
-            begun.unlink()
-        raise UserError(f"cannot make {path} from the realizations' files: {error}") from None
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"cannot write {path}: {error}; check permissions and free space") from None
+    finally:
+        begun.unlink(missing_ok=True)
     return path
 
 
@@ -88,10 +87,13 @@ def _join(file: h5py.File, folder: str, root: Path, paths: list[Path], names) ->
     parts: dict[str, dict[int, tuple]] = {}
     described = {}
     for k, path in enumerate(paths):
-        with h5py.File(path, "r", locking=False) as source:
-            for name, data in _found(source, names):
-                parts.setdefault(name, {})[k] = data.shape
-                described[name] = data.dtype, data.attrs.get("about", ""), [d.label for d in data.dims]
+        try:
+            with h5py.File(path, "r", locking=False) as source:
+                for name, data in _found(source, names):
+                    parts.setdefault(name, {})[k] = data.shape
+                    described[name] = data.dtype, data.attrs["about"], [d.label for d in data.dims]
+        except (OSError, KeyError, RuntimeError) as error:
+            raise UserError(f"{path} is damaged or not a file of this program ({error})") from None
     for name, shapes in parts.items():
         kind, about, axes = described[name]
         largest = tuple(np.max(list(shapes.values()), axis=0))
