@@ -17,6 +17,11 @@ JOINED = {
     "evaluate": ("test", "couplings"),
     "sweep": ("temperature", "listed", "series"),
 }
+ABOUT = (
+    "data sets of all realizations, which stay in their own folders beside this file; HDF5 gives the fill "
+    "value for files that are gone and for those beyond the number that may be open at once (ulimit -n): of "
+    "more than some hundred realizations read one after the other, each from data sets opened anew"
+)
 LADDERS = (
     "; the replicas of a ladder are together, one for each temperature of the realization's own ladder, and "
     "ladders follow each other: with n temperatures replica r is one of ladder r // n"
@@ -29,7 +34,8 @@ def link(run) -> Path:
     The data sets are those of the realizations' files with a leading axis, those of a sweep under
     sweeps/ENERGY_SHAPE. They refer to the realizations' folders by relative paths, so that the folder of the
     ensemble may be moved or copied as a whole. Where realizations differ in shape, a data set has the
-    largest, filled up with nan, -1, false or the type's largest number; so it is where a file is gone.
+    largest, filled up with nan, -1, false or the type's largest number; so HDF5 does where a file is gone,
+    and where more are asked for at once than may be open (`ulimit -n`).
 
     Parameters
     ----------
@@ -48,7 +54,7 @@ def link(run) -> Path:
     path = run.root / "ensemble.h5"
     members = run.realizations
     numbers = np.array([member.realization for member in members])
-    attributes = run.attributes("observe") | {"stage": "ensemble", "realizations": numbers}
+    attributes = run.attributes("observe") | {"stage": "ensemble", "about": ABOUT, "realizations": numbers}
     del attributes["dependencies"]  # it is written anew whenever there is a report
     couplings = np.stack([member.job.build_hamiltonian().couplings for member in members])
     layout = {

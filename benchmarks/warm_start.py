@@ -1,0 +1,76 @@
+"""What a warm start saves: KL divergence of RNNs that begin with another realization's network.
+
+    python benchmarks/warm_start.py [JOB] [--realizations N] [--samples N] [--ranks N] [--json]
+
+Observes each realization once and trains with and without `rnn.warm_start` for one, two and three epochs.
+The first realization, from which the others start, is not counted.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+from outcome import finish
+
+from dcl_hpc import job_file
+from dcl_hpc.run import SETTINGS
+
+EPOCHS = (1, 2, 3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("job", nargs="?", default="jobs/ea_ensemble.toml")
+    parser.add_argument("--realizations", type=int, default=4)
+    parser.add_argument("--samples", type=int, default=200_000)
+    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    options = parser.parse_args()
+    common = [f"hamiltonian.realizations={options.realizations}", f"observe.samples={options.samples}"]
+    result = {"samples": options.samples, "realizations": options.realizations, "trainings": []}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / job_file.load(options.job)[0].name
+        for warm in (False, True):
+            for epochs in EPOCHS:
+                train(
+                    options, folder, [*common, f"rnn.warm_start={str(warm).lower()}", f"rnn.epochs={epochs}"]
+                )
+                files = [
+                    root / f"realization_{k}" / "rnn" / "network.h5" for k in range(options.realizations)
+                ]
+                kl, seconds = np.array([outcome(file) for file in files[1:]]).T
+                row = {"warm": warm, "epochs": epochs, "kl": kl.tolist(), "seconds": seconds.tolist()}
+                result["trainings"].append(row)
+                print(
+                    f"{'warm' if warm else 'cold'} start, {epochs} epochs: KL {kl.mean():.4f} nats, "
+                    f"{seconds.mean():.0f} s of training a realization",
+                    flush=True,
+                )
+                for file in files:
+                    file.unlink()
+    arguments = f"--realizations {options.realizations} --samples {options.samples} --ranks {options.ranks}"
+    finish(result, f"warm_start.py {options.job} {arguments}", options.json)
+
+
+def train(options, folder: str, settings: list[str]) -> None:
+    """Observe, unless that was done, and train the RNNs of all realizations."""
+    changes = [argument for setting in settings for argument in ("--set", setting)]
+    for module in ("observe", "train"):
+        command = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", f"dcl_hpc.{module}"]
+        command += [options.job, "--runs", folder, *changes]
+        subprocess.run(command, env={**SETTINGS, **os.environ}, check=True, stdout=subprocess.DEVNULL)
+
+
+def outcome(network: Path) -> tuple[float, float]:
+    """KL divergence to the exact distribution in nats, and seconds of training."""
+    with h5py.File(network) as file:
+        return float(file["history/excess"][-1]), float(file["progress/wall_seconds"][0])
+
+
+if __name__ == "__main__":
+    main()
