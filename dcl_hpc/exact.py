@@ -32,7 +32,7 @@ def _show(job, options, log) -> None:
             log(as_text(tables[-1]))
     if options.json:
         about = {"name": job.name, "hamiltonian": job.hamiltonian.model_dump(mode="json")}
-        log(json.dumps(about | {"shapes": tables}))
+        print(json.dumps(about | {"shapes": tables}), flush=True)  # whole lines, also of each realization
 
 
 def table(hamiltonian, temperatures: np.ndarray) -> dict:

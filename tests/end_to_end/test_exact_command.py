@@ -149,3 +149,16 @@ def test_two_ranks_print_once(dcl):
     done = dcl("exact", "--temperatures", "no", ranks=2)
     assert done.returncode == 2
     assert done.stderr.count("dcl_hpc: error: ") == 1
+
+
+@pytest.mark.mpi
+def test_every_realization_of_an_ensemble(dcl, glass_file):
+    """One JSON line a realization on any number of ranks, in text its number before each line."""
+    lines = dcl("exact", "--json", job=glass_file, ranks=2).stdout.splitlines()
+    found = {row["hamiltonian"]["instance"]: row["shapes"][0] for row in map(json.loads, lines)}
+    assert sorted(found) == [3, 5] and found[3]["u"] != found[5]["u"]
+    (alone,) = dcl("exact", "--json", "--index=1", job=glass_file).stdout.splitlines()
+    assert json.loads(alone)["shapes"][0] == found[3]
+    text = dcl("exact", "--index=1", job=glass_file).stdout.splitlines()
+    assert all(line.startswith("realization 3: ") for line in text)
+    assert f"{found[3]['ground_state_energy']:.6f}" in text[-1]
