@@ -1,9 +1,10 @@
 """Stopping early: a signal asks, all ranks agree, the work is saved."""
 
+import contextlib
 import os
 import signal
+import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 
@@ -16,12 +17,41 @@ GUARD_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 
 
+# A process of its own, which no call of MPI or HDF5 can hold up, since these may keep Python from running
+# even threads. Its input is what Python's C handler writes at each signal, and 0 when the ranks meet.
+WATCHER = """\
+import os, select, signal, sys, time
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    signal.signal(number, signal.SIG_IGN)
+grace, parent, end, answered = float(sys.argv[1]), int(sys.argv[2]), None, False
+while True:
+    left = None if end is None else max(0, end - time.monotonic())
+    if not select.select([0], [], [], left)[0]:
+        os.write(2, b"dcl_hpc: asked to stop, but not all ranks answer: ended\\n")
+        os.kill(parent, signal.SIGKILL)
+        end = None
+        continue
+    said = os.read(0, 4096)
+    if not said:
+        break
+    for byte in said:
+        if byte == signal.SIGTERM and end is None and not answered:
+            end = time.monotonic() + grace
+        elif byte == 0 and end is not None:
+            end, answered = None, True  # it saves from now on
+"""
+
+
 class Stopped(Exception):
     """Raised on all ranks together after the work was saved."""
 
 
 class StopRequest:
     """Notes SIGUSR1 and SIGTERM; long loops ask `agreed` at places where they can stop.
+
+    Under Slurm this rank is ended if the ranks do not meet for some seconds after SIGTERM, since one of them
+    is dead then: Slurm sends SIGTERM to the others, which wait for it in MPI or HDF5, where no handler of
+    Python runs, and would kill them after its KillWait only, 30 s by default.
 
     Attributes
     ----------
@@ -34,7 +64,7 @@ class StopRequest:
         self.received = False
         self.guard: Callable[[], bool] | None = None
         self._guarded = time.monotonic()
-        self._meetings = 0
+        self._watcher: subprocess.Popen | None = None
         if "SLURM_STEP_ID" in os.environ:
             self._watch()
         for number in (signal.SIGUSR1, signal.SIGTERM):
@@ -50,12 +80,14 @@ class StopRequest:
             if not self.guard():
                 raise UserError("another process has taken over this run; nothing more is written here")
         agreed = any(comm.allgather(self.received)) if comm.size > 1 else self.received
-        self._meetings += 1
+        self.waiting()
         return agreed
 
     def waiting(self) -> None:
-        """Tell that this rank lives though it has no others to agree with at the moment."""
-        self._meetings += 1
+        """Tell that this rank lives, also while it has no others to agree with."""
+        if self.received and self._watcher is not None:
+            with contextlib.suppress(OSError):  # full, or the watcher was killed
+                os.write(self._watcher.stdin.fileno(), b"\0")
 
     def check(self, comm) -> None:
         """Raise `Stopped` on all ranks if any was asked to stop; collective."""
@@ -63,22 +95,7 @@ class StopRequest:
             raise Stopped
 
     def _watch(self) -> None:
-        """End this rank if the ranks do not meet after SIGTERM, since one of them is dead.
-
-        Slurm sends it to the others when one was killed, which then wait in MPI, where no handler of Python
-        runs; Slurm itself would kill them after KillWait, 30 s.
-        """
-        read, write = os.pipe()
-        os.set_blocking(write, False)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-
-        def wait():
-            while signal.SIGTERM not in os.read(read, 64):
-                pass
-            before = self._meetings
-            time.sleep(GRACE_SECONDS)
-            if self._meetings == before:
-                print("dcl_hpc: asked to stop, but not all ranks answer: ended", file=sys.stderr, flush=True)
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        threading.Thread(target=wait, daemon=True).start()
+        command = [sys.executable, "-I", "-S", "-c", WATCHER, str(GRACE_SECONDS), str(os.getpid())]
+        self._watcher = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0)
+        os.set_blocking(self._watcher.stdin.fileno(), False)
+        signal.set_wakeup_fd(self._watcher.stdin.fileno(), warn_on_full_buffer=False)

@@ -182,7 +182,6 @@ def test_killed_rank(cluster, sweep, runs, measured, data, reference):
     """A rank is killed: the job ends within ten seconds and says so; submitted again, it goes on."""
     job, log = sweep("--no-requeue")
     cluster.wait(measured)
-    time.sleep(1)  # within the collective opening of its file a rank hears no signal: that takes Slurm's 30 s
     pid = cluster.ranks(cluster.job(job, "JobId"))[1]
     os.kill(pid, signal.SIGKILL)
     started = time.monotonic()
