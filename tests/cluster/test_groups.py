@@ -1,6 +1,8 @@
 """Realizations of an ensemble are shared out to groups of ranks."""
 
 import json
+import signal
+import time
 
 import h5py
 import numpy as np
@@ -124,6 +126,26 @@ def test_ensemble_is_its_single_realizations(dcl, glass_file, runs, tmp_path):
     for stage in ("observe", "sweep"):
         assert dcl(stage, *true_alone, "--set", one, job=glass_file).returncode == 0
     assert [bits(runs / "glass" / f) for f in files] == whole[1][2:]
+
+
+@pytest.mark.mpi
+def test_stopped_ensemble_goes_on(python, dcl, glass_file, runs, tmp_path):
+    """Asked to stop, all groups save; the same command, on other ranks, ends with the same bits."""
+    long = ("--set", 'sweep.energies=["true"]', "--set", "sweep.sweeps=20000")
+    process = python.start("-m", "dcl_hpc.sweep", glass_file, "--runs", runs, *long, ranks=2)
+    files = [runs / "glass" / f"realization_{k}" / "sweeps" / "true_4x4.h5" for k in (5, 3)]
+    while process.poll() is None and not all(file.exists() for file in files):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGUSR1)  # mpiexec hands it to all ranks
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 85, err
+    assert "stopped; start the same command again to go on" in out
+    with h5py.File(files[0], "r") as file:
+        assert file["progress/committed"][0] < file.attrs["total"]
+    assert dcl("sweep", *long, job=glass_file, ranks=3).returncode == 0
+    assert dcl("sweep", *long, job=glass_file, folder=tmp_path / "whole").returncode == 0
+    for file in files:
+        assert bits(file) == bits(tmp_path / "whole" / file.relative_to(runs))
 
 
 @pytest.mark.mpi
