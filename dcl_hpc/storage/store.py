@@ -197,7 +197,10 @@ class Store:
         return self._file[name][index]
 
     def write(self, name: str, index, values) -> None:
-        """Write part of a dataset; every rank calls this the same number of times."""
+        """Write part of a dataset; every rank calls this the same number of times, none with an empty part.
+
+        (h5py returns at once from an empty one, and the others would wait for it.)
+        """
         dataset = self._file[name]
         if self.comm.size == 1:
             dataset[index] = values
