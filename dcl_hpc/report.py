@@ -110,7 +110,9 @@ def write_report(run) -> None:
         )  # fmt: skip
     if job.compares and (recovered := read_couplings(run.path("evaluate"))):
         bond, true, found = (recovered[key] for key in ("bond", "true", "recovered"))
-        summary["couplings"] = {name: couplings.coupling_errors(bond, true, found[name]) for name in found}
+        summary["couplings"] = {
+            name: couplings.coupling_errors(bond, true, found[name]) for name in job.learned
+        }
         add(
             "couplings", "Recovered couplings",
             "From energies of random configurations with one and two spins flipped; bars: standard error, "
