@@ -1,11 +1,12 @@
 """What all commands share: arguments, the job, the run folder, the machinery around the work."""
 
 import argparse
+import gc
 import os
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 from . import job_file
@@ -78,8 +79,9 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
     )  # fmt: skip
     if not alone:
         result.add_argument(
-            "--index", type=int, metavar="K",
-            help="only realization K of the job's list, from 0; of a single system only sweep K: for arrays",
+            "--index", type=int, metavar="POSITION",
+            help="only the realization at this position of the job's list, from 0; of a single system only "
+            "this sweep: for arrays",
         )  # fmt: skip
     return result
 
@@ -112,22 +114,13 @@ def main(command_parser: argparse.ArgumentParser, *stages, together=None, argv=N
         run = mpi.on_root(comm, load_run, options, comm.size)
         stop, log = StopRequest(), Log(comm.rank)
 
-        def perform(part, group, number):
-            about = f"realization {part.realization}: "
-            one = Context(part, group, Log(group.rank, about, bars=number == 0), stop)
-            _perform(one, stages, options)
-
         try:
-            if not run.realizations:
-                if options.index is not None and [stage.__name__ for stage in stages] != ["sweep"]:
-                    raise UserError.everywhere("--index: this job is one system, not several realizations")
+            if run.realizations:
+                _ensemble(run, comm, log, stop, stages, together, options)
+            elif options.index is not None and [stage.__name__ for stage in stages] != ["sweep"]:
+                raise UserError.everywhere("--index: this job is one system, not several realizations")
+            else:
                 _perform(Context(run, comm, log, stop), stages, options)
-                return 0
-            parts = mpi.on_root(comm, _parts, run, options.index)
-            whole = len(parts) == len(run.realizations)
-            share_out(comm, parts, perform, stop, first_alone=run.job.rnn.warm_start and whole)
-            if together is not None and whole:
-                together(Context(run, comm, log, stop), options)
         except Stopped:
             log("stopped; start the same command again to go on")
             return UNFINISHED
@@ -139,9 +132,46 @@ def main(command_parser: argparse.ArgumentParser, *stages, together=None, argv=N
 def _perform(context: Context, stages, options) -> None:
     """Run the stages for one system."""
     for stage in stages:
+        context.stop.check(context.comm)
         name = stage.__name__.partition("_")[0]
         with context.claim(name) if name in CLAIMED else nullcontext():
             stage(context, options)
+
+
+def _ensemble(run: Run, comm, log: Log, stop: StopRequest, stages, together, options) -> None:
+    """Run the stages for all realizations, or one, by groups of ranks; then what follows for all together."""
+    parts = mpi.on_root(comm, _parts, run, options.index)
+    whole, failures = len(parts) == len(run.realizations), {}
+
+    def perform(some, item, group, number):
+        k, part = item
+        if k in failures:
+            return
+        about = f"realization {part.realization}: "
+        own = Log(group.rank, about, bars=number == 0)
+        try:
+            _perform(Context(replace(part, ranks=group.size), group, own, stop), some, options)
+        except UserError as error:
+            own(f"error: {error}")
+            raise
+        gc.collect()  # networks and open files of a realization that is done
+
+    # with a warm start nobody trains before the first realization has
+    trains = [stage.__name__.startswith("train") for stage in stages]
+    if run.job.rnn.warm_start and whole and any(trains):
+        first = trains.index(True) + 1
+        phases = [(stages[:first], True), (stages[first:], False)]
+    else:
+        phases = [(stages, False)]
+    for some, first_alone in phases:
+        failures |= share_out(comm, list(enumerate(parts)), partial(perform, some), stop, first_alone)
+    if failures:
+        k = min(failures)
+        raise UserError.everywhere(
+            f"realization {parts[k].realization}: {failures[k]} ({len(failures)} of {len(parts)} failed)"
+        )
+    if together is not None and whole:
+        together(Context(run, comm, log, stop), options)
 
 
 def _parts(run: Run, index: int | None) -> tuple[Run, ...]:
@@ -149,8 +179,16 @@ def _parts(run: Run, index: int | None) -> tuple[Run, ...]:
     if index is None:
         return run.realizations
     if not 0 <= index < len(run.realizations):
-        raise UserError(f"--index {index}: this job has realizations 0 ... {len(run.realizations) - 1}")
+        raise UserError(
+            f"--index {index} is a position in the job's list of realizations, 0 ... "
+            f"{len(run.realizations) - 1}: {_shortened(run.job.realizations)}"
+        )
     return run.realizations[index : index + 1]
+
+
+def _shortened(numbers) -> str:
+    shown = [str(number) for number in numbers]
+    return ", ".join(shown if len(shown) <= 8 else [*shown[:3], "...", shown[-1]])
 
 
 def main_alone(command_parser: argparse.ArgumentParser, command, argv=None) -> None:

@@ -84,8 +84,14 @@ def _recover(context, model, name: str) -> couplings.Recovered:
     pairs, _ = _pairs(job)
     random = generator(job.stream_seed, Purpose.FLIPS, 1)
     states = random.integers(0, 2, (couplings.CONFIGURATIONS, model.lattice.n_sites), np.uint8)
-    mine = couplings.estimates(model, states[mpi.share(comm, len(states))], pairs)
-    every = couplings.Estimates(mpi.gather(comm, mine.couplings), mpi.gather(comm, mine.fields))
+    mine, found = states[mpi.share(comm, len(states))], []
+    for k in range(-(-len(states) // comm.size)):
+        found.append(couplings.estimates(model, mine[k : k + 1], pairs))
+        context.stop.check(comm)
+    every = couplings.Estimates(
+        mpi.gather(comm, np.concatenate([one.couplings for one in found])),
+        mpi.gather(comm, np.concatenate([one.fields for one in found])),
+    )
     context.log(f"evaluate: couplings of {len(pairs)} pairs by {name}: {time.monotonic() - started:.1f} s")
     return couplings.mean(every)
 

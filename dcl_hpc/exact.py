@@ -95,5 +95,5 @@ if __name__ == "__main__":
     command = cli.parser("exact", __doc__)
     command.add_argument("--shape", metavar="8x8", help="only this lattice (default: all of the sweep)")
     command.add_argument("--temperatures", metavar="T,T", help="default: of the sweep and the observations")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--json", action="store_true", help="print one JSON object for each system")
     cli.main(command, show)

@@ -14,7 +14,13 @@ from .sweep import stage_name
 
 
 def report(context: cli.Context, options=None) -> None:
-    """Write the report from all results; rank 0 works, the others wait."""
+    """Write the report from all results; rank 0 works, the others wait.
+
+    Of an ensemble those that are newer than their files are left: there are many.
+    """
+    if context.run.realization is not None and mpi.on_root(context.comm, is_current, context.run):
+        context.log(f"report: {context.run.root / 'report' / 'index.html'} is newer than its files")
+        return
     mpi.on_root(context.comm, write_report, context.run)
     folder = context.run.root / "report"
     context.log(f"report: {folder / 'index.html'}")
@@ -29,6 +35,20 @@ def stages(run) -> list[str]:
     result += ["label"] * run.job.uses_labels + ["ednn"] * run.job.uses_ednn
     result += ["evaluate"] * run.job.compares
     return result + [stage_name(energy, shape) for energy, shape in run.sweeps]
+
+
+def is_current(run) -> bool:
+    """Whether there is a report that is newer than its files, of an ensemble with the same members."""
+    folder = run.root / "report"
+    files = [run.path(stage) for stage in stages(run)]
+    if run.realizations:
+        files = [member.root / "report" / "index.html" for member in run.realizations]
+    try:
+        newer = (folder / "index.html").stat().st_mtime >= max(file.stat().st_mtime for file in files)
+        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return newer and found.get("realizations", []) == [member.realization for member in run.realizations]
 
 
 def write_report(run) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from . import cli
 from .cluster import slurm
 from .errors import UserError
-from .report import stages
+from .report import is_current, stages
 from .storage.runs import Run
 from .submit import logs, record, submitted
 
@@ -32,11 +32,15 @@ def status(run: Run, options=None) -> None:
             print(_together(stage, parts))
         else:
             print(f"  {stage:<24}{parts[0].line:<54}{parts[0].job}".rstrip())
-        for part in [part for part in parts if part.reason][:SHOWN]:
-            print(f"    {part.reason}")
-    complete, job = (run.root / "report" / "index.html").exists(), jobs.get("report")
+        reasons = [part.reason for part in parts if part.reason]
+        for reason in reasons[:SHOWN]:
+            print(f"    {reason}")
+        if len(reasons) > SHOWN:
+            print(f"    and {len(reasons) - SHOWN} more")
+    complete, job = is_current(run), jobs.get("report")
+    state = "complete" if complete else "outdated" if (run.root / "report" / "index.html").exists() else "-"
     shown = f"{job} {states.get(job, '').lower()}" if job and not complete else ""
-    print(f"  {'report':<24}{'complete' if complete else '-':<54}  {shown}".rstrip())
+    print(f"  {'report':<24}{state:<54}  {shown}".rstrip())
     if job and not complete and (reason := last_error(run, job)):
         print(f"    {reason}")
 
@@ -84,10 +88,10 @@ def _together(stage: str, parts: list[Part]) -> str:
     complete = sum(part.state == "complete" for part in parts)
     share, seconds = sum(part.done for part in parts) / len(parts), sum(part.seconds for part in parts)
     rate = f"{3600 * share * len(parts) / seconds:.1f}/h" if seconds else ""
-    at_work = max(1, sum(part.state == "running" for part in parts))
+    at_work = max(1, sum(part.state in ("running", "begun") for part in parts))
     left = duration(seconds / share * (1 - share) / at_work) if 0 < share < 1 else ""
     line = f"{f'{complete} of {len(parts)}':<12}{100 * share:>9.0f}%{seconds:>10.1f}{rate:>12}{left:>10}"
-    counts = Counter(part.job.split()[1] for part in parts if len(part.job.split()) > 1)
+    counts = Counter(part.job.split(maxsplit=1)[1] for part in parts if " " in part.job.strip())
     return (f"  {stage:<24}{line:<54}  " + ", ".join(f"{n} {state}" for state, n in counts.items())).rstrip()
 
 

@@ -12,7 +12,7 @@ from . import cli
 from .cluster import slurm
 from .cluster.lock import Lock
 from .errors import UserError
-from .report import stages
+from .report import is_current, stages
 from .storage.runs import Run
 from .sweep import stage_name
 
@@ -83,8 +83,7 @@ def plan(run: Run) -> list[Batch]:
     """Batch jobs that make what is missing, in order; of an ensemble arrays over its realizations."""
     systems = run.realizations or (run,)
     absent = {k: names for k, system in enumerate(systems) if (names := missing(system))}
-    page = run.root / "report" / "index.html"
-    if not absent and page.exists() and page.stat().st_mtime >= max(map(_newest, systems)):
+    if not absent and is_current(run):
         return []
     result = []
     for stage in SCRIPTS:
@@ -122,10 +121,6 @@ def _stage(name: str) -> str:
     return name.partition("_")[0]
 
 
-def _newest(run: Run) -> float:
-    return max(run.path(name).stat().st_mtime for name in stages(run))
-
-
 def arguments(run: Run, options, batch: Batch, before: list[tuple[Batch, str]]) -> list[str]:
     """Arguments of sbatch; nothing in them passes through a shell.
 
@@ -146,18 +141,33 @@ def arguments(run: Run, options, batch: Batch, before: list[tuple[Batch, str]]) 
         "--kill-on-invalid-dep=yes",
     ]
     if batch.indices:
-        result.append(f"--array={','.join(map(str, batch.indices))}")
-    after = [
-        f"aftercorr:{job}" if batch.indices and other.indices == batch.indices else f"afterok:{job}"
-        for other, job in before
-        if other.stage in NEEDS[batch.stage]
-    ]
+        result.append(f"--array={_ranges(batch.indices)}")
+    after = [_dependency(batch, other, job) for other, job in before if other.stage in NEEDS[batch.stage]]
     if after:
         result.append(f"--dependency={','.join(after)}")
     result += [f"--{key}={value}" for key in ("account", "partition") if (value := getattr(options, key))]
     result += [*options.sbatch, str(REPOSITORY / "slurm" / script)]
     result += [str(Path(run.job_path).resolve()), f"--runs={run.folder.resolve()}", *own]
     return result + [f"--set={change}" for change in run.overrides]
+
+
+def _dependency(batch: Batch, other: Batch, job: str) -> str:
+    if batch.indices and other.indices == batch.indices:
+        return f"aftercorr:{job}"  # element for element
+    if batch.stage == "first":
+        return f"afterok:{job}_{batch.indices[0]}"
+    return f"afterok:{job}"
+
+
+def _ranges(indices: tuple[int, ...]) -> str:
+    """Elements of an array as Slurm takes them, 0-3,7."""
+    parts: list[list[int]] = []
+    for k in indices:
+        if parts and k == parts[-1][1] + 1:
+            parts[-1][1] = k
+        else:
+            parts.append([k, k])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
 
 
 def comment(run: Run) -> str:

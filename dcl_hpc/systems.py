@@ -78,7 +78,7 @@ class EdwardsAnderson(Section):
     instance: Number = 0
     realizations: (
         Annotated[
-            Annotated[int, Field(ge=1, le=100_000), Tag("one")]
+            Annotated[int, Field(ge=1, le=100_000, strict=True), Tag("one")]
             | Annotated[tuple[Number, ...], Field(min_length=1), Tag("list")],
             Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
         ]

@@ -25,17 +25,19 @@ export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 # stop (USR1 ahead of the time limit) saves its work and exits with 85; the job is then requeued and
 # goes on where it was.
 dcl_stage() {
-    local python=${DCL_PYTHON:-.venv/bin/python} id=$SLURM_JOB_ID pid code
+    local python=${DCL_PYTHON:-.venv/bin/python} id=$SLURM_JOB_ID pid code asked='' cancelled=''
     if [ -n "${SLURM_ARRAY_JOB_ID:-}" ]; then
         id=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}
         set -- "$@" "--index=$SLURM_ARRAY_TASK_ID"
     fi
     srun --mpi="$DCL_SRUN_MPI" --kill-on-bad-exit=1 --open-mode=append "$python" -m "dcl_hpc.$1" "${@:2}" &
     pid=$!
-    trap 'kill -USR1 "$pid" 2>/dev/null' USR1 TERM
+    trap 'asked=1; kill -USR1 "$pid" 2>/dev/null' USR1
+    # scancel: the work is saved, too, but the job shall not come back
+    trap '[ -n "$asked" ] || cancelled=1; kill -USR1 "$pid" 2>/dev/null' TERM
     wait "$pid"; code=$?
     while [ "$code" -gt 128 ] && kill -0 "$pid" 2>/dev/null; do wait "$pid"; code=$?; done
-    if [ "$code" = 85 ]; then
+    if [ "$code" = 85 ] && [ -z "$cancelled" ]; then
         if [ "${SLURM_RESTART_COUNT:-0}" -lt "$DCL_MAX_RESTARTS" ]; then
             trap - TERM
             scontrol requeue "$id" && sleep 120    # Slurm ends this script

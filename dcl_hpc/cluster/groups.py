@@ -8,7 +8,7 @@ from .signals import Stopped
 POLL_SECONDS = 0.05
 
 
-def share_out(comm, items, work, stop, first_alone: bool = False) -> None:
+def share_out(comm, items, work, stop, first_alone: bool = False) -> dict[int, str]:
     """Work on every item by one group of ranks; collective.
 
     There are as many groups as items, or as ranks if these are fewer; group g has items g, g + groups, ...
@@ -23,18 +23,21 @@ def share_out(comm, items, work, stop, first_alone: bool = False) -> None:
     first_alone : bool
         Whether the others wait for the first item.
 
+    Returns
+    -------
+    dict
+        Messages of the items that failed, by their positions; the same on all ranks.
+
     Raises
     ------
     Stopped
         If any group was stopped.
-    UserError
-        If items failed, with the first one's message.
     """
     n_groups = min(comm.size, len(items))
     number = comm.rank * n_groups // comm.size
     group = comm.Split(number, comm.rank)
     mine = range(number, len(items), n_groups)
-    rounds = (range(1 - min(number, 1)), mine[number == 0 :]) if first_alone else (mine,)
+    rounds = ([k for k in mine if k == 0], [k for k in mine if k > 0]) if first_alone else (mine,)
     failures: dict[int, str] = {}
     for numbers in rounds:
         stopped = False
@@ -52,10 +55,7 @@ def share_out(comm, items, work, stop, first_alone: bool = False) -> None:
         outcomes = comm.allgather((failures, stopped))
         if any(stopped for _, stopped in outcomes):
             raise Stopped
-    failures = {k: message for failures, _ in outcomes for k, message in failures.items()}
-    if failures:
-        more = f" ({len(failures)} of {len(items)} realizations failed)" if len(items) > 1 else ""
-        raise UserError.everywhere(failures[min(failures)] + more)
+    return {k: message for failures, _ in outcomes for k, message in failures.items()}
 
 
 def _meet(comm, stop) -> None:

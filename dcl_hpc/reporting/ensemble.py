@@ -63,7 +63,7 @@ def relative_errors(percent: dict, temperatures):
                 medianprops={"color": COLOURS[energy]}, boxprops={"lw": 0.8}, whiskerprops={"lw": 0.8},
             )  # fmt: skip
             if len(values) <= POINTS:
-                beside = np.linspace(-0.2, 0.2, len(values))[:, None] if len(values) > 1 else 0.0
+                beside = np.linspace(-0.2, 0.2, len(values))[:, None] if len(values) > 1 else np.zeros((1, 1))
                 axis.plot(places + beside, values, ".", ms=3, alpha=0.6, color=COLOURS[energy])
             axis.set_xticks(places, [f"{t:g}" for t in temperatures], rotation=45 * (len(places) > 12))
             axis.set_ylabel("$(u - u_{exact}) / |u_{exact}|$ / %")

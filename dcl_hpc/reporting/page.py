@@ -78,6 +78,7 @@ def publish(run, summary: dict, figures: list[Figure], description: str, templat
     described = run.provenance()
     summary |= {key: described[key] for key in ("creator", "git_commit", "machine", "ranks")}
     changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
+    changes += "" if run.position is None else f" --index {run.position}"
     summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
     text = render(
         summary, figures, description,

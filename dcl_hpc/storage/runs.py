@@ -45,6 +45,8 @@ class Run:
         What --set changed.
     realization : int, optional
         Which realization of an ensemble this is, with a folder of its own in that of the ensemble.
+    position : int, optional
+        Its position in the list of realizations.
     first : Run, optional
         The ensemble's first realization, unless it is this one.
     """
@@ -56,6 +58,7 @@ class Run:
     ranks: int
     overrides: tuple[str, ...] = ()
     realization: int | None = None
+    position: int | None = None
     first: "Run | None" = None
 
     @property
@@ -67,7 +70,10 @@ class Run:
     @cached_property
     def realizations(self) -> tuple["Run", ...]:
         """Runs of an ensemble's realizations; empty for a single system."""
-        runs = [replace(self, job=self.job.of(k), realization=k) for k in self.job.realizations]
+        runs = [
+            replace(self, job=self.job.of(k), realization=k, position=position)
+            for position, k in enumerate(self.job.realizations)
+        ]
         return tuple(runs[:1] + [replace(run, first=runs[0]) for run in runs[1:]])
 
     def path(self, stage: str) -> Path:
@@ -133,7 +139,11 @@ class Run:
             stage = stage.rsplit("_", 1)[0]
         result = self.job.dependencies(stage, changed)
         if stage not in ("observe", "import") and "observe" in result and self.source():
-            result["observe"] = self.job.dependencies("import", changed)["observe"]
+            result["observe"] = self.job.dependencies("import", changed)["observe"] | {"imported": True}
+        if self.first and self.job.rnn.warm_start and "rnn" in self.job.dependencies(stage):
+            result["rnn"]["warm_start"] = f"realization {self.first.realization}"
+        elif "rnn" in result:  # the first one's network does not depend on it
+            result["rnn"].pop("warm_start", None) if changed else result["rnn"].update(warm_start=False)
         return result
 
     def done(self, stage: str) -> bool:
@@ -162,10 +172,7 @@ class Run:
                     float(file[WALL][0]),
                 )
         except (OSError, KeyError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"{path} is damaged or not a file of this program ({error}); move it away and run the "
-                "stage again"
-            ) from None
+            raise _damaged(path, error) from None
         difference = _first_difference(
             made_with, self._dependencies(made_by), self._dependencies(made_by, changed=True)
         )
@@ -189,6 +196,7 @@ class Run:
             command = COMMANDS[stage.split("_")[0]]
             source = self.source() if stage == "observe" else None
             origin = f" --from {source}" if source else ""
+            origin += "" if self.position is None else f" --index {self.position}"
             raise UserError(f"{self.path(stage)} {state}; first run: {command} {self.job_path}{origin}")
         return self.path(stage)
 
@@ -197,8 +205,17 @@ class Run:
         path = self.path("observe")
         if not path.exists():
             return None
-        with h5py.File(path, "r", locking=False) as file:
-            return file.attrs.get("source")
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                return file.attrs.get("source")
+        except OSError as error:
+            raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error) -> UserError:
+    return UserError(
+        f"{path} is damaged or not a file of this program ({error}); move it away and run the stage again"
+    )
 
 
 def _first_difference(there, here, changed, where: str = "") -> str:

@@ -277,3 +277,21 @@ def test_unfinished_realization(python, glass_job, folder, tmp_path):
     assert line.startswith("dcl_hpc: error: ") and "realization_0/sweeps/rnn_4x4.h5 does not exist" in line
     assert "(1 of 3 realizations failed)" in line and "Traceback" not in done.stderr
     assert (copy / "report" / "summary.json").read_bytes() == before
+
+
+def test_a_single_realization_is_an_ensemble_too(python, glass_job, chain, tmp_path):
+    """The page of one realization stands without errors over realizations; others need not be in the list."""
+    shutil.copytree(chain[0], tmp_path / "runs")
+    done = python(
+        "-m",
+        "dcl_hpc.report",
+        glass_job,
+        "--runs",
+        tmp_path / "runs",
+        "--set",
+        "hamiltonian.realizations=[0]",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is newer than its files" in done.stdout
+    summary = json.loads((tmp_path / "runs" / "glass" / "report" / "summary.json").read_text())
+    assert summary["realizations"] == [0] and summary["u_ground"]["error"] is None

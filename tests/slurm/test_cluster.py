@@ -161,6 +161,16 @@ def test_checkpoint_and_requeue(cluster, sweep, runs, measured, data, reference)
     assert data(runs / "tiny" / "sweeps" / "true_6x6.h5") == reference["sweep"]
 
 
+def test_cancelled_job_does_not_come_back(cluster, sweep, runs, measured):
+    """A job that is cancelled saves its work and ends for good."""
+    job, log = sweep()
+    cluster.wait(measured)
+    cluster("scancel", f"{job}_0")
+    assert cluster.end(job) == "CANCELLED", log.read_text()
+    cluster.wait(lambda: "stopped; start the same command again to go on" in log.read_text())
+    assert cluster.job(job, "Restarts") == "0" and 0 < committed(runs) < 6000
+
+
 def test_node_down(cluster, sweep, runs, measured, data, reference):
     """A node loses its power: the job starts again on others and ends with the right bits."""
     job, log = sweep()

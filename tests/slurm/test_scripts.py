@@ -118,7 +118,7 @@ def test_chain_of_dependencies(dcl, programs, path, runs):
         assert f"--job-name=tiny-{stage}" in call and "--kill-on-invalid-dep=yes" in call
         after[stage] = [name for name, job in ids.items() if f"afterok:{job}" in dependencies(call)]
         assert len(after[stage]) == len(dependencies(call))
-        assert ("--array=0,1,2" in call) == (stage == "sweep")
+        assert ("--array=0-2" in call) == (stage == "sweep")
     assert after["observe"] == [] and after["rnn"] == ["observe"] and after["label"] == ["rnn"]
     assert after["ednn"] == ["observe", "label"] and after["sweep"] == ["rnn", "ednn"]
     assert after["report"] == STAGES[:-1]
@@ -135,8 +135,8 @@ def test_ensemble_is_arrays_over_its_realizations(dcl, programs, path, runs, gla
     assert list(ids) == ["observe", "first", *STAGES[1:]]
     waits = dict(zip(ids, map(dependencies, calls(programs, "sbatch")), strict=True))
     arrays = [part for call in calls(programs, "sbatch") for part in call if part.startswith("--array")]
-    assert arrays == ["--array=0,1", "--array=0", *["--array=0,1"] * 5]
-    assert waits["first"] == {f"afterok:{ids['observe']}"}
+    assert arrays == ["--array=0-1", "--array=0", *["--array=0-1"] * 5]
+    assert waits["first"] == {f"afterok:{ids['observe']}_0"}
     assert waits["rnn"] == {f"aftercorr:{ids['observe']}", f"afterok:{ids['first']}"}
     assert waits["sweep"] == {f"aftercorr:{ids['rnn']}", f"aftercorr:{ids['ednn']}"}
     assert waits["report"] == {
