@@ -275,7 +275,7 @@ def test_unfinished_realization(python, glass_job, folder, tmp_path):
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if "error" in line]
     assert line.startswith("dcl_hpc: error: ") and "realization_0/sweeps/rnn_4x4.h5 does not exist" in line
-    assert "(1 of 3 realizations failed)" in line and "Traceback" not in done.stderr
+    assert "(1 of 3 failed)" in line and "Traceback" not in done.stderr
     assert (copy / "report" / "summary.json").read_bytes() == before
 
 
