@@ -135,15 +135,18 @@ class Run:
         }
 
     def _dependencies(self, stage: str, changed: bool = False) -> dict:
+        """What the job says that a stage depends on, and what is known of its inputs besides."""
         if stage.startswith("sweep_"):
             stage = stage.rsplit("_", 1)[0]
         result = self.job.dependencies(stage, changed)
         if stage not in ("observe", "import") and "observe" in result and self.source():
             result["observe"] = self.job.dependencies("import", changed)["observe"] | {"imported": True}
-        if self.first and self.job.rnn.warm_start and "rnn" in self.job.dependencies(stage):
-            result["rnn"]["warm_start"] = f"realization {self.first.realization}"
-        elif "rnn" in result:  # the first one's network does not depend on it
-            result["rnn"].pop("warm_start", None) if changed else result["rnn"].update(warm_start=False)
+        if "rnn" in result:
+            wanted = result["rnn"].pop("warm_start", False)
+            if wanted and self.first:
+                result["rnn"]["warm_start"] = f"realization {self.first.realization}"
+            elif not changed:  # the first one's network does not depend on it
+                result["rnn"]["warm_start"] = False
         return result
 
     def done(self, stage: str) -> bool:
