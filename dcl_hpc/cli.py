@@ -16,7 +16,7 @@ from .cluster.lock import Lock
 from .cluster.log import Log
 from .cluster.signals import UNFINISHED, Stopped, StopRequest
 from .errors import UserError
-from .storage.runs import Run
+from .storage.runs import OtherJob, Run
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
 # Commands that write one file each; a sweep claims its own.
@@ -80,8 +80,8 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
     if not alone:
         result.add_argument(
             "--index", type=int, metavar="POSITION",
-            help="only the realization at this position of the job's list, from 0; of a single system only "
-            "this sweep: for arrays",
+            help="for arrays of Slurm: only the realization at this position of the job's list, from 0; in a "
+            "job of a single system only this one of its sweeps",
         )  # fmt: skip
     return result
 
@@ -141,6 +141,7 @@ def _perform(context: Context, stages, options) -> None:
 def _ensemble(run: Run, comm, log: Log, stop: StopRequest, stages, together, options) -> None:
     """Run the stages for all realizations, or one, by groups of ranks; then what follows for all together."""
     parts = mpi.on_root(comm, _parts, run, options.index)
+    mpi.on_root(comm, _refuse_mixture, run, stages)
     whole, failures = len(parts) == len(run.realizations), {}
 
     def perform(some, item, group, number):
@@ -184,6 +185,20 @@ def _parts(run: Run, index: int | None) -> tuple[Run, ...]:
             f"{len(run.realizations) - 1}: {_shortened(run.job.realizations)}"
         )
     return run.realizations[index : index + 1]
+
+
+def _refuse_mixture(run: Run, stages) -> None:
+    """Refuse to make with one job what another one has made for other realizations; raises OtherJob."""
+    commands = {stage.__name__.partition("_")[0] for stage in stages}
+    for member in run.realizations:
+        for name in member.stages:
+            if {"rnn": "train", "ednn": "train"}.get(name, name.partition("_")[0]) in commands:
+                try:
+                    member.progress(name)
+                except OtherJob:
+                    raise
+                except UserError:
+                    pass  # a damaged file is told of when its turn comes, and spares the others
 
 
 def _shortened(numbers) -> str:

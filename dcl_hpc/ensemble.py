@@ -15,6 +15,8 @@ NETWORKS = ("rnn", "ednn")
 def report_ensemble(context: cli.Context, options=None) -> None:
     """Write the report from those of all realizations; rank 0 works, the others wait."""
     mpi.on_root(context.comm, write_report, context.run)
+    if others := mpi.on_root(context.comm, _others, context.run):
+        context.log(f"report: not in this job and left out: {', '.join(others)}")
     folder = context.run.root / "report"
     context.log(f"report: {folder / 'index.html'}")
     if context.comm.rank == 0:
@@ -82,6 +84,12 @@ def write_report(run) -> None:
     }
     summary["wall_seconds"]["report"] += time.monotonic() - started
     page.publish(run, summary, pages, _description(run), "ensemble.html")
+
+
+def _others(run) -> list[str]:
+    """Folders of realizations that are not in this job."""
+    own = {member.root for member in run.realizations}
+    return sorted(folder.name for folder in run.root.glob("realization_*") if folder not in own)
 
 
 def _summary(run) -> dict:

@@ -10,7 +10,7 @@ from .cluster import mpi
 from .ensemble import report_ensemble
 from .physics import exact
 from .sampling.tempering import communication_barrier
-from .sweep import stage_name
+from .storage.runs import stage_name
 
 
 def report(context: cli.Context, options=None) -> None:
@@ -28,19 +28,10 @@ def report(context: cli.Context, options=None) -> None:
         context.log(headline(json.loads((folder / "summary.json").read_text())))
 
 
-def stages(run) -> list[str]:
-    """All stages of a job that make a file, in order."""
-    result = ["observe"]
-    result += ["rnn"] * run.job.uses_rnn
-    result += ["label"] * run.job.uses_labels + ["ednn"] * run.job.uses_ednn
-    result += ["evaluate"] * run.job.compares
-    return result + [stage_name(energy, shape) for energy, shape in run.sweeps]
-
-
 def is_current(run) -> bool:
     """Whether there is a report that is newer than its files, of an ensemble with the same members."""
     folder = run.root / "report"
-    files = [run.path(stage) for stage in stages(run)]
+    files = [run.path(stage) for stage in run.stages]
     if run.realizations:
         files = [member.root / "report" / "index.html" for member in run.realizations]
     try:
@@ -59,13 +50,13 @@ def write_report(run) -> None:
 
     started = time.monotonic()
     job = run.job
-    for stage in stages(run):
+    for stage in run.stages:
         run.require(stage)
     folder = run.root / "report"
     folder.mkdir(parents=True, exist_ok=True)
     observed = results.read_observed(run.path("observe"))
     summary = {
-        "name": job.name,
+        "name": job.name if run.realization is None else f"{job.name}, realization {run.realization}",
         "temperature": job.observe.temperature,
         "rnn": None,
         "ednn": None,
@@ -165,9 +156,9 @@ def write_report(run) -> None:
         curve = by_shape[shape][0]["exact_curve"]
         summary["exact_curve"] = {name: curve[name] for name in ("temperature", "u", "c")}
     summary["observations"] = observed
-    summary["wall_seconds"] = {stage: run.progress(stage)[2] for stage in stages(run)}
+    summary["wall_seconds"] = {stage: run.progress(stage)[2] for stage in run.stages}
     summary["wall_seconds"]["report"] = time.monotonic() - started
-    summary["commits"] = {stage: results.read_commit(run.path(stage)) for stage in stages(run)}
+    summary["commits"] = {stage: results.read_commit(run.path(stage)) for stage in run.stages}
     page.publish(run, summary, pages, _description(job, observed))
 
 
@@ -228,8 +219,11 @@ def _description(job, observed) -> str:
     else:
         origin = f"one every {observed['thin']} sweeps of a chain; autocorrelation time "
         origin += f"{observed['autocorrelation_time']:.2f} sweeps"
+    model = job.hamiltonian.kind.replace("_", "-").title() + " model"
+    if job.is_glass and isinstance(job.hamiltonian.couplings, str):
+        model += f" with {job.hamiltonian.couplings} couplings"
     return (
-        f"{observed['samples']:,} configurations of the {job.hamiltonian.kind.replace('_', '-')} model on "
+        f"{observed['samples']:,} configurations of the {model} on "
         f"the {lattice} lattice, observed at T = {job.observe.temperature} only ({origin}). "
         "The learners saw no energy and no Hamiltonian."
     )

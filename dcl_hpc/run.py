@@ -41,5 +41,6 @@ if __name__ == "__main__":
     if options.ranks < 1:
         parser.error("--ranks must be at least 1")
     if options.ranks > 1 and "DCL_STARTED" not in os.environ:
+        cli.main_alone(parser, lambda run, _: None)  # mistakes are told before any rank starts
         start_ranks(options, arguments)
     cli.main(parser, *STAGES, together=report_ensemble)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from . import cli
 from .cluster import slurm
 from .errors import UserError
-from .report import is_current, stages
+from .report import is_current
 from .storage.runs import Run
 from .submit import logs, record, submitted
 
@@ -26,7 +26,7 @@ def status(run: Run, options=None) -> None:
     head = f"  {'stage':<24}{'state':<12}{'progress':>10}{'seconds':>10}{'rate':>12}{'left':>10}"
     print(head + ("  Slurm" if jobs else ""))
     systems = run.realizations or (run,)
-    for stage in stages(systems[0]):
+    for stage in systems[0].stages:
         parts = [_part(system, stage, jobs, states) for system in systems]
         if run.realizations:
             print(_together(stage, parts))

@@ -12,9 +12,8 @@ from . import cli
 from .cluster import slurm
 from .cluster.lock import Lock
 from .errors import UserError
-from .report import is_current, stages
-from .storage.runs import Run
-from .sweep import stage_name
+from .report import is_current
+from .storage.runs import Run, stage_name
 
 # Batch script of each stage, with its own arguments.
 SCRIPTS = {
@@ -109,7 +108,7 @@ def missing(run: Run) -> list[str]:
     """Stages of a single system that are not complete."""
     if run.source() and not run.done("observe"):
         run.require("observe")  # tells how to go on with an import
-    return [name for name in stages(run) if not run.done(name)]
+    return [name for name in run.stages if not run.done(name)]
 
 
 def record(run: Run, name: str) -> str:

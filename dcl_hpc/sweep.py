@@ -17,6 +17,7 @@ from .sampling.streams import Purpose
 from .sampling.tempering import Ladders, Replicas, exchange_line
 from .storage.replicas import read_replicas, replica_fields, write_replicas
 from .storage.results import read_exchange
+from .storage.runs import stage_name
 from .storage.store import Field, Store, array_field, write_file
 
 COMMIT_SECONDS = 10.0
@@ -41,11 +42,6 @@ def sweep(context: cli.Context, options=None) -> None:
     for energy, shape in chosen:
         with context.claim(stage_name(energy, shape)):
             _sweep_one(context, energy, shape)
-
-
-def stage_name(energy: str, shape) -> str:
-    """Name of one sweep's stage."""
-    return f"sweep_{energy}_{'x'.join(map(str, shape))}"
 
 
 def _sweep_one(context, energy: str, shape) -> None:

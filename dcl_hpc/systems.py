@@ -108,6 +108,13 @@ class EdwardsAnderson(Section):
             return couplings
         return "sha256:" + hashlib.sha256(np.array(couplings).tobytes()).hexdigest()
 
+    @field_validator("realizations", mode="before")
+    @classmethod
+    def _number_or_list(cls, realizations):
+        if isinstance(realizations, bool) or not isinstance(realizations, (int, list, tuple, type(None))):
+            raise ValueError("give a number of realizations, or a list of their numbers")
+        return realizations
+
     @model_validator(mode="after")
     def _realizations_differ(self):
         if self.realizations is None:

@@ -27,8 +27,10 @@ class Log:
     def __call__(self, text: str) -> None:
         """Print one line."""
         if self.loud:
-            tqdm.write("\n".join(self.about + line for line in text.split("\n")))
-            sys.stdout.flush()
+            whole = "".join(f"{self.about}{line}\n" for line in text.split("\n"))
+            with tqdm.external_write_mode(file=sys.stdout):
+                sys.stdout.write(whole)  # in one piece, among the lines of other groups
+                sys.stdout.flush()
 
     def progress(self, title: str, total: int, done: int = 0, unit: str = "it"):
         """A progress bar on a terminal, a line every ten seconds elsewhere."""
@@ -70,7 +72,8 @@ class Progress:
             postfix=note,
             bar_format=LINE,
         )
-        print(meter, flush=True)
+        sys.stdout.write(meter + "\n")
+        sys.stdout.flush()
 
     def __enter__(self):
         return self

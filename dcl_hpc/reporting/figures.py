@@ -77,7 +77,7 @@ def learning_curves(histories: dict, ednn_fit: str = "labels"):
             epochs = history["epoch"]
             if what == "excess":
                 axis.plot(epochs, history["excess"], "o-", ms=3, color=COLOURS["rnn"])
-                axis.set_ylabel("KL divergence / nats per configuration")
+                axis.set_ylabel("KL divergence / nats")
                 axis.set_yscale("log")
             else:
                 axis.plot(epochs, history["training"], "o-", ms=3, color="#999999", label="training")
@@ -88,6 +88,7 @@ def learning_curves(histories: dict, ednn_fit: str = "labels"):
                 axis.legend()
             axis.set_title(NAMES[name], fontsize=9)
             axis.set_xlabel("epoch")
+            axis.set_xlim(0, 1.05 * max(epochs))
             axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
         figure.tight_layout()
     return figure

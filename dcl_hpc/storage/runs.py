@@ -29,6 +29,15 @@ COMMANDS = {
 }
 
 
+class OtherJob(UserError):
+    """A file is there that another job made."""
+
+
+def stage_name(energy: str, shape) -> str:
+    """Name of one sweep's stage."""
+    return f"sweep_{energy}_{'x'.join(map(str, shape))}"
+
+
 @dataclass(frozen=True)
 class Run:
     """Files of one job under `folder`/`job.name`.
@@ -102,6 +111,14 @@ class Run:
             for shape in self.job.shapes
             if energy != "rnn" or shape == self.job.lattice.shape
         ]
+
+    @cached_property
+    def stages(self) -> list[str]:
+        """All stages of a single system that make a file, in order."""
+        job, result = self.job, ["observe"]
+        result += ["rnn"] * job.uses_rnn + ["label"] * job.uses_labels + ["ednn"] * job.uses_ednn
+        result += ["evaluate"] * job.compares
+        return result + [stage_name(energy, shape) for energy, shape in self.sweeps]
 
     def provenance(self) -> dict:
         """Which program, commit, libraries and number of ranks are at work."""
@@ -180,7 +197,7 @@ class Run:
             made_with, self._dependencies(made_by), self._dependencies(made_by, changed=True)
         )
         if difference:
-            raise UserError(
+            raise OtherJob(
                 f"{path} was made by another job: {difference}; choose another name "
                 f"(--set name=NEW), or move the file away to make it anew"
             )

@@ -177,6 +177,17 @@ def test_groups_train_by_themselves(dcl, glass_file, runs, tmp_path):
 
 
 @pytest.mark.mpi
+def test_one_ensemble_is_made_by_one_job(dcl, glass_file, runs):
+    """A value that has changed since some realizations were made is refused before others are."""
+    assert dcl("observe", "--index=0", job=glass_file).returncode == 0
+    for stage, ranks in (("observe", 2), ("run", 1)):
+        done = dcl(stage, "--set", "observe.temperature=3.0", job=glass_file, ranks=ranks)
+        assert done.returncode == 2 and "realization_5/observations.h5 was made by another job" in done.stderr
+    assert not (runs / "glass" / "realization_3").exists()
+    assert dcl("observe", "--set", "rnn.hidden=9", job=glass_file).returncode == 0
+
+
+@pytest.mark.mpi
 def test_unfinished_realization_is_named(dcl, glass_file, runs):
     """A stage that lacks the files before it names the realization's; the index is checked."""
     assert dcl("observe", "--index=1", job=glass_file).returncode == 0

@@ -49,6 +49,16 @@ def test_tiny_job(job_file):
     assert job.build_hamiltonian().n_states == 2
 
 
+@pytest.mark.parametrize("value", ["three", "true", "1.5", '["a"]', "[]", "0", "[1, 1]", "[-1]"])
+def test_wrong_realizations(job_file, value):
+    """Realizations are a number of them, or a list of different numbers."""
+    kind = 'hamiltonian={kind = "edwards_anderson"}'
+    message = refusal(job_file, kind, f"hamiltonian.realizations={value}", 'sweep.energies=["true"]')
+    assert "realizations" in message
+    if value in ("three", "true", "1.5"):
+        assert "give a number of realizations, or a list of their numbers" in message
+
+
 @pytest.mark.parametrize("key", ["rnn.epoch", "surprise", "sweep.sweep", "hamiltonian.states"])
 def test_unknown_key_is_refused(job_file, key):
     """A key that no section knows is named."""
