@@ -323,7 +323,7 @@ def test_chain_on_imported_observations(dcl, source, runs):
     assert summary["observations"]["source"] == str(source)
     assert summary["observations"]["samples"] == N
     page = (runs / "tiny" / "report" / "index.html").read_text(encoding="utf-8")
-    assert f"{N} configurations of the ising model on the 6x6 lattice" in page
+    assert f"{N} configurations of the Ising model on the 6x6 lattice" in page
     assert f"imported from {source}" in page
 
 
