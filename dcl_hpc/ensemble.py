@@ -38,10 +38,7 @@ def write_report(run) -> None:
     pages = []
 
     def add(name, title, caption, figure):
-        path = folder / f"{name}.png"
-        figure.savefig(path)
-        figures.close(figure)
-        pages.append(page.Figure(title, caption, path))
+        pages.append(page.save(folder / f"{name}.png", title, caption, figure))
 
     ground = summary["u_ground"]["value"]
     add(
@@ -228,6 +225,8 @@ def _description(run) -> str:
 
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
+    from .reporting.couplings import in_words
+
     lines = [f"  {_count(len(summary['realizations']))}"]
     if summary["u_ground"]["value"] is not None:
         lines[0] += f", ground-state energy per site {_text(summary['u_ground'], 4)} J"
@@ -240,11 +239,7 @@ def headline(summary: dict) -> str:
                 + (f", KL {_text(kl, 4)} nats" if kl["value"] is not None else "")
             )
     for name, item in (summary["couplings"] or {}).items():
-        found = item["all"]
-        shown = f"RMSE {found['rmse']:.3f} J"
-        if found["correlation"] is not None:
-            shown = f"correlation {found['correlation']:.4f}, slope {found['slope']:.4f}, {shown}"
-        lines.append(f"  {name.upper():<5} couplings of all realizations: {shown}")
+        lines.append(f"  {name.upper():<5} couplings of all realizations: {in_words(item['all'])}")
     for sweep in summary["sweeps"]:
         if errors := sweep["errors"]:
             worst, k = int(np.argmax(errors["largest"])), int(np.argmax(errors["rms"]["value"]))

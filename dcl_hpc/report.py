@@ -66,10 +66,7 @@ def write_report(run) -> None:
     pages = []
 
     def add(name, title, caption, figure):
-        path = folder / f"{name}.png"
-        figure.savefig(path)
-        figures.close(figure)
-        pages.append(page.Figure(title, caption, path))
+        pages.append(page.save(folder / f"{name}.png", title, caption, figure))
 
     errors, histories = {}, {}
     if job.compares:
@@ -231,6 +228,8 @@ def _description(job, observed) -> str:
 
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
+    from .reporting.couplings import in_words
+
     lines = []
     for row in (summary["ednn"] or {}).get("search", []):
         chosen = "  <- chosen" if row["context"] == summary["ednn"]["context"] else ""
@@ -245,10 +244,7 @@ def headline(summary: dict) -> str:
                 f"{summary[name]['slope']:.4f}" + (f", KL {kl:.4f} nats" if kl is not None else "")
             )
     for name, found in (summary["couplings"] or {}).items():
-        shown = f"RMSE {found['rmse']:.3f} J"
-        if found["correlation"] is not None:
-            shown = f"correlation {found['correlation']:.4f}, slope {found['slope']:.4f}, " + shown
-        lines.append(f"  {name.upper():<5} couplings recovered: {shown}")
+        lines.append(f"  {name.upper():<5} couplings recovered: {in_words(found)}")
     for name, found in (summary["direct"] or {}).items():
         if name != "samples":
             lines.append(

@@ -45,6 +45,14 @@ def coupling_errors(bond: np.ndarray, true: np.ndarray, found: dict) -> dict:
     }
 
 
+def in_words(found: dict) -> str:
+    """The numbers of `coupling_errors` that matter most."""
+    rmse = f"RMSE {found['rmse']:.3f} J"
+    if found["correlation"] is None:
+        return rmse
+    return f"correlation {found['correlation']:.4f}, slope {found['slope']:.4f}, {rmse}"
+
+
 def _rms(x) -> float:
     return float(np.sqrt((x**2).mean()))
 

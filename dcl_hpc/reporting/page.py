@@ -9,6 +9,8 @@ from pathlib import Path
 
 import jinja2
 
+from .figures import close
+
 # Interactions of one estimate on the page, strongest first.
 SHOWN = 20
 
@@ -25,6 +27,13 @@ class Figure:
     def data(self) -> str:
         """The PNG in base64."""
         return base64.b64encode(self.path.read_bytes()).decode()
+
+
+def save(path: Path, title: str, caption: str, figure) -> Figure:
+    """Write a figure of matplotlib as PNG, for the page."""
+    figure.savefig(path)
+    close(figure)
+    return Figure(title, caption, path)
 
 
 def render(

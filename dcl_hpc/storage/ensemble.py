@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from ..errors import UserError
+from .runs import stage_name
 from .store import array_field, write_file
 
 # What stands where a realization has no value, by kind of the type; unsigned: the largest, never a state.
@@ -84,8 +85,8 @@ def _sources(run):
     if run.job.compares:
         yield "", "evaluate", JOINED["evaluate"]
     for energy, shape in run.sweeps:
-        name = f"{energy}_{'x'.join(map(str, shape))}"
-        yield f"sweeps/{name}/", f"sweep_{name}", JOINED["sweep"]
+        stage = stage_name(energy, shape)
+        yield f"sweeps/{run.path(stage).stem}/", stage, JOINED["sweep"]
 
 
 def _join(file: h5py.File, folder: str, root: Path, paths: list[Path], names) -> None:
