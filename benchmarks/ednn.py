@@ -23,7 +23,7 @@ from dcl_hpc.physics import hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
-from dcl_hpc.sampling.tables import BLOCK
+from dcl_hpc.sampling.tile_tables import BLOCK
 
 CHAINS = 4096
 TEMPERATURE = 4.0

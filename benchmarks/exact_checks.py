@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 from scipy.stats import chi2, f
 
-from dcl_hpc import job_file
+from dcl_hpc.job import file as job_file
 from dcl_hpc.reporting.tables import exact_table, sweep_table
 from dcl_hpc.storage.results import read_sweep
 

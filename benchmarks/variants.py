@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 from outcome import finish
 
-from dcl_hpc import job_file
+from dcl_hpc.job import file as job_file
 from dcl_hpc.run import SETTINGS
 
 VARIANTS = {

@@ -4,14 +4,14 @@ import os
 import shutil
 import sys
 
-from . import cli
-from .ensemble import report_ensemble
-from .evaluate import evaluate
-from .label import label
-from .observe import observe
-from .report import report
-from .sweep import sweep
-from .train import train_ednn, train_rnn
+from .pipeline import command as cli
+from .reporting.realizations import report_ensemble
+from .stages.evaluate import evaluate
+from .stages.label import label
+from .stages.observe import observe
+from .reporting.single import report
+from .stages.sweep import sweep
+from .stages.train import train_ednn, train_rnn
 
 STAGES = (observe, train_rnn, label, train_ednn, evaluate, sweep, report)
 # Open MPI: root is allowed (containers), more ranks than cores too, and a rank's threads may use all

@@ -6,7 +6,7 @@ from ..physics.exact import states_of
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..sampling import kernels
-from ..sampling.tables import TileTables
+from ..sampling.tile_tables import TileTables
 
 CHUNK = 2**16
 # Chains of a block whose proposals a network evaluates in one batch.

@@ -3,9 +3,9 @@
 import numpy as np
 
 from . import likelihood
-from .energy import LocalEnergy
+from .local_energy import LocalEnergy
 from .interactions import Interactions, Words
-from .observations import Observations
+from .samples import Observations
 from .selection import select
 from .symmetry import PointGroup
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from . import likelihood
-from .energy import LocalEnergy
+from .local_energy import LocalEnergy
 from .interactions import Interactions, Words
-from .observations import Observations
+from .samples import Observations
 
 
 def fit(observations: Observations, distance: float = 1.0) -> LocalEnergy:

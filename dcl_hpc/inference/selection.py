@@ -13,7 +13,7 @@ import numpy as np
 
 from .interactions import Interactions
 from .likelihood import Fit, derivatives, fit, inverted, sum_of_squares, table_scores
-from .observations import Observations
+from .samples import Observations
 
 # Candidates whose score test is done with all samples, the most promising of a sample of samples.
 SHORTLIST = 8

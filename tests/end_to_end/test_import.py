@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
-from dcl_hpc import job_file as jobs
+from dcl_hpc.job import file as jobs
 from dcl_hpc.errors import UserError
 from dcl_hpc.storage import results
-from dcl_hpc.storage.runs import Run
+from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage.store import Rows
 
 UNFINISHED = 85

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from dcl_hpc.job_file import load
-from dcl_hpc.storage.couplings import read_couplings
+from dcl_hpc.job.file import load
+from dcl_hpc.storage.evaluation import read_couplings
 
 WITHOUT_RNN = ("--set", 'sweep.energies=["true", "ednn"]')
 

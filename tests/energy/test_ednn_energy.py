@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy, tabulate
-from dcl_hpc.models import tile_energies
+from dcl_hpc.energy.factory import tile_energies
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
-from dcl_hpc.sampling import kernels, tables
+from dcl_hpc.sampling import kernels, tile_tables as tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dcl_hpc.inference.energy import LocalEnergy
+from dcl_hpc.inference.local_energy import LocalEnergy
 from dcl_hpc.inference.interactions import Interactions, Words
-from dcl_hpc.inference.observations import Observations
+from dcl_hpc.inference.samples import Observations
 from dcl_hpc.inference.window import Window
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dcl_hpc.inference import clusters, likelihood, table
-from dcl_hpc.inference.observations import Observations
+from dcl_hpc.inference import clusters, likelihood, free_table as table
+from dcl_hpc.inference.samples import Observations
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics.lattice import Lattice
 

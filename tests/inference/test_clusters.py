@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from dcl_hpc.energy.true import TrueEnergy
-from dcl_hpc.inference import clusters, pairwise, selection, table
-from dcl_hpc.inference.observations import Observations
+from dcl_hpc.inference import clusters, pairwise, selection, free_table as table
+from dcl_hpc.inference.samples import Observations
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics import hamiltonian
 from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.sampling.tables import TileTables
+from dcl_hpc.sampling.tile_tables import TileTables
 
 PLANE = Lattice((6, 6))
 N = 10_000

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dcl_hpc.inference import likelihood, pairwise, table
-from dcl_hpc.inference.energy import LocalEnergy
+from dcl_hpc.inference import likelihood, pairwise, free_table as table
+from dcl_hpc.inference.local_energy import LocalEnergy
 from dcl_hpc.inference.interactions import Interactions, Words
-from dcl_hpc.inference.observations import Observations
+from dcl_hpc.inference.samples import Observations
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice

@@ -10,7 +10,7 @@ from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
-from dcl_hpc.sampling import kernels, multispin, tables
+from dcl_hpc.sampling import kernels, multispin, tile_tables as tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.generator import LAZY
 from dcl_hpc.sampling.streams import Purpose

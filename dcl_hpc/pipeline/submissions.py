@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from . import cli
-from .cluster import slurm
-from .cluster.lock import Lock
-from .errors import UserError
-from .report import is_current
-from .storage.runs import Run, stage_name
+from . import command as cli
+from ..cluster import slurm
+from ..cluster.lock import Lock
+from ..errors import UserError
+from ..reporting.single import is_current
+from .run import Run, stage_name
 
 # Batch script of each stage, with its own arguments.
 SCRIPTS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from .errors import UserError
-from .job import Job
+from ..errors import UserError
+from .study import Job
 from .systems import EdwardsAnderson, Ising, Potts
 
 

@@ -4,12 +4,13 @@ import time
 
 import numpy as np
 
-from . import cli, models
-from .cluster import mpi
-from .sampling.chains import Chains
-from .sampling.streams import Purpose, generator
-from .storage.observations import observed_rows
-from .storage.store import Field, Store, write_file
+from ..pipeline import command as cli
+from ..energy import factory as models
+from ..cluster import mpi
+from ..sampling.chains import Chains
+from ..sampling.streams import Purpose, generator
+from ..storage.observations import observed_rows
+from ..storage.store import Field, Store, write_file
 
 # Configurations that one rank labels at a time; also the unit of the random streams.
 BLOCK = 4000

@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )  # fmt: skip
 
-from .physics import hamiltonian
-from .physics.lattice import Lattice
-from .sampling.streams import Purpose, generator
+from ..physics import hamiltonian
+from ..physics.lattice import Lattice
+from ..sampling.streams import Purpose, generator
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from . import job_file
-from .cluster import mpi
-from .cluster.groups import share_out
-from .cluster.lock import Lock
-from .cluster.log import Log
-from .cluster.signals import UNFINISHED, Stopped, StopRequest
-from .errors import UserError
-from .storage.runs import OtherJob, Run
+from ..job import file as job_file
+from ..cluster import mpi
+from ..cluster.groups import share_out
+from ..cluster.lock import Lock
+from ..cluster.log import Log
+from ..cluster.signals import UNFINISHED, Stopped, StopRequest
+from ..errors import UserError
+from .run import OtherJob, Run
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
 # Commands that write one file each; a sweep claims its own.
@@ -35,7 +35,7 @@ class Context:
     @cached_property
     def parallel(self):
         """Data-parallel training over these ranks; imports TensorFlow when first asked for."""
-        from .networks import data_parallel
+        from ..training import data_parallel
 
         return data_parallel.connect(self.comm)
 

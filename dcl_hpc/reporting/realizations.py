@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 
-from . import cli
-from .cluster import mpi
-from .errors import UserError
+from ..pipeline import command as cli
+from ..cluster import mpi
+from ..errors import UserError
 
 NETWORKS = ("rnn", "ednn")
 
@@ -25,8 +25,8 @@ def report_ensemble(context: cli.Context, options=None) -> None:
 
 def write_report(run) -> None:
     """Join the realizations' files, average over them, draw figures, write summary.json and index.html."""
-    from .reporting import disorder, ensemble, figures, page
-    from .storage.ensemble import link
+    from . import disorder, realization_figures as ensemble, figures, page
+    from ..storage.realizations import link
 
     started = time.monotonic()
     members = [_summary(member) for member in run.realizations]
@@ -103,7 +103,7 @@ def _summary(run) -> dict:
 
 def _couplings(run) -> tuple[np.ndarray, dict] | None:
     """True couplings of all bonds of all realizations and what each energy makes of them, in J."""
-    from .storage.couplings import read_couplings
+    from ..storage.evaluation import read_couplings
 
     if not run.job.compares:
         return None
@@ -124,8 +124,8 @@ def _couplings(run) -> tuple[np.ndarray, dict] | None:
 
 def _numbers(run, members: list[dict], recovered) -> dict:
     """What is in summary.json but where it comes from; see `disorder` for averages."""
-    from .reporting import disorder
-    from .reporting.couplings import coupling_errors
+    from . import disorder
+    from .recovery import coupling_errors
 
     average = disorder.average
     summary = {
@@ -225,7 +225,7 @@ def _description(run) -> str:
 
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
-    from .reporting.couplings import in_words
+    from .recovery import in_words
 
     lines = [f"  {_count(len(summary['realizations']))}"]
     if summary["u_ground"]["value"] is not None:

@@ -5,15 +5,17 @@ import time
 
 import numpy as np
 
-from . import cli, direct, models
-from .cluster import mpi
-from .energy import couplings
-from .energy.true import TrueEnergy
-from .sampling.levels import BETAS, collect
-from .sampling.streams import Purpose, generator
-from .storage.couplings import coupling_fields
-from .storage.observations import observed_rows
-from .storage.store import array_field, write_file
+from ..pipeline import command as cli
+from ..inference import estimate as direct
+from ..energy import factory as models
+from ..cluster import mpi
+from ..energy import couplings
+from ..energy.true import TrueEnergy
+from ..sampling.levels import BETAS, collect
+from ..sampling.streams import Purpose, generator
+from ..storage.evaluation import coupling_fields
+from ..storage.observations import observed_rows
+from ..storage.store import array_field, write_file
 
 # Interactions of a direct estimate that are kept, strongest first.
 DESCRIBED = 50

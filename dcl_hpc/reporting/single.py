@@ -5,12 +5,12 @@ import time
 
 import numpy as np
 
-from . import cli
-from .cluster import mpi
-from .ensemble import report_ensemble
-from .physics import exact
-from .sampling.tempering import communication_barrier
-from .storage.runs import stage_name
+from ..pipeline import command as cli
+from ..cluster import mpi
+from .realizations import report_ensemble
+from ..physics import exact
+from ..sampling.tempering import communication_barrier
+from ..pipeline.run import stage_name
 
 
 def report(context: cli.Context, options=None) -> None:
@@ -44,9 +44,9 @@ def is_current(run) -> bool:
 
 def write_report(run) -> None:
     """Collect results, draw figures, write summary.json and index.html."""
-    from .reporting import couplings, figures, page, tables
-    from .storage import results
-    from .storage.couplings import read_couplings
+    from . import recovery as couplings, figures, page, tables
+    from ..storage import results
+    from ..storage.evaluation import read_couplings
 
     started = time.monotonic()
     job = run.job
@@ -228,7 +228,7 @@ def _description(job, observed) -> str:
 
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
-    from .reporting.couplings import in_words
+    from .recovery import in_words
 
     lines = []
     for row in (summary["ednn"] or {}).get("search", []):

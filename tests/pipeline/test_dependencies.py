@@ -5,9 +5,9 @@ import json
 import h5py
 import pytest
 
-from dcl_hpc import job_file
+from dcl_hpc.job import file as job_file
 from dcl_hpc.errors import UserError
-from dcl_hpc.storage.runs import Run
+from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage.store import write_file
 
 STAGES = ("observe", "rnn", "label", "ednn", "evaluate", "sweep_true_4x4", "sweep_rnn_4x4", "sweep_ednn_4x4")

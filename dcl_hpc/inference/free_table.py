@@ -8,10 +8,10 @@ Neural Comput. 4, 415 (1992)). The posterior mean shrinks what the data do not s
 
 import numpy as np
 
-from .energy import LocalEnergy
+from .local_energy import LocalEnergy
 from .interactions import Interactions, Words
 from .likelihood import inverted, maximise, table_information, table_scores
-from .observations import Observations
+from .samples import Observations
 
 # Largest table: its information matrix is dense.
 MAX_FREE = 2**12

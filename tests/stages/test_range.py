@@ -11,9 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
-from dcl_hpc import cli, job_file, train
+from dcl_hpc.pipeline import command as cli
+from dcl_hpc.job import file as job_file
+from dcl_hpc.stages import train
 from dcl_hpc.cluster.log import Log
-from dcl_hpc.storage.runs import Run
+from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage.store import array_field, write_file
 
 JOB = """

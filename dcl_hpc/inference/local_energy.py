@@ -8,7 +8,7 @@ from numba import njit
 
 from ..physics.lattice import Lattice
 from ..sampling.generator import OPTIONS
-from ..sampling.tables import TileTables
+from ..sampling.tile_tables import TileTables
 from .interactions import Interactions
 
 # Floats of the sums that `LocalEnergy.energy` holds at a time.

@@ -4,14 +4,16 @@ import time
 
 import numpy as np
 
-from . import cli, direct, models
-from .cluster import mpi
+from ..pipeline import command as cli
+from ..inference import estimate as direct
+from ..energy import factory as models
+from ..cluster import mpi
 from .fit import Fit
-from .physics import exact
-from .sampling.streams import Purpose, generator
-from .storage import weights
-from .storage.observations import observed_rows
-from .storage.store import Rows
+from ..physics import exact
+from ..sampling.streams import Purpose, generator
+from ..storage import weights
+from ..storage.observations import observed_rows
+from ..storage.store import Rows
 
 # of 2048 configurations each, for the zero of learned energies
 REFERENCE_BLOCKS = 16
@@ -165,7 +167,7 @@ def _nothing_to_do(context, stage: str, wanted: bool) -> bool:
 
 def _precision(context, network) -> None:
     """Products in float32 where some rank's hardware has no bfloat16."""
-    from .networks.hardware import has_bfloat16
+    from ..networks.hardware import has_bfloat16
 
     lacking = context.parallel.sum(np.array([not has_bfloat16()], float))[0]
     if lacking and network.precision != "float32":

@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 
-from . import cli
-from .cluster import mpi
-from .errors import UserError
-from .physics import exact, strip
+from ..pipeline import command as cli
+from ..cluster import mpi
+from ..errors import UserError
+from ..physics import exact, strip
 
 TITLES = {"temperature": "T", "u": "u", "c": "c", "ln_z": "ln Z/N", "s": "s", "m": "<|m|>", "chi": "chi"}
 MAX_SITES = 2**24

@@ -4,12 +4,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from . import cli
-from .cluster import slurm
-from .errors import UserError
-from .report import is_current
-from .storage.runs import Run
-from .submit import logs, record, submitted
+from . import command as cli
+from ..cluster import slurm
+from ..errors import UserError
+from ..reporting.single import is_current
+from .run import Run
+from .submissions import logs, record, submitted
 
 # Reasons of a job that waits which need no telling.
 USUAL = ("None", "Dependency", "Priority", "Resources", "BeginTime")

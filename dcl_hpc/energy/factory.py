@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from .energy.ednn import EdnnEnergy, TileNetworkEnergy, tabulate
-from .energy.true import TrueEnergy
-from .physics.lattice import Lattice
-from .physics.tiles import MAX_TABLE, Tiling
-from .physics.unwrap import ORDERS
-from .sampling.streams import Purpose, generator
-from .sampling.tables import TileTables
-from .storage import weights
+from .ednn import EdnnEnergy, TileNetworkEnergy, tabulate
+from .true import TrueEnergy
+from ..physics.lattice import Lattice
+from ..physics.tiles import MAX_TABLE, Tiling
+from ..physics.unwrap import ORDERS
+from ..sampling.streams import Purpose, generator
+from ..sampling.tile_tables import TileTables
+from ..storage import weights
 
 
 def build_rnn(job):
     """A new network of a job for P(configuration), with random weights."""
-    from .networks.rnn import Gru
-    from .networks.transformer import Transformer
+    from ..networks.rnn import Gru
+    from ..networks.transformer import Transformer
 
     lattice, settings = job.build_lattice(), job.rnn
     common = {
@@ -36,7 +36,7 @@ def build_rnn(job):
 
 def build_ednn(job, context: int, mean: float, scale: float):
     """A new EDNN of a job for energies of this mean and standard deviation (J)."""
-    from .networks.ednn import Ednn
+    from ..networks.ednn import Ednn
 
     tiling = Tiling(job.build_lattice(), job.ednn.focus, context)
     random = generator(job.stream_seed, Purpose.WEIGHTS, 1)
@@ -47,7 +47,7 @@ def build_ednn(job, context: int, mean: float, scale: float):
 def rnn_energy(run):
     """Energy model of the trained RNN, on the observed lattice."""
     network = build_rnn(run.job)
-    from .energy.rnn import RnnEnergy
+    from .rnn import RnnEnergy
 
     settings = load_best(network, run)
     return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature, settings["reference"])

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import numpy as np
 
-from . import cli
-from .cluster import mpi
-from .cluster.signals import Stopped
-from .errors import UserError
-from .storage import weights
+from ..pipeline import command as cli
+from ..cluster import mpi
+from ..cluster.signals import Stopped
+from ..errors import UserError
+from ..storage import weights
 
 
 class Fit:
@@ -37,8 +37,8 @@ class Fit:
     """
 
     def __init__(self, context: cli.Context, stage: str, section, network, loss, source, settings: dict):
-        from .networks.batches import Batches
-        from .networks.training import State, Trainer
+        from ..training.batches import Batches
+        from ..training.loop import State, Trainer
 
         run, parallel = context.run, context.parallel
         self.context, self.stage, self.settings = context, stage, dict(settings)
@@ -72,7 +72,7 @@ class Fit:
         UserError
             If the training diverges.
         """
-        from .networks import curves
+        from ..training import curves
 
         context, trainer, batch, stop = self.context, self.trainer, self.section.batch, self.context.stop
         done, size = trainer.steps, context.parallel.size

@@ -13,8 +13,8 @@ import h5py
 
 from .. import __version__
 from ..errors import UserError
-from ..job import Job
-from .store import COMMITTED, WALL
+from ..job.study import Job
+from ..storage.store import COMMITTED, WALL
 
 FORMAT_VERSION = 1
 LIBRARIES = ("numpy", "numba", "h5py", "mpi4py", "tensorflow", "tensorflow-cpu", "horovod")

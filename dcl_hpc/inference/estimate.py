@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .errors import UserError
-from .inference import clusters, pairwise, table
-from .inference.energy import LocalEnergy
-from .inference.observations import Observations
-from .inference.window import Window
+from ..errors import UserError
+from . import clusters, pairwise, free_table as table
+from .local_energy import LocalEnergy
+from .samples import Observations
+from .window import Window
 
 METHODS = {"pairwise": pairwise.fit, "clusters": clusters.fit, "table": table.fit}
 

@@ -8,20 +8,20 @@ from functools import partial
 
 import numpy as np
 
-from . import cli
-from .cluster import mpi
-from .energy.true import TrueEnergy
-from .errors import UserError
-from .imports import import_observations
-from .physics.observables import order_parameter
-from .sampling.ladder import TRIAL_REPLICAS, adapt
-from .sampling.statistics import autocorrelation_time
-from .sampling.streams import Purpose
-from .sampling.tempering import Ladders, Replicas, exchange_line
-from .storage.observations import observation_fields
-from .storage.replicas import read_replicas, replica_fields, write_replicas
-from .storage.results import read_exchange
-from .storage.store import Store, array_field, write_file
+from ..pipeline import command as cli
+from ..cluster import mpi
+from ..energy.true import TrueEnergy
+from ..errors import UserError
+from .snapshots import import_observations
+from ..physics.observables import order_parameter
+from ..sampling.ladder import TRIAL_REPLICAS, adapt
+from ..sampling.statistics import autocorrelation_time
+from ..sampling.streams import Purpose
+from ..sampling.tempering import Ladders, Replicas, exchange_line
+from ..storage.observations import observation_fields
+from ..storage.replicas import read_replicas, replica_fields, write_replicas
+from ..storage.results import read_exchange
+from ..storage.store import Store, array_field, write_file
 
 # First length of the pilot run in sweeps; it is doubled until it has PILOT_TIMES autocorrelation times.
 PILOT_SWEEPS, PILOT_CHAINS, PILOT_TIMES, LONGEST_PILOT = 400, 64, 50, 51_200

@@ -4,15 +4,15 @@ import time
 
 import numpy as np
 
-from . import cli
-from .cluster import mpi
-from .energy.true import TrueEnergy
-from .errors import UserError
-from .physics.observables import order_parameter
-from .sampling.statistics import autocorrelation_time
-from .storage.foreign import ForeignConfigurations
-from .storage.observations import observation_fields
-from .storage.store import Store, write_file
+from ..pipeline import command as cli
+from ..cluster import mpi
+from ..energy.true import TrueEnergy
+from ..errors import UserError
+from ..physics.observables import order_parameter
+from ..sampling.statistics import autocorrelation_time
+from ..storage.foreign import ForeignConfigurations
+from ..storage.observations import observation_fields
+from ..storage.store import Store, write_file
 
 # Bytes of states between two commits.
 BUFFER = 2**25

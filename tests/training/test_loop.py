@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 
 from dcl_hpc.errors import UserError
-from dcl_hpc.networks.batches import Batches
-from dcl_hpc.networks.data_parallel import SingleProcess
+from dcl_hpc.training.batches import Batches
+from dcl_hpc.training.data_parallel import SingleProcess
 from dcl_hpc.networks.rnn import Gru
-from dcl_hpc.networks.training import Adam, Trainer
+from dcl_hpc.training.loop import Adam, Trainer
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.unwrap import spiral

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from ..errors import UserError
-from .runs import stage_name
+from ..pipeline.run import stage_name
 from .store import array_field, write_file
 
 # What stands where a realization has no value, by kind of the type; unsigned: the largest, never a state.

@@ -6,19 +6,20 @@ from functools import partial
 
 import numpy as np
 
-from . import cli, models
-from .cluster import mpi
-from .cluster.signals import Stopped
-from .errors import UserError
-from .physics.observables import order_parameter
-from .sampling.ladder import adapt
-from .sampling.overlap import Overlaps
-from .sampling.streams import Purpose
-from .sampling.tempering import Ladders, Replicas, exchange_line
-from .storage.replicas import read_replicas, replica_fields, write_replicas
-from .storage.results import read_exchange
-from .storage.runs import stage_name
-from .storage.store import Field, Store, array_field, write_file
+from ..pipeline import command as cli
+from ..energy import factory as models
+from ..cluster import mpi
+from ..cluster.signals import Stopped
+from ..errors import UserError
+from ..physics.observables import order_parameter
+from ..sampling.ladder import adapt
+from ..sampling.overlap import Overlaps
+from ..sampling.streams import Purpose
+from ..sampling.tempering import Ladders, Replicas, exchange_line
+from ..storage.replicas import read_replicas, replica_fields, write_replicas
+from ..storage.results import read_exchange
+from ..pipeline.run import stage_name
+from ..storage.store import Field, Store, array_field, write_file
 
 COMMIT_SECONDS = 10.0
 OVERLAP = "series/overlap/value"
