@@ -25,7 +25,7 @@ from pathlib import Path
 
 import h5py
 
-from dcl_hpc.run import SETTINGS
+from dcl_hpc.cluster.launch import SETTINGS
 
 JOB = """\
 name = "job"
@@ -42,7 +42,9 @@ KINDS = {  # command and file
 # A stage that commits as often as it can; one word in a file tells what rank 0 is doing.
 STAGE = """\
 import os, sys
-from dcl_hpc import cli, observe, sweep
+from dcl_hpc.pipeline import command
+from dcl_hpc.stages import observe
+from dcl_hpc.stages import sweep
 from dcl_hpc.storage.store import Store
 
 def noted(method, during, after):
@@ -58,7 +60,7 @@ observe.BUFFER, sweep.COMMIT_SECONDS = 1, -1.0
 Store.write, Store.write_alone = (noted(f, "writing", "writing") for f in (Store.write, Store.write_alone))
 Store.commit = noted(Store.commit, "committing", "sampling")
 work = noted({"observe": observe.observe, "sweep": sweep.sweep}[stage], "sampling", "ending")
-cli.main(cli.parser(stage, ""), work, argv=[f"{folder}/job.toml", *arguments])
+command.main(command.parser(stage, ""), work, argv=[f"{folder}/job.toml", *arguments])
 """
 ROWS = ("observations", "validation", "series")
 

@@ -28,16 +28,16 @@ from outcome import finish, on_ranks
 
 from dcl_hpc import networks  # noqa: F401  imports TensorFlow quietly
 from dcl_hpc.energy.rnn import RnnEnergy
-from dcl_hpc.training.batches import Batches
-from dcl_hpc.training.data_parallel import SingleProcess, connect
 from dcl_hpc.networks.hardware import has_bfloat16
 from dcl_hpc.networks.rnn import Gru
-from dcl_hpc.training.loop import Trainer
 from dcl_hpc.networks.transformer import Transformer
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.unwrap import spiral
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
+from dcl_hpc.training.batches import Batches
+from dcl_hpc.training.data_parallel import SingleProcess, connect
+from dcl_hpc.training.loop import Trainer
 
 import tensorflow as tf  # isort: skip
 

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from outcome import finish
 
+from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 from dcl_hpc.physics import exact
-from dcl_hpc.reporting import tables
-from dcl_hpc.run import SETTINGS
-from dcl_hpc.storage import results
 from dcl_hpc.pipeline.run import Run
+from dcl_hpc.reporting import tables
+from dcl_hpc.storage import results
 
 COARSE = (1.5, 1.75, 2.0, 2.1, 2.5, 2.6, 2.75, 3.0, 3.25, 3.5, 3.75, 4.0, 4.5, 5.0)
 NEAR = np.round(np.arange(2.16, 2.4401, 0.02), 2)

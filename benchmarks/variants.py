@@ -15,8 +15,8 @@ from pathlib import Path
 import h5py
 from outcome import finish
 
+from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
-from dcl_hpc.run import SETTINGS
 
 VARIANTS = {
     "default": (),

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 from outcome import finish
 
+from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
-from dcl_hpc.run import SETTINGS
 
 EPOCHS = (1, 2, 3)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from dcl_hpc.run import SETTINGS
+from dcl_hpc.cluster.launch import SETTINGS
 
 TINY = """\
 name = "tiny"

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .ednn import EdnnEnergy, TileNetworkEnergy, tabulate
-from .true import TrueEnergy
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..physics.unwrap import ORDERS
 from ..sampling.streams import Purpose, generator
 from ..sampling.tile_tables import TileTables
 from ..storage import weights
+from .ednn import EdnnEnergy, TileNetworkEnergy, tabulate
+from .true import TrueEnergy
 
 
 def build_rnn(job):

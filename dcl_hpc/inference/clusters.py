@@ -3,14 +3,14 @@
 import numpy as np
 
 from . import likelihood
-from .local_energy import LocalEnergy
 from .interactions import Interactions, Words
-from .samples import Observations
+from .local_energy import LocalEnergy
+from .samples import Samples
 from .selection import select
 from .symmetry import PointGroup
 
 
-def fit(observations: Observations, max_sites: int | None = None) -> LocalEnergy:
+def fit(observations: Samples, max_sites: int | None = None) -> LocalEnergy:
     """The local energy with as few interactions as the observations call for.
 
     First every word of the window is a candidate of its own. The symmetries that the selected ones have
@@ -21,7 +21,7 @@ def fit(observations: Observations, max_sites: int | None = None) -> LocalEnergy
 
     Parameters
     ----------
-    observations : Observations
+    observations : Samples
     max_sites : int, optional
         Most sites of an interaction; all of the window's by default.
 

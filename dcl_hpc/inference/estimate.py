@@ -3,12 +3,12 @@
 import numpy as np
 
 from ..errors import UserError
-from . import clusters, pairwise, free_table as table
+from . import clusters, free_table, pairwise
 from .local_energy import LocalEnergy
-from .samples import Observations
+from .samples import Samples
 from .window import Window
 
-METHODS = {"pairwise": pairwise.fit, "clusters": clusters.fit, "table": table.fit}
+METHODS = {"pairwise": pairwise.fit, "clusters": clusters.fit, "table": free_table.fit}
 
 
 def estimate(job, method: str, states: np.ndarray, side: int) -> LocalEnergy:
@@ -30,7 +30,7 @@ def estimate(job, method: str, states: np.ndarray, side: int) -> LocalEnergy:
     lattice = job.build_lattice()
     try:
         window = Window(lattice.dimension, side, job.build_hamiltonian().n_states)
-        return METHODS[method](Observations(states, lattice, job.observe.temperature, window))
+        return METHODS[method](Samples(states, lattice, job.observe.temperature, window))
     except ValueError as error:
         raise UserError(f"direct estimate by {method}: {error}") from None
 

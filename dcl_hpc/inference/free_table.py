@@ -8,10 +8,10 @@ Neural Comput. 4, 415 (1992)). The posterior mean shrinks what the data do not s
 
 import numpy as np
 
-from .local_energy import LocalEnergy
 from .interactions import Interactions, Words
 from .likelihood import inverted, maximise, table_information, table_scores
-from .samples import Observations
+from .local_energy import LocalEnergy
+from .samples import Samples
 
 # Largest table: its information matrix is dense.
 MAX_FREE = 2**12
@@ -23,12 +23,12 @@ CHUNK = 2**20
 ITERATIONS = 200
 
 
-def fit(observations: Observations, shrink: bool = True, ridge: float = RIDGE) -> LocalEnergy:
+def fit(observations: Samples, shrink: bool = True, ridge: float = RIDGE) -> LocalEnergy:
     """The local energy with an interaction for every word of the window.
 
     Parameters
     ----------
-    observations : Observations
+    observations : Samples
     shrink : bool
         Whether couplings are shrunk by empirical Bayes; the free maximum otherwise.
     ridge : float
@@ -92,7 +92,7 @@ def shrunk(estimate: np.ndarray, covariance: np.ndarray, group: np.ndarray):
     return mean, (posterior + posterior.T) / 2
 
 
-def _sum_of_squares(observations: Observations, functions: np.ndarray, k: np.ndarray) -> np.ndarray:
+def _sum_of_squares(observations: Samples, functions: np.ndarray, k: np.ndarray) -> np.ndarray:
     """Godambe's J, float64 (n, n); scores of samples are summed over before they are projected."""
     size, n = functions.shape[0], len(observations.states)
     total = np.zeros((size, size))

@@ -59,7 +59,7 @@ def fit(observations, functions: np.ndarray, start=None) -> Fit:
 
     Parameters
     ----------
-    observations : Observations
+    observations : Samples
     functions : ndarray of float64, shape (window.size, n)
     start : array_like, shape (n,), optional
 
@@ -167,7 +167,7 @@ def table_scores(observations, table: np.ndarray, rows=slice(None), together: bo
 
     Parameters
     ----------
-    observations : Observations
+    observations : Samples
     table : ndarray of float64, shape (window.size,)
         Minus the energy of each state of the window, over T.
     rows : index

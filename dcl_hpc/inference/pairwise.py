@@ -3,17 +3,17 @@
 import numpy as np
 
 from . import likelihood
-from .local_energy import LocalEnergy
 from .interactions import Interactions, Words
-from .samples import Observations
+from .local_energy import LocalEnergy
+from .samples import Samples
 
 
-def fit(observations: Observations, distance: float = 1.0) -> LocalEnergy:
+def fit(observations: Samples, distance: float = 1.0) -> LocalEnergy:
     """Couplings of all pairs of sites up to a distance, nothing tied but translations.
 
     Parameters
     ----------
-    observations : Observations
+    observations : Samples
     distance : float
         In lattice spacings; 1 for nearest neighbours, inf for all pairs of the window.
     """

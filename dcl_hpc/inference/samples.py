@@ -13,7 +13,7 @@ MIN_SAMPLES = 100
 
 
 @dataclass(frozen=True)
-class Observations:
+class Samples:
     """Independent configurations at one temperature.
 
     Parameters

@@ -13,7 +13,7 @@ import numpy as np
 
 from .interactions import Interactions
 from .likelihood import Fit, derivatives, fit, inverted, sum_of_squares, table_scores
-from .samples import Observations
+from .samples import Samples
 
 # Candidates whose score test is done with all samples, the most promising of a sample of samples.
 SHORTLIST = 8
@@ -27,12 +27,12 @@ def threshold(n_samples: float, n_candidates: int) -> float:
     return float(np.log(max(n_samples, 1)) + 2 * np.log(n_candidates))
 
 
-def select(observations: Observations, candidates: Interactions, start=()) -> tuple[list[int], Fit]:
+def select(observations: Samples, candidates: Interactions, start=()) -> tuple[list[int], Fit]:
     """Numbers of the candidates that are kept, and their fit.
 
     Parameters
     ----------
-    observations : Observations
+    observations : Samples
     candidates : Interactions
     start : iterable of int
         Candidates to begin with.

@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..inference.free_table import MAX_FREE
-from .learners import Direct, Ednn, Labels, Rnn
 from ..physics import hamiltonian
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
+from .learners import Direct, Ednn, Labels, Rnn
 from .systems import Count, EdwardsAnderson, Ising, LatticeSection, Positive, Potts, Section
 
 # Temperatures of a ladder in all: those listed and others between them for equal acceptance; "auto" takes as

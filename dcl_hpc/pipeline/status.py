@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from . import command as cli
 from ..cluster import slurm
 from ..errors import UserError
 from ..reporting.single import is_current
@@ -142,7 +141,3 @@ def last_error(run: Run, job: str) -> str:
         own = [line for line in found if not re.match(r"(srun|slurmstepd)[:-]", line)]
         return own[-1] if own else found[0] if found else ""
     return ""
-
-
-if __name__ == "__main__":
-    cli.main_alone(cli.parser("status", __doc__, alone=True), status)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from . import command as cli
 from ..cluster import slurm
 from ..cluster.lock import Lock
 from ..errors import UserError
@@ -37,7 +36,7 @@ NEEDS = {
     "sweep": ("rnn", "ednn"),
     "report": ("observe", "rnn", "label", "ednn", "evaluate", "sweep"),
 }
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -225,15 +224,3 @@ def _write(path: Path, record: dict) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps(record, indent=1) + "\n")
     os.replace(temporary, path)
-
-
-if __name__ == "__main__":
-    parser = cli.parser("submit", __doc__, alone=True)
-    parser.usage = "%(prog)s [options] [job] [-- options of sbatch]"
-    parser.add_argument("--dry-run", action="store_true", help="show the commands only")
-    parser.add_argument("--account", help="account to charge (else $SBATCH_ACCOUNT)")
-    parser.add_argument("--partition", help="partition (else $SBATCH_PARTITION)")
-    given = sys.argv[1:]
-    end = given.index("--") if "--" in given else len(given)
-    parser.set_defaults(sbatch=given[end + 1 :])
-    cli.main_alone(parser, submit, given[:end])

@@ -5,16 +5,16 @@ import re
 
 import numpy as np
 
-from ..pipeline import command as cli
 from ..cluster import mpi
 from ..errors import UserError
 from ..physics import exact, strip
+from ..pipeline.context import Context
 
 TITLES = {"temperature": "T", "u": "u", "c": "c", "ln_z": "ln Z/N", "s": "s", "m": "<|m|>", "chi": "chi"}
 MAX_SITES = 2**24
 
 
-def show(context: cli.Context, options) -> None:
+def show(context: Context, options) -> None:
     """Print a table for each shape; rank 0 works, the others wait."""
     mpi.on_root(context.comm, _show, context.run.job, options, context.log)
 
@@ -89,11 +89,3 @@ def _shape(text: str, job) -> tuple[int, ...]:
     if job.hamiltonian.kind == "edwards_anderson" and shape != job.lattice.shape:
         raise UserError(f"--shape {text}: a glass realization exists on its own lattice, {observed}, only")
     return shape
-
-
-if __name__ == "__main__":
-    command = cli.parser("exact", __doc__)
-    command.add_argument("--shape", metavar="8x8", help="only this lattice (default: all of the sweep)")
-    command.add_argument("--temperatures", metavar="T,T", help="default: of the sweep and the observations")
-    command.add_argument("--json", action="store_true", help="print one JSON object for each system")
-    cli.main(command, show)

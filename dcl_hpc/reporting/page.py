@@ -45,7 +45,7 @@ def render(
     Parameters
     ----------
     template : str
-        "page.html" for a single system, "ensemble.html" for an ensemble.
+        "page.html" for a single system, "realizations.html" for an ensemble.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dcl_hpc.reporting", "."),

@@ -5,14 +5,14 @@ import time
 
 import numpy as np
 
-from ..pipeline import command as cli
 from ..cluster import mpi
 from ..errors import UserError
+from ..pipeline.context import Context
 
 NETWORKS = ("rnn", "ednn")
 
 
-def report_ensemble(context: cli.Context, options=None) -> None:
+def report_ensemble(context: Context, options=None) -> None:
     """Write the report from those of all realizations; rank 0 works, the others wait."""
     mpi.on_root(context.comm, write_report, context.run)
     if others := mpi.on_root(context.comm, _others, context.run):
@@ -25,8 +25,8 @@ def report_ensemble(context: cli.Context, options=None) -> None:
 
 def write_report(run) -> None:
     """Join the realizations' files, average over them, draw figures, write summary.json and index.html."""
-    from . import disorder, realization_figures as ensemble, figures, page
     from ..storage.realizations import link
+    from . import disorder, figures, page, realization_figures
 
     started = time.monotonic()
     members = [_summary(member) for member in run.realizations]
@@ -45,7 +45,7 @@ def write_report(run) -> None:
         "thermodynamics", "Averages over realizations",
         "Symbols: averages over realizations with their standard error; thin lines: exact, of each "
         "realization; dashed: the temperature of the observations.",
-        ensemble.averages(summary["sweeps"], _curves(members), summary["temperature"], ground),
+        realization_figures.averages(summary["sweeps"], _curves(members), summary["temperature"], ground),
     )  # fmt: skip
     percent = {
         sweep["energy"]: disorder.relative(*_energies(members, sweep["energy"]))
@@ -56,7 +56,7 @@ def write_report(run) -> None:
         add(
             "errors", "Errors of the energy over realizations",
             "Boxes: quartiles and median; whiskers: smallest and largest; points: single realizations.",
-            ensemble.relative_errors(percent, summary["sweeps"][0]["temperature"]),
+            realization_figures.relative_errors(percent, summary["sweeps"][0]["temperature"]),
         )  # fmt: skip
     if overlaps := {s["energy"]: _flat(s["overlap"]) for s in summary["sweeps"] if s["overlap"]}:
         add(
@@ -70,7 +70,7 @@ def write_report(run) -> None:
         add(
             "couplings", "Recovered couplings",
             "All bonds of all realizations.",
-            ensemble.recovered_couplings(
+            realization_figures.recovered_couplings(
                 true, {name: item["value"] for name, item in found.items()},
                 {name: item["all"] for name, item in summary["couplings"].items()},
             ),
@@ -80,7 +80,7 @@ def write_report(run) -> None:
         stage: sum(member["wall_seconds"][stage] for member in members) for stage in stages
     }
     summary["wall_seconds"]["report"] += time.monotonic() - started
-    page.publish(run, summary, pages, _description(run), "ensemble.html")
+    page.publish(run, summary, pages, _description(run), "realizations.html")
 
 
 def _others(run) -> list[str]:

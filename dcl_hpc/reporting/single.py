@@ -5,15 +5,14 @@ import time
 
 import numpy as np
 
-from ..pipeline import command as cli
 from ..cluster import mpi
-from .realizations import report_ensemble
 from ..physics import exact
-from ..sampling.tempering import communication_barrier
+from ..pipeline.context import Context
 from ..pipeline.run import stage_name
+from ..sampling.tempering import communication_barrier
 
 
-def report(context: cli.Context, options=None) -> None:
+def report(context: Context, options=None) -> None:
     """Write the report from all results; rank 0 works, the others wait.
 
     Of an ensemble those that are newer than their files are left: there are many.
@@ -44,9 +43,9 @@ def is_current(run) -> bool:
 
 def write_report(run) -> None:
     """Collect results, draw figures, write summary.json and index.html."""
-    from . import recovery as couplings, figures, page, tables
     from ..storage import results
     from ..storage.evaluation import read_couplings
+    from . import figures, page, recovery, tables
 
     started = time.monotonic()
     job = run.job
@@ -119,13 +118,13 @@ def write_report(run) -> None:
     if job.compares and (recovered := read_couplings(run.path("evaluate"))):
         bond, true, found = (recovered[key] for key in ("bond", "true", "recovered"))
         summary["couplings"] = {
-            name: couplings.coupling_errors(bond, true, found[name]) for name in job.learned
+            name: recovery.coupling_errors(bond, true, found[name]) for name in job.learned
         }
         add(
             "couplings", "Recovered couplings",
             "From energies of random configurations with one and two spins flipped; bars: standard error, "
             "due to what is not pairwise in the learned energy.",
-            couplings.recovered_couplings(bond, true, found, summary["couplings"]),
+            recovery.recovered_couplings(bond, true, found, summary["couplings"]),
         )  # fmt: skip
     if histories:
         add(
@@ -259,7 +258,3 @@ def headline(summary: dict) -> str:
                 f"{sweep['max_abs_du']:.4f} J per site at T = {sweep['t_at_max']:.2f}"
             )
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    cli.main(cli.parser("report", __doc__), report, together=report_ensemble)

@@ -5,12 +5,11 @@ import time
 
 import numpy as np
 
-from ..pipeline import command as cli
-from ..inference import estimate as direct
-from ..energy import factory as models
 from ..cluster import mpi
-from ..energy import couplings
+from ..energy import couplings, factory
 from ..energy.true import TrueEnergy
+from ..inference.estimate import described, estimate
+from ..pipeline.context import Context
 from ..sampling.levels import BETAS, collect
 from ..sampling.streams import Purpose, generator
 from ..storage.evaluation import coupling_fields
@@ -21,7 +20,7 @@ from ..storage.store import array_field, write_file
 DESCRIBED = 50
 
 
-def evaluate(context: cli.Context, options=None) -> None:
+def evaluate(context: Context, options=None) -> None:
     """Make the test set and the energies that each model gives it."""
     run, comm, log = context.run, context.comm, context.log
     job, path = run.job, run.path("evaluate")
@@ -39,7 +38,7 @@ def evaluate(context: cli.Context, options=None) -> None:
     mine = mpi.share(comm, len(states))
     columns, recovered = {"true": true.energies(states.T.copy())}, {}
     for name in job.learned:
-        model = models.energy_model(run, name)
+        model = factory.energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
         if job.is_glass:
@@ -106,7 +105,7 @@ def _direct_estimates(context) -> dict:
     result = {}
     for method in settings.methods:
         started = time.monotonic()
-        result[method] = direct.estimate(run.job, method, states, settings.side)
+        result[method] = estimate(run.job, method, states, settings.side)
         seconds = time.monotonic() - started
         context.log(
             f"evaluate: direct estimate by {method} from {len(states)} configurations: {seconds:.1f} s"
@@ -118,8 +117,8 @@ def _finish(context, states, columns, recovered, started: float) -> None:
     """Add the direct estimates and write the file."""
     run = context.run
     estimates, errors = _direct_estimates(context) if run.job.direct else {}, {}
-    for name, estimate in estimates.items():
-        energy = estimate.energy(states, run.job.build_lattice())
+    for name, found in estimates.items():
+        energy = found.energy(states, run.job.build_lattice())
         columns[f"direct_{name}"], errors[f"direct_{name}"] = energy
     layout = {"test/states/value": array_field(states, ("sample", "site"), "states 0..Q-1")}
     for name, energy in columns.items():
@@ -130,14 +129,10 @@ def _finish(context, states, columns, recovered, started: float) -> None:
         pairs, bond = _pairs(run.job)
         true = couplings.true_couplings(run.job.build_hamiltonian(), pairs)
         layout |= coupling_fields(pairs, bond, true, recovered)
-    found = {name: direct.described(estimate)[:DESCRIBED] for name, estimate in estimates.items()}
+    found = {name: described(local)[:DESCRIBED] for name, local in estimates.items()}
     attributes = {
         **run.attributes("evaluate"),
         "level_width": level_width(run.job),
         "direct": json.dumps(found),
     }
     write_file(run.path("evaluate"), layout, attributes, total=1, done=1, wall=time.monotonic() - started)
-
-
-if __name__ == "__main__":
-    cli.main(cli.parser("evaluate", __doc__), evaluate)

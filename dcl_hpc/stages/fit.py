@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ..pipeline import command as cli
 from ..cluster import mpi
 from ..cluster.signals import Stopped
 from ..errors import UserError
+from ..pipeline.context import Context
 from ..storage import weights
 
 
@@ -18,15 +18,15 @@ class Fit:
 
     Parameters
     ----------
-    context : cli.Context
+    context : Context
     stage : str
         Names the file.
     section : job.Training
     network : tf.Module
     loss : callable
-        See `networks.training.Trainer`.
+        See `training.loop.Trainer`.
     source : object with `n` and `read`
-        See `networks.batches.Batches`.
+        See `training.batches.Batches`.
     settings : dict of plain values
         Kept in the file.
 
@@ -36,7 +36,7 @@ class Fit:
         If there are too few rows, or the file is damaged.
     """
 
-    def __init__(self, context: cli.Context, stage: str, section, network, loss, source, settings: dict):
+    def __init__(self, context: Context, stage: str, section, network, loss, source, settings: dict):
         from ..training.batches import Batches
         from ..training.loop import State, Trainer
 
@@ -63,7 +63,7 @@ class Fit:
         Parameters
         ----------
         baseline : ndarray, optional
-            See `networks.training.Trainer.run`.
+            See `training.loop.Trainer.run`.
 
         Raises
         ------

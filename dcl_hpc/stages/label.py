@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 
-from ..pipeline import command as cli
-from ..energy import factory as models
 from ..cluster import mpi
+from ..energy import factory
+from ..pipeline.context import Context
 from ..sampling.chains import Chains
 from ..sampling.streams import Purpose, generator
 from ..storage.observations import observed_rows
@@ -18,7 +18,7 @@ BLOCK = 4000
 THERMALIZATION, RECORDS = 10, 10
 
 
-def label(context: cli.Context, options=None) -> None:
+def label(context: Context, options=None) -> None:
     """Make the labels of a job, or go on with them."""
     run, comm, log = context.run, context.comm, context.log
     path = run.path("label")
@@ -33,7 +33,7 @@ def label(context: cli.Context, options=None) -> None:
     started = time.monotonic()
     if not mpi.on_root(comm, path.exists):
         mpi.on_root(comm, _create, run)
-    model = models.rnn_energy(run)
+    model = factory.rnn_energy(run)
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
     source = observed_rows(observations)
     with Store(path, comm, write=True) as store:
@@ -117,7 +117,3 @@ def _fill(context, store, model, source, started: float) -> None:
             progress.step(comm.size * BLOCK)
             if done < store.total:
                 context.stop.check(comm)
-
-
-if __name__ == "__main__":
-    cli.main(cli.parser("label", __doc__), label)

@@ -8,12 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from ..pipeline import command as cli
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..errors import UserError
-from .snapshots import import_observations
 from ..physics.observables import order_parameter
+from ..pipeline.context import Context
 from ..sampling.ladder import TRIAL_REPLICAS, adapt
 from ..sampling.statistics import autocorrelation_time
 from ..sampling.streams import Purpose
@@ -22,6 +21,7 @@ from ..storage.observations import observation_fields
 from ..storage.replicas import read_replicas, replica_fields, write_replicas
 from ..storage.results import read_exchange
 from ..storage.store import Store, array_field, write_file
+from .snapshots import import_observations
 
 # First length of the pilot run in sweeps; it is doubled until it has PILOT_TIMES autocorrelation times.
 PILOT_SWEEPS, PILOT_CHAINS, PILOT_TIMES, LONGEST_PILOT = 400, 64, 50, 51_200
@@ -29,7 +29,7 @@ PILOT_SWEEPS, PILOT_CHAINS, PILOT_TIMES, LONGEST_PILOT = 400, 64, 50, 51_200
 BUFFER = 2**25
 
 
-def observe(context: cli.Context, options=None) -> None:
+def observe(context: Context, options=None) -> None:
     """Make the observation set of a job, or go on with it."""
     run, comm, log = context.run, context.comm, context.log
     if getattr(options, "source", None):
@@ -202,12 +202,3 @@ def _record(context, store, ensemble, thin: int, started: float) -> None:
             progress.step(n * n_chains)
             if done < store.total:
                 context.stop.check(comm)
-
-
-if __name__ == "__main__":
-    parser = cli.parser("observe", __doc__)
-    parser.add_argument(
-        "--from", dest="source", metavar="FILE",
-        help="take the configurations from this .npy, .npz, text or HDF5 file (FILE.h5:/path/of/dataset)",
-    )  # fmt: skip
-    cli.main(parser, observe)

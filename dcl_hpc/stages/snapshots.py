@@ -4,11 +4,11 @@ import time
 
 import numpy as np
 
-from ..pipeline import command as cli
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..errors import UserError
 from ..physics.observables import order_parameter
+from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
 from ..storage.foreign import ForeignConfigurations
 from ..storage.observations import observation_fields
@@ -20,12 +20,12 @@ BUFFER = 2**25
 MEASURED = 20_000
 
 
-def import_observations(context: cli.Context, address: str) -> None:
+def import_observations(context: Context, address: str) -> None:
     """Make the observation set of a job from a file, or go on with it; rank 0 works, the others wait.
 
     Parameters
     ----------
-    context : cli.Context
+    context : Context
     address : str
         See `ForeignConfigurations`.
 

@@ -6,26 +6,26 @@ from functools import partial
 
 import numpy as np
 
-from ..pipeline import command as cli
-from ..energy import factory as models
 from ..cluster import mpi
 from ..cluster.signals import Stopped
+from ..energy import factory
 from ..errors import UserError
 from ..physics.observables import order_parameter
+from ..pipeline.context import Context
+from ..pipeline.run import stage_name
 from ..sampling.ladder import adapt
 from ..sampling.overlap import Overlaps
 from ..sampling.streams import Purpose
 from ..sampling.tempering import Ladders, Replicas, exchange_line
 from ..storage.replicas import read_replicas, replica_fields, write_replicas
 from ..storage.results import read_exchange
-from ..pipeline.run import stage_name
 from ..storage.store import Field, Store, array_field, write_file
 
 COMMIT_SECONDS = 10.0
 OVERLAP = "series/overlap/value"
 
 
-def sweep(context: cli.Context, options=None) -> None:
+def sweep(context: Context, options=None) -> None:
     """All sweeps of a job, or those that the command line names."""
     run, comm = context.run, context.comm
     chosen = run.sweeps
@@ -55,7 +55,7 @@ def _sweep_one(context, energy: str, shape) -> None:
     if energy != "true":
         mpi.on_root(comm, run.require, energy)
     started = time.monotonic()
-    model = models.energy_model(run, energy, shape)
+    model = factory.energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):
         temperatures = _ladder(context, stage, energy, model)
         mpi.on_root(comm, _create, run, stage, energy, shape, temperatures)
@@ -187,9 +187,3 @@ class _Sweep:
                 store.write_alone(OVERLAP, rows, overlap)
         ladders = slice(None) if self.context.comm.rank == 0 else None
         write_replicas(store, half, self.replicas, self.mine, ladders)
-
-
-if __name__ == "__main__":
-    parser = cli.parser("sweep", __doc__)
-    parser.add_argument("--energy", choices=("true", "rnn", "ednn"), help="only the sweeps with this energy")
-    cli.main(parser, sweep)

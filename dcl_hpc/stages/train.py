@@ -4,16 +4,16 @@ import time
 
 import numpy as np
 
-from ..pipeline import command as cli
-from ..inference import estimate as direct
-from ..energy import factory as models
 from ..cluster import mpi
-from .fit import Fit
+from ..energy import factory
+from ..inference.estimate import described, estimate
 from ..physics import exact
+from ..pipeline.context import Context
 from ..sampling.streams import Purpose, generator
 from ..storage import weights
 from ..storage.observations import observed_rows
 from ..storage.store import Rows
+from .fit import Fit
 
 # of 2048 configurations each, for the zero of learned energies
 REFERENCE_BLOCKS = 16
@@ -21,16 +21,16 @@ REFERENCE_BLOCKS = 16
 CHUNK = 10_000
 
 
-def train_rnn(context: cli.Context, options=None) -> None:
+def train_rnn(context: Context, options=None) -> None:
     """Train the RNN of a job, or go on with it."""
     run, job = context.run, context.run.job
     if _nothing_to_do(context, "rnn", job.uses_rnn):
         return
     path = mpi.on_root(context.comm, run.require, "observe")
-    network = models.build_rnn(job)
+    network = factory.build_rnn(job)
     if job.rnn.warm_start and run.first is not None:
         mpi.on_root(context.comm, run.first.require, "rnn")
-        models.load_best(network, run.first)
+        factory.load_best(network, run.first)
     _precision(context, network)
     source = observed_rows(path)
     baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
@@ -48,7 +48,7 @@ def train_rnn(context: cli.Context, options=None) -> None:
     context.comm.Barrier()
 
 
-def train_ednn(context: cli.Context, options=None) -> None:
+def train_ednn(context: Context, options=None) -> None:
     """Find the local energy of a job as `ednn.fit` says, or go on with it."""
     run = context.run
     if _nothing_to_do(context, "ednn", run.job.uses_ednn):
@@ -75,7 +75,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     else:
         source = observed_rows(run.path("observe"))
         mean, scale = 0.0, job.observe.temperature
-    network = models.build_ednn(job, tile_context, mean, scale)
+    network = factory.build_ednn(job, tile_context, mean, scale)
 
     def label_loss(states, energies, seed=None):
         return ((network.energy(states) - energies) / scale) ** 2
@@ -134,10 +134,10 @@ def _direct_estimate(context) -> None:
     source = observed_rows(run.path("observe"))
     side = 1 + 2 * job.ednn.contexts[0]
     states = source.read(0, min(source.n, job.ednn.samples))[0]
-    found = direct.estimate(job, job.ednn.fit, states, side)
+    found = estimate(job, job.ednn.fit, states, side)
     if not len(found.coupling):
         context.log("train ednn: no interaction is called for, the energy is 0; observe more, or colder")
-    settings = {"context": job.ednn.contexts[0], "side": found.side, "interactions": direct.described(found)}
+    settings = {"context": job.ednn.contexts[0], "side": found.side, "interactions": described(found)}
     arrays = {"table": found.table()}
     wall = time.monotonic() - started
     weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, {}, 1, 1, wall)
@@ -205,7 +205,7 @@ def _mean_over_random(job, function, n_states: int, parallel) -> float:
     return float(total / n)
 
 
-def train(context: cli.Context, options) -> None:
+def train(context: Context, options) -> None:
     """Train what the command line asks for."""
     if options.network in ("rnn", "all"):
         train_rnn(context)
@@ -214,12 +214,3 @@ def train(context: cli.Context, options) -> None:
         and (not context.run.job.uses_labels or mpi.on_root(context.comm, context.run.path("label").exists))
     ):
         train_ednn(context)
-
-
-if __name__ == "__main__":
-    parser = cli.parser("train", __doc__)
-    parser.add_argument(
-        "--network", choices=("rnn", "ednn", "all"), default="all",
-        help="which network; 'all' trains the RNN and, once labels exist, the EDNN (default)",
-    )  # fmt: skip
-    cli.main(parser, train)

@@ -21,10 +21,10 @@ class Source:
 
 
 def work(comm):
-    from dcl_hpc.networks import data_parallel
-    from dcl_hpc.networks.batches import Batches
+    from dcl_hpc.training import data_parallel
+    from dcl_hpc.training.batches import Batches
     from dcl_hpc.networks.rnn import Gru
-    from dcl_hpc.networks.training import Trainer
+    from dcl_hpc.training.loop import Trainer
 
     parallel = data_parallel.connect(comm)
     # other ranks begin with other weights, so that they must be given those of rank 0

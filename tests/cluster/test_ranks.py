@@ -48,11 +48,14 @@ STAGES = """\
 import sys
 from pathlib import Path
 
-from dcl_hpc import cli, job_file, observe, sweep
+from dcl_hpc.pipeline import command
+from dcl_hpc.job import file as job_file
+from dcl_hpc.stages import observe
+from dcl_hpc.stages import sweep
 from dcl_hpc.cluster import mpi
 from dcl_hpc.cluster.log import Log
 from dcl_hpc.cluster.signals import Stopped, StopRequest
-from dcl_hpc.storage.runs import Run
+from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage.store import Store
 
 observe.BUFFER, observe.PILOT_SWEEPS, observe.LONGEST_PILOT, sweep.COMMIT_SECONDS = 1, 60, 60, -1.0
@@ -62,7 +65,7 @@ commit = Store.commit
 
 def work(comm):
     for path in sorted(jobs.glob("*.toml")):
-        context = cli.Context(
+        context = Context(
             Run(*job_file.load(path), str(path), runs, comm.size), comm, Log(comm.rank), StopRequest()
         )
 

@@ -31,7 +31,7 @@ ARGUMENTS = {
 # What of a file counts up to the committed row.
 ROWS = ("observations/", "validation/", "series/")
 PARSER = """\
-parser = cli.parser(stage, "")
+parser = command.parser(stage, "")
 parser.add_argument("--energy")
 parser.add_argument("--network", default="rnn")
 """
@@ -40,7 +40,9 @@ SLOW = f"""\
 import sys
 import time
 
-from dcl_hpc import cli, observe, sweep
+from dcl_hpc.pipeline import command
+from dcl_hpc.stages import observe
+from dcl_hpc.stages import sweep
 from dcl_hpc.storage.store import Store
 
 observe.BUFFER, sweep.COMMIT_SECONDS = 1, 0.0
@@ -55,7 +57,7 @@ def slow(*arguments):
 Store.commit = slow
 stage, *arguments = sys.argv[1:]
 {PARSER}
-cli.main(parser, {{"observe": observe.observe, "sweep": sweep.sweep}}[stage], argv=arguments)
+command.main(parser, {{"observe": observe.observe, "sweep": sweep.sweep}}[stage], argv=arguments)
 """
 # Starts the stage again and again; each start is killed before its n-th write to the file.
 KILLED = f"""\
@@ -66,7 +68,9 @@ import sys
 
 import h5py
 
-from dcl_hpc import cli, observe, sweep
+from dcl_hpc.pipeline import command
+from dcl_hpc.stages import observe
+from dcl_hpc.stages import sweep
 from dcl_hpc.storage.store import Store
 
 observe.BUFFER, sweep.COMMIT_SECONDS = 1, 0.0
@@ -91,7 +95,7 @@ def start(event):
         (Store, "write"), (Store, "write_alone"), (Store, "commit"), (h5py.File, "flush")
     ):
         setattr(owner, name, counted(getattr(owner, name)))
-    cli.main(parser, {{"observe": observe.observe, "sweep": sweep.sweep}}[stage], argv=arguments)
+    command.main(parser, {{"observe": observe.observe, "sweep": sweep.sweep}}[stage], argv=arguments)
 
 
 for number, event in enumerate(events.split(",")):
@@ -108,7 +112,8 @@ import os
 import signal
 import sys
 
-from dcl_hpc import cli, train
+from dcl_hpc.pipeline import command
+from dcl_hpc.stages import train
 from dcl_hpc.cluster.log import Progress
 
 after, *arguments = sys.argv[1:]
@@ -126,7 +131,7 @@ def counted(*positional):
 Progress.step = counted
 stage = "train"
 {PARSER}
-cli.main(parser, train.train, argv=arguments)
+command.main(parser, train.train, argv=arguments)
 """
 
 

@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
-from dcl_hpc.job import file as jobs
 from dcl_hpc.errors import UserError
-from dcl_hpc.storage import results
+from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
+from dcl_hpc.storage import results
 from dcl_hpc.storage.store import Rows
 
 UNFINISHED = 85
@@ -25,10 +25,11 @@ import os
 import signal
 import sys
 
-from dcl_hpc import cli, imports
+from dcl_hpc.pipeline import command
+from dcl_hpc.stages import snapshots
 from dcl_hpc.storage.store import Store
 
-imports.BUFFER = 1
+snapshots.BUFFER = 1
 after, how, address, *arguments = sys.argv[1:]
 commit, count = Store.commit, 0
 
@@ -45,9 +46,9 @@ def counted(*positional):
 
 
 Store.commit = counted
-cli.main(
-    cli.parser("observe", ""),
-    lambda context, options: imports.import_observations(context, address),
+command.main(
+    command.parser("observe", ""),
+    lambda context, options: snapshots.import_observations(context, address),
     argv=arguments,
 )
 """
@@ -57,7 +58,8 @@ import os
 import signal
 import sys
 
-from dcl_hpc import cli, imports
+from dcl_hpc.pipeline import command
+from dcl_hpc.stages import snapshots
 from dcl_hpc.storage import foreign
 
 foreign.BLOCK = 1
@@ -73,9 +75,9 @@ def stopped(source, start, stop):
 
 
 foreign.ForeignConfigurations.read = stopped
-cli.main(
-    cli.parser("observe", ""),
-    lambda context, options: imports.import_observations(context, address),
+command.main(
+    command.parser("observe", ""),
+    lambda context, options: snapshots.import_observations(context, address),
     argv=arguments,
 )
 """

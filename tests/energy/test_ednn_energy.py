@@ -8,7 +8,7 @@ from dcl_hpc.energy.factory import tile_energies
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
-from dcl_hpc.sampling import kernels, tile_tables as tables
+from dcl_hpc.sampling import kernels, tile_tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
 
@@ -61,7 +61,7 @@ def both(q, shape, focus, context):
 
 def recorded(monkeypatch, energy, chains, n_sweeps):
     """Sweep, and return what each proposal costs as the sweep sees it, in order, (n_chains,) each."""
-    costs, accept, visit = [], kernels.accept, tables._visit
+    costs, accept, visit = [], kernels.accept, tile_tables._visit
 
     def spy_accept(beta, cost, *rest):
         costs.append(cost.copy())
@@ -75,7 +75,7 @@ def recorded(monkeypatch, energy, chains, n_sweeps):
 
     with monkeypatch.context() as patch:
         patch.setattr(kernels, "accept", spy_accept)
-        patch.setattr(tables, "_visit", spy_visit)
+        patch.setattr(tile_tables, "_visit", spy_visit)
         chains.sweep(energy, n_sweeps)
     return costs
 
@@ -143,12 +143,12 @@ def test_table_and_network_take_the_same_decisions(q, shape, focus, context):
     assert np.ptp(difference) < 1e-3
 
 
-@pytest.mark.parametrize("limit", [0, 40_000, tables.MAX_DIFFERENCES, 2**22])
+@pytest.mark.parametrize("limit", [0, 40_000, tile_tables.MAX_DIFFERENCES, 2**22])
 @cases
 def test_each_way_of_looking_up_takes_the_same_decisions(monkeypatch, limit, q, shape, focus, context):
     """Kept energies, differences, and merged boxes."""
     usual = both(q, shape, focus, context)[0]
-    monkeypatch.setattr(tables, "MAX_DIFFERENCES", limit)
+    monkeypatch.setattr(tile_tables, "MAX_DIFFERENCES", limit)
     other = EdnnEnergy(usual.lattice, focus, context, q, usual.table)
     beta = np.linspace(-0.5, 1.0, 300)
     one, two = (Chains.start(usual, beta, range(300), 8, Purpose.SWEEP) for _ in range(2))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dcl_hpc.inference.local_energy import LocalEnergy
 from dcl_hpc.inference.interactions import Interactions, Words
-from dcl_hpc.inference.samples import Observations
+from dcl_hpc.inference.local_energy import LocalEnergy
+from dcl_hpc.inference.samples import Samples
 from dcl_hpc.inference.window import Window
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
@@ -44,11 +44,11 @@ class Maker:
             kept.append(walk.states.T.copy())
         return np.concatenate(kept)[:n_samples]
 
-    def observe(self, model, temperature, n_samples, side=3, seed=1) -> Observations:
-        """Observations of an energy model."""
+    def observe(self, model, temperature, n_samples, side=3, seed=1) -> Samples:
+        """Samples of an energy model."""
         states = self.sample(model, temperature, n_samples, seed)
         window = Window(model.lattice.dimension, side, model.n_states)
-        return Observations(states, model.lattice, temperature, window)
+        return Samples(states, model.lattice, temperature, window)
 
 
 @pytest.fixture(scope="session")

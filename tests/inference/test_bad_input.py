@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dcl_hpc.inference import clusters, likelihood, free_table as table
-from dcl_hpc.inference.samples import Observations
+from dcl_hpc.inference import clusters, free_table, likelihood
+from dcl_hpc.inference.samples import Samples
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics.lattice import Lattice
 
@@ -37,9 +37,9 @@ BAD = [
 @pytest.mark.parametrize(("change", "message"), BAD)
 def test_observations(change, message):
     """Wrong shapes, values, sizes."""
-    Observations(**GOOD)
+    Samples(**GOOD)
     with pytest.raises(ValueError, match=message) as error:
-        Observations(**{**GOOD, **change})
+        Samples(**{**GOOD, **change})
     assert "\n" not in str(error.value)
 
 
@@ -56,14 +56,14 @@ def test_windows(window, message):
 def test_a_free_table_that_is_too_large():
     """Its information matrix would not fit."""
     states = np.random.default_rng(1).integers(0, 3, (200, 36))
-    observations = Observations(states, Lattice((6, 6)), 4.0, Window(2, 3, 3))
+    observations = Samples(states, Lattice((6, 6)), 4.0, Window(2, 3, 3))
     with pytest.raises(ValueError, match="19683 tile states is too large"):
-        table.fit(observations)
+        free_table.fit(observations)
 
 
 def test_more_couplings_than_samples():
     """Their errors could not be known."""
-    observations = Observations(**GOOD)
+    observations = Samples(**GOOD)
     with pytest.raises(ValueError, match="200 samples cannot determine 300"):
         likelihood.fit(observations, np.ones((512, 300)))
 
@@ -72,11 +72,11 @@ def test_couplings_that_are_the_same():
     """Two equal functions make the information singular."""
     f = np.random.default_rng(2).normal(size=(512, 1))
     with pytest.raises(ValueError, match="singular information"):
-        likelihood.fit(Observations(**GOOD), np.repeat(f, 2, axis=1))
+        likelihood.fit(Samples(**GOOD), np.repeat(f, 2, axis=1))
 
 
 def test_frozen_samples():
     """Only the two ground states: no maximum at finite couplings."""
     states = np.repeat([[0] * 36, [1] * 36], 100, axis=0)
     with pytest.raises(ValueError, match="observe more, or at a higher temperature"):
-        clusters.fit(Observations(**{**GOOD, "states": states}))
+        clusters.fit(Samples(**{**GOOD, "states": states}))

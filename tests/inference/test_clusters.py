@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dcl_hpc.energy.true import TrueEnergy
-from dcl_hpc.inference import clusters, pairwise, selection, free_table as table
-from dcl_hpc.inference.samples import Observations
+from dcl_hpc.inference import clusters, free_table, pairwise, selection
+from dcl_hpc.inference.samples import Samples
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics import hamiltonian
 from dcl_hpc.physics.lattice import Lattice
@@ -33,7 +33,7 @@ def check(energy, expected):
 
 @pytest.fixture(scope="module")
 def ising(make):
-    """Observations of the Ising model at T = 4."""
+    """Samples of the Ising model at T = 4."""
     return make.observe(TrueEnergy(hamiltonian.ising(PLANE)), 4.0, N)
 
 
@@ -71,7 +71,7 @@ def test_methods_agree(ising, ising_energy):
     states = np.concatenate([np.zeros((1, 36)), np.indices((6, 6)).sum(axis=0).reshape(1, 36) % 2]).astype(
         int
     )
-    for fitted, scale in ((ising_energy, 1), (pairwise.fit(ising), 1), (table.fit(ising), 3)):
+    for fitted, scale in ((ising_energy, 1), (pairwise.fit(ising), 1), (free_table.fit(ising), 3)):
         energy, _ = fitted.energy(states, PLANE)
         assert np.abs(energy - true.energy(states)).max() < 1.5 * scale
 
@@ -79,7 +79,9 @@ def test_methods_agree(ising, ising_energy):
 def test_shrinking_helps(ising):
     """On the antiferromagnet, far from what was observed, the free table is worse, and both know it."""
     states = np.indices((6, 6)).sum(axis=0).reshape(1, 36) % 2
-    (free, free_error), (shrunk, error) = (table.fit(ising, shrink=s).energy(states, PLANE) for s in (0, 1))
+    (free, free_error), (shrunk, error) = (
+        free_table.fit(ising, shrink=s).energy(states, PLANE) for s in (0, 1)
+    )
     assert error < free_error / 3
     assert abs(free - 72) < 4 * free_error
     assert abs(shrunk - 72) < 4 * error
@@ -125,7 +127,7 @@ def test_a_field(make):
 def test_nothing_at_infinite_temperature(make):
     """Random configurations have no interaction, and the energy 0 without an error."""
     states = np.random.default_rng(2).integers(0, 2, (N, 36))
-    energy = clusters.fit(Observations(states, PLANE, 4.0, Window(2, 3, 2)))
+    energy = clusters.fit(Samples(states, PLANE, 4.0, Window(2, 3, 2)))
     assert energy.terms == []
     assert np.all(np.array(energy.energy(states[:3], PLANE)) == 0)
     assert np.all(energy.table() == 0)

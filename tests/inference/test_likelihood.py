@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dcl_hpc.inference import likelihood, pairwise, free_table as table
-from dcl_hpc.inference.local_energy import LocalEnergy
+from dcl_hpc.inference import free_table, likelihood, pairwise
 from dcl_hpc.inference.interactions import Interactions, Words
-from dcl_hpc.inference.samples import Observations
+from dcl_hpc.inference.local_energy import LocalEnergy
+from dcl_hpc.inference.samples import Samples
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
@@ -24,7 +24,7 @@ def observations(request):
     shape, side, q = request.param
     lattice, random = Lattice(shape), np.random.default_rng(5)
     states = random.integers(0, q, (20, lattice.n_sites))
-    return Observations(states, lattice, 2.0, Window(len(shape), side, q), random.random(20))
+    return Samples(states, lattice, 2.0, Window(len(shape), side, q), random.random(20))
 
 
 def some_functions(window, n=5):
@@ -90,10 +90,10 @@ def test_exact_probabilities_give_the_exact_couplings(shape, side, q):
     energy = LocalEnergy(Interactions.single(words), coupling, np.eye(len(words)))
     states = exact.all_states(q, lattice.n_sites)
     weights = np.exp(-energy.energy(states, lattice)[0] / temperature)
-    observations = Observations(states, lattice, temperature, window, weights / weights.sum())
+    observations = Samples(states, lattice, temperature, window, weights / weights.sum())
     fit = likelihood.fit(observations, words.functions())
     assert np.allclose(temperature * fit.parameters, coupling, atol=1e-8)
-    free = table.fit(observations, shrink=False, ridge=0)
+    free = free_table.fit(observations, shrink=False, ridge=0)
     assert np.allclose(free.coupling, coupling, atol=1e-8)
     covariance = temperature**2 * fit.covariance
     assert np.allclose(free.covariance, covariance, atol=1e-4 * covariance.max())
@@ -106,7 +106,7 @@ def test_pairs_of_a_hamiltonian(model, side):
     true = hamiltonian.ising(lattice) if model == "ising" else hamiltonian.clock(lattice, 3)
     states = exact.all_states(true.n_states, 9)
     weights = np.exp(-true.energy(states) / 3)
-    fit = pairwise.fit(Observations(states, lattice, 3.0, Window(2, side, true.n_states), weights), np.inf)
+    fit = pairwise.fit(Samples(states, lattice, 3.0, Window(2, side, true.n_states), weights), np.inf)
     predicted, _ = fit.energy(states, lattice)
     assert np.allclose(predicted, true.energy(states), atol=1e-7)
     assert sum(np.isclose(fit.coupling, 1, atol=1e-8)) == 2

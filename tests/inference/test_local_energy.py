@@ -5,8 +5,8 @@ import pytest
 
 from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
-from dcl_hpc.inference.local_energy import LocalEnergy
 from dcl_hpc.inference.interactions import Interactions, Words
+from dcl_hpc.inference.local_energy import LocalEnergy
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics import hamiltonian
 from dcl_hpc.physics.lattice import Lattice

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dcl_hpc.errors import UserError
-from dcl_hpc.job.study import Job
 from dcl_hpc.job.file import load
+from dcl_hpc.job.study import Job
 
 REPOSITORY = Path(__file__).parents[2]
 GLASS = (

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dcl_hpc.networks import hardware
 from dcl_hpc.stages import train
 from dcl_hpc.training import curves
-from dcl_hpc.networks import hardware
 
 
 @pytest.mark.parametrize(

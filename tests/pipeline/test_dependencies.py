@@ -5,8 +5,8 @@ import json
 import h5py
 import pytest
 
-from dcl_hpc.job import file as job_file
 from dcl_hpc.errors import UserError
+from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage.store import write_file
 
@@ -18,7 +18,7 @@ def run(glass_file, runs):
     """Runs of a glass with changes of the job: `run("rnn.hidden=3")`."""
 
     def make(*changes) -> Run:
-        return Run(*job_file.load(glass_file, changes), str(glass_file), runs, 1, changes)
+        return Run(*jobs.load(glass_file, changes), str(glass_file), runs, 1, changes)
 
     return make
 

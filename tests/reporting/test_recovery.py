@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dcl_hpc.energy.couplings import Recovered
-from dcl_hpc.reporting.single import headline
 from dcl_hpc.reporting import figures
 from dcl_hpc.reporting.recovery import coupling_errors, recovered_couplings
+from dcl_hpc.reporting.single import headline
 from dcl_hpc.storage.evaluation import coupling_fields, read_couplings
 from dcl_hpc.storage.store import write_file
 

@@ -10,7 +10,14 @@ from scipy.stats import binom
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.observables import overlap
-from dcl_hpc.reporting.tables import MAX_BINS, energy_errors, exact_table, largest_error, overlap_table, sweep_table
+from dcl_hpc.reporting.tables import (
+    MAX_BINS,
+    energy_errors,
+    exact_table,
+    largest_error,
+    overlap_table,
+    sweep_table,
+)
 from dcl_hpc.storage.results import SweepSeries
 
 LEVELS = np.repeat(np.arange(-32.0, 33, 4), 200)

@@ -10,7 +10,7 @@ from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
-from dcl_hpc.sampling import kernels, multispin, tile_tables as tables
+from dcl_hpc.sampling import kernels, multispin, tile_tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.generator import LAZY
 from dcl_hpc.sampling.streams import Purpose
@@ -150,7 +150,7 @@ def test_windows_at_every_site_are_two_state_sweeps(shape):
     s = 2.0 * exact.all_states(2, 2**d).reshape(-1, *[2] * d) - 1
     corner = s[(slice(None), *[0] * d)]
     table = -sum(corner * s[(slice(None), *np.eye(d, dtype=int)[axis])] for axis in range(d))
-    windows = tables.TileTables(Lattice(shape), 2, table, 2)
+    windows = tile_tables.TileTables(Lattice(shape), 2, table, 2)
     pairs = TrueEnergy(hamiltonian.ising(Lattice(shape)), n_chains=1)
     same_sweeps(pairs, windows, np.linspace(-0.6, 1.2, 300))
 
@@ -159,7 +159,7 @@ def test_windows_at_every_site_are_two_state_sweeps(shape):
 def test_tiles_that_do_not_fit_are_refused(shape, side, step):
     """Sides of the lattice are multiples of the step and not shorter than a tile."""
     with pytest.raises(ValueError, match="do not fit the"):
-        tables.TileTables(Lattice(shape), 2, np.zeros(2**side**2), side, step)
+        tile_tables.TileTables(Lattice(shape), 2, np.zeros(2**side**2), side, step)
 
 
 @pytest.mark.parametrize("form", [hamiltonian.potts, hamiltonian.clock])

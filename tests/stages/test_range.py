@@ -11,11 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
-from dcl_hpc.pipeline import command as cli
-from dcl_hpc.job import file as job_file
-from dcl_hpc.stages import train
 from dcl_hpc.cluster.log import Log
+from dcl_hpc.job import file as jobs
+from dcl_hpc.pipeline.context import Context
 from dcl_hpc.pipeline.run import Run
+from dcl_hpc.stages import train
 from dcl_hpc.storage.store import array_field, write_file
 
 JOB = """
@@ -67,7 +67,7 @@ def test_range_of_planted_interactions(case, tmp_path):
     kind = 'kind = "ising"' if n_states == 2 else f'kind = "potts"\nstates = {n_states}'
     path = tmp_path / "job.toml"
     path.write_text(f"{JOB}\n[hamiltonian]\n{kind}\n")
-    job, text = job_file.load(path)
+    job, text = jobs.load(path)
     run = Run(job, text, str(path), tmp_path, 1)
     random = np.random.default_rng(1)
     states = random.integers(0, n_states, (20_000, 64)).astype(np.uint8)
@@ -77,7 +77,7 @@ def test_range_of_planted_interactions(case, tmp_path):
         "labels/energy/value": array_field(energy.astype(np.float32), ("sample",), "energy, J"),
     }
     write_file(run.path("label"), layout, run.attributes("label"), total=1, done=1)
-    train.train_ednn(cli.Context(run, ALONE, Log(0), NEVER))
+    train.train_ednn(Context(run, ALONE, Log(0), NEVER))
     with h5py.File(run.require("ednn")) as file:
         settings = json.loads(file.attrs["settings"])
     assert settings["context"] == expected

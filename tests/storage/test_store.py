@@ -7,10 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
-from dcl_hpc.job import file as jobs
 from dcl_hpc.errors import UserError
-from dcl_hpc.storage import weights
+from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
+from dcl_hpc.storage import weights
 from dcl_hpc.storage.store import Field, Rows, Store, array_field, write_file
 
 ALONE = SimpleNamespace(rank=0, size=1, Barrier=lambda: None)

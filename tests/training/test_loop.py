@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 
 from dcl_hpc.errors import UserError
-from dcl_hpc.training.batches import Batches
-from dcl_hpc.training.data_parallel import SingleProcess
 from dcl_hpc.networks.rnn import Gru
-from dcl_hpc.training.loop import Adam, Trainer
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.unwrap import spiral
+from dcl_hpc.training.batches import Batches
+from dcl_hpc.training.data_parallel import SingleProcess
+from dcl_hpc.training.loop import Adam, Trainer
 
 MODEL, TEMPERATURE = hamiltonian.ising(Lattice((2, 3))), 3.0
 STATES = exact.all_states(2, 6)

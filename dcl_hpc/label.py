@@ -1,0 +1,7 @@
+"""Label configurations with the RNN's energy, for the EDNN to learn from."""
+
+from .pipeline import command
+from .stages.label import label
+
+if __name__ == "__main__":
+    command.main(command.parser("label", __doc__), label)

@@ -1,0 +1,1 @@
+"""Runs, their stages, and what is current."""
