@@ -152,7 +152,7 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
     after = [
         _dependency(batch, other, job)
         for other, job in before
-        if other.stage in needed or (other.name == FIRST and batch.name == "rnn")
+        if (other.stage in needed if other.name != FIRST else batch.name == "rnn")
     ]
     if after:
         result.append(f"--dependency={','.join(after)}")

@@ -45,11 +45,11 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
             help="for arrays of Slurm: only the realization at this position of the job's list, from 0; in a "
             "job of a single system only this one of its sweeps",
         )  # fmt: skip
-    result.add_argument(
-        "--update", action="store_true",
-        help="make anew what is out of date: made by another job, from files that were replaced since, or "
-        "damaged; old files are moved to the folder old of the run",
-    )  # fmt: skip
+        result.add_argument(
+            "--update", action="store_true",
+            help="make anew what is out of date: made by another job, from files that were replaced since, "
+            "or damaged; old files are moved to the folder old of the run",
+        )  # fmt: skip
     return result
 
 

@@ -17,8 +17,8 @@ from .provenance import provenance
 from .stages import STUDIES, Stage, Study
 from .state import UPDATE, OtherJob, Outdated, State, first_difference
 
-# What an ensemble's realizations call the network that they begin with, among their inputs.
-FIRST = "first realization's rnn"
+# What an ensemble's realizations call, among their inputs, those of the network that they begin with.
+FIRST = "first realization's "
 ELSE = f"choose another name (--set name=NEW), or {UPDATE}"
 
 
@@ -95,10 +95,15 @@ class Run:
         """File of an output."""
         return self.root / self.stage(output).path(output)
 
-    def attributes(self, output: str) -> dict:
+    def attributes(self, output: str, imported: bool = False) -> dict:
         """Root attributes that say what a file is, what it depends on and where it came from.
 
         An unfinished file that is written anew keeps its identity.
+
+        Parameters
+        ----------
+        imported : bool
+            Whether the observations are the user's own: how chains would run does not matter to them.
         """
         path = self.path(output)
         if path.exists():
@@ -114,7 +119,7 @@ class Run:
             "job_file": self.job_text,
             "overrides": "\n".join(self.overrides),
             "job": self.job.model_dump_json(),
-            "dependencies": json.dumps(self._dependencies(output)),
+            "dependencies": json.dumps(self._dependencies("import" if imported else output)),
             "seed": self.job.seed,
             "ranks": self.ranks,
             **provenance(),
@@ -125,14 +130,15 @@ class Run:
         found: dict[str, str] = {}
         for name, path in self._inputs(output).items():
             if path.exists():
-                own = identity.read(path)
-                found |= own.inputs | {name: own.uuid}
+                own, prefix = identity.read(path), FIRST if name.startswith(FIRST) else ""
+                found |= {prefix + ancestor: number for ancestor, number in own.inputs.items()}
+                found[name] = own.uuid
         return found
 
     def _inputs(self, output: str) -> dict[str, Path]:
         paths = {name: self.path(name) for name in self.stage(output).needs(self.job, output)}
         if output == "rnn" and self.first and self.job.rnn.warm_start:
-            paths[FIRST] = self.first.path("rnn")
+            paths[FIRST + "rnn"] = self.first.path("rnn")
         return paths
 
     def state(self, output: str) -> State:
@@ -165,9 +171,10 @@ class Run:
         if output == "observe" and self.snapshots is not None:
             self._compare_source(found.about)
         for name, number in found.inputs.items():
-            origin = self.first.path("rnn") if name == FIRST and self.first else self._known(name)
+            owner = self.first if name.startswith(FIRST) and self.first else self
+            origin = owner.path(name.removeprefix(FIRST))
             try:
-                there = identity.read(origin).uuid if origin else number
+                there = identity.read(origin).uuid
             except (FileNotFoundError, Damaged):
                 continue  # what is not there contradicts nothing; damage is told where it is
             if there != number:
@@ -191,12 +198,6 @@ class Run:
         return ForeignConfigurations(
             self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states
         )
-
-    def _known(self, output: str) -> Path | None:
-        try:
-            return self.path(output)
-        except StopIteration:
-            return None
 
     def _state_of_report(self) -> State:
         """Whether the report is of what is there now."""

@@ -90,7 +90,7 @@ def _create(run, source, n_states: int, tau: float) -> None:
     job, n = run.job, source.n
     layout = observation_fields(n, 1, job.lattice.shape, np.arange(1, n + 1), "number in the source, from 1")
     attributes = {
-        **run.attributes("import"),
+        **run.attributes("observe", imported=True),
         "temperature": job.observe.temperature,
         "n_states": n_states,
         "thin": 1,
