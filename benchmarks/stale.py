@@ -2,7 +2,8 @@
 
 A tiny run is finished once; for each way its folder is copied, something in it is replaced, and the
 commands are asked. Nothing that is out of date may be used: `run` and `report` refuse, or there is nothing
-to refuse. In the end `run --update` makes anew what is out of date. `--json` prints all answers; `--quick` tries three ways.
+to refuse. In the end `run --update` makes anew what is
+out of date. `--json` prints all answers; `--quick` tries three ways.
 
     python benchmarks/stale.py [--quick] [--json]
 """
@@ -146,9 +147,6 @@ def answers(trial: Trial, way) -> dict:
     _, status = trial("status", *_known(arguments))
     lines = [line for line in status.splitlines() if line.startswith("  ") and line[2:3] != " "]
     marked = [line.split()[0] for line in lines if "out of date" in line or "damaged" in line]
-        for line in status.splitlines()
-        if "out of date" in line[:45] or "damaged" in line[:45]
-    ]
     report, run = trial("report", *_known(arguments)), trial("run", *arguments)
     lost = [str(path) for path in before if not path.exists()]
     updated = trial("run", "--update", *arguments)
