@@ -41,7 +41,7 @@ def label(context: Context, options=None) -> None:
 
 
 def _create(run) -> None:
-    count, n_sites = run.job.labels.count, int(np.prod(run.job.lattice.shape))
+    count, n_sites = run.job.labels.count, run.job.build_lattice().n_sites
     layout = {
         "labels/states/value": Field((count, n_sites), np.uint8, ("sample", "site"), "states 0..Q-1"),
         "labels/energy/value": Field((count,), np.float32, ("sample",), "energy by the RNN, J"),
@@ -65,7 +65,7 @@ def configurations(job, source, block: int, model) -> np.ndarray:
     -------
     ndarray of uint8, shape (rows of the block, n_sites)
     """
-    labels, n_sites = job.labels, int(np.prod(job.lattice.shape))
+    labels, n_sites = job.labels, model.lattice.n_sites
     n = min(BLOCK, labels.count - block * BLOCK)
     random = generator(job.stream_seed, Purpose.LABELS, block)
     ends = np.round(n * np.cumsum(list(labels.shares.values()))).astype(int)

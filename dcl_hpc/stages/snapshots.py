@@ -7,7 +7,6 @@ import numpy as np
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..errors import UserError
-from ..physics.observables import order_parameter
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
 from ..storage.foreign import ForeignConfigurations
@@ -46,7 +45,7 @@ def _import(context, address: str) -> None:
     if not begun:
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)
-        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.pair)
+        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.order_parameter)
         source.require_unchanged()
         _create(run, source, hamiltonian.n_states, tau)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
@@ -92,7 +91,7 @@ def _require_same(store, source) -> None:
         )
 
 
-def _correlation(source, model, pair) -> float:
+def _correlation(source, model, order_parameter) -> float:
     """Larger autocorrelation time of energy and order parameter, in configurations.
 
     It is measured along each leading axis of the source, since neighbours along one of them, such as
@@ -104,7 +103,7 @@ def _correlation(source, model, pair) -> float:
     step = max(1, BUFFER // source.n_sites)
     for start in range(0, n, step):
         states = np.ascontiguousarray(source.read(start, min(start + step, n)).T)
-        series.append([model.energies(states), order_parameter(states, pair)])
+        series.append([model.energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
     if n < inner:
         return max(autocorrelation_time(x[:, None]) for x in series)

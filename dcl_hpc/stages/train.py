@@ -196,7 +196,7 @@ def _mean_over_random(job, function, n_states: int, parallel) -> float:
 
     The zero of the energies, which is where they are at infinite temperature.
     """
-    sums, n_sites = np.zeros(2), int(np.prod(job.lattice.shape))
+    sums, n_sites = np.zeros(2), job.build_lattice().n_sites
     for block in range(parallel.rank, REFERENCE_BLOCKS, parallel.size):
         random = generator(job.stream_seed, Purpose.REFERENCE, block)
         states = random.integers(0, n_states, (2048, n_sites), np.uint8)
