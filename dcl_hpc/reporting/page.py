@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jinja2
 
+from ..energy.factory import LEARNED
 from .figures import close
 
 # Interactions of one estimate on the page, strongest first.
@@ -54,6 +55,7 @@ def render(
     )
     return environment.get_template(template).render(
         summary=summary,
+        learned=LEARNED,
         interactions=_interactions(summary),
         figures=figures,
         description=description,

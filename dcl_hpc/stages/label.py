@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from ..cluster import mpi
-from ..energy import factory
+from ..energy.factory import energy_model
 from ..pipeline.context import Context
 from ..sampling.chains import Chains
 from ..sampling.streams import Purpose, generator
@@ -33,7 +33,7 @@ def label(context: Context, options=None) -> None:
     started = time.monotonic()
     if not mpi.on_root(comm, path.exists):
         mpi.on_root(comm, _create, run)
-    model = factory.rnn_energy(run)
+    model = energy_model(run, "rnn")
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
     source = observed_rows(observations)
     with Store(path, comm, write=True) as store:

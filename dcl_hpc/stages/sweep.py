@@ -8,7 +8,7 @@ import numpy as np
 
 from ..cluster import mpi
 from ..cluster.signals import Stopped
-from ..energy import factory
+from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
 from ..physics.lattice import Lattice
 from ..pipeline.context import Context
@@ -52,10 +52,10 @@ def _sweep_one(context, energy: str, shape) -> None:
     if mpi.on_root(comm, run.done, stage):
         log(f"sweep: {path} is complete")
         return
-    if energy != "true":
-        mpi.on_root(comm, run.require, energy)
+    if ENERGIES[energy].learned:
+        mpi.on_root(comm, run.require, ENERGIES[energy].stage)
     started = time.monotonic()
-    model = factory.energy_model(run, energy, shape)
+    model = energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):
         temperatures = _ladder(context, stage, energy, model)
         mpi.on_root(comm, _create, run, stage, energy, shape, temperatures)

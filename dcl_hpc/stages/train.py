@@ -5,7 +5,6 @@ import time
 import numpy as np
 
 from ..cluster import mpi
-from ..energy import factory
 from ..inference.estimate import described, estimate
 from ..physics import exact
 from ..pipeline.context import Context
@@ -27,10 +26,12 @@ def train_rnn(context: Context, options=None) -> None:
     if _nothing_to_do(context, "rnn", job.uses_rnn):
         return
     path = mpi.on_root(context.comm, run.require, "observe")
-    network = factory.build_rnn(job)
+    network = job.build_rnn()
     if job.rnn.warm_start and run.first is not None:
         mpi.on_root(context.comm, run.first.require, "rnn")
-        factory.load_best(network, run.first)
+        from ..energy.rnn import load_best
+
+        load_best(network, run.first)
     _precision(context, network)
     source = observed_rows(path)
     baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
@@ -75,7 +76,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     else:
         source = observed_rows(run.path("observe"))
         mean, scale = 0.0, job.observe.temperature
-    network = factory.build_ednn(job, tile_context, mean, scale)
+    network = job.build_ednn(tile_context, mean, scale)
 
     def label_loss(states, energies, seed=None):
         return ((network.energy(states) - energies) / scale) ** 2
