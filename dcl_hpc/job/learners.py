@@ -14,9 +14,11 @@ class Training(Section):
 
     epochs: Count = Field(description="passes over the data")
     batch: Count = Field(1000, description="configurations of a step, on all ranks together")
-    learning_rate: Positive = Field(2e-3, description="after warm-up")
+    learning_rate: Positive = Field(2e-3, description="learning rate after warm-up")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps with a rising learning rate")
-    decay: Literal["cosine", "none"] = Field("cosine", description="of the learning rate after warm-up")
+    decay: Literal["cosine", "none"] = Field(
+        "cosine", description="how the learning rate falls after warm-up"
+    )
     validations: Count = Field(1, description="looks at the held-out data in an epoch")
     patience: Count | None = Field(None, description="validations without improvement before stopping early")
     clip: Positive = Field(1.0, description="largest norm of the gradient")

@@ -29,7 +29,7 @@ class Rnn(Training):
         False, description="realizations of an ensemble begin with the network of the first one"
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "bfloat16", description="of matrix products in training; bfloat16 where the hardware has it"
+        "bfloat16", description="precision of matrix products in training; bfloat16 where the hardware has it"
     )
 
     def network(self, **common):

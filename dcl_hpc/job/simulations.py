@@ -28,10 +28,10 @@ class Observe(Section):
     )
     samples: Count = Field(1_000_000, description="configurations to record, a multiple of chains")
     chains: Count = Field(1000, description="independent Markov chains")
-    thermalization: Whole = Field(500, description="before the first record", json_schema_extra=SWEEPS)
+    thermalization: Whole = Field(500, description="time before the first record", json_schema_extra=SWEEPS)
     thin: Count | Literal["auto"] = Field(
         "auto",
-        description="between records; auto is twice the autocorrelation time",
+        description="time between records; auto is twice the autocorrelation time",
         json_schema_extra=SWEEPS,
     )
     exchange: ObserveExchange | None = Field(None, description="replica exchange with hotter replicas")
@@ -59,11 +59,11 @@ class Levels(Section):
 
     per_level: Count = Field(1000, description="configurations of each level, as far as they are found")
     width: Positive | None = Field(
-        None, description="bins of a continuous spectrum; left out: the model's own levels, or 1/50 of the "
+        None, description="bin of a continuous spectrum; left out: the model's own levels, or 1/50 of the "
         "spectrum", json_schema_extra=ENERGY,
     )  # fmt: skip
     ladders: Count = Field(8, description="ladders of chains that look for levels")
-    max_sweeps: Count = Field(20_000, description="at most", json_schema_extra=SWEEPS)
+    max_sweeps: Count = Field(20_000, description="longest search for levels", json_schema_extra=SWEEPS)
 
 
 class Grid(Section):
@@ -71,7 +71,7 @@ class Grid(Section):
 
     start: Positive = Field(description="lowest temperature", json_schema_extra=TEMPERATURE)
     stop: Positive = Field(description="highest temperature", json_schema_extra=TEMPERATURE)
-    step: Positive = Field(description="between two temperatures", json_schema_extra=TEMPERATURE)
+    step: Positive = Field(description="from one temperature to the next", json_schema_extra=TEMPERATURE)
 
     @property
     def listed(self) -> np.ndarray:
@@ -94,9 +94,11 @@ class Sweep(Section):
         Discriminator(lambda value: "grid" if isinstance(value, (dict, Grid)) else "list"),
     ] = Field(description="temperatures to predict, a list or a grid", json_schema_extra=TEMPERATURE)
     ladders: Annotated[int, Field(ge=2)] = Field(16, description="independent ladders of replicas")
-    thermalization: Whole = Field(500, description="before the first measurement", json_schema_extra=SWEEPS)
+    thermalization: Whole = Field(
+        500, description="time before the first measurement", json_schema_extra=SWEEPS
+    )
     sweeps: Annotated[int, Field(ge=2)] = Field(
-        5000, description="of measurement, one every sweep", json_schema_extra=SWEEPS
+        5000, description="time of measurement, once a sweep", json_schema_extra=SWEEPS
     )
     rnn_thermalization: Whole = Field(
         100, description="as thermalization, for the RNN", json_schema_extra=SWEEPS

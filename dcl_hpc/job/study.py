@@ -24,9 +24,9 @@ class Job(Section):
 
     study: Literal["lattice"] = Field("lattice", description="kind of study")
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64, description="of the folder of results"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64, description="name of the folder of results"
     )
-    seed: int = Field(1, ge=0, lt=2**63, description="of all random numbers")
+    seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
     lattice: LatticeSection = Field(description="periodic lattice on which the system is observed")
     hamiltonian: Annotated[Ising | Potts | EdwardsAnderson, Field(discriminator="kind")] = Field(
         description="what is observed"

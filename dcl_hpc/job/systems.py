@@ -37,7 +37,7 @@ class Ising(Section):
 
     kind: Literal["ising"] = Field(description="the Ising model")
     coupling: Coupling = Field(
-        1.0, description="of neighbours, the same everywhere; negative for an antiferromagnet",
+        1.0, description="coupling of neighbours; negative for an antiferromagnet",
         json_schema_extra=ENERGY,
     )  # fmt: skip
 
@@ -59,9 +59,7 @@ class Potts(Section):
     form: Literal["clock", "delta"] = Field(
         "clock", description="-J cos(2 pi (q_i - q_j) / Q), or -J where two neighbours have the same state"
     )
-    coupling: Coupling = Field(
-        1.0, description="of neighbours, the same everywhere", json_schema_extra=ENERGY
-    )
+    coupling: Coupling = Field(1.0, description="coupling of neighbours", json_schema_extra=ENERGY)
 
     @property
     def n_states(self) -> int:
@@ -87,7 +85,7 @@ class EdwardsAnderson(Section):
     kind: Literal["edwards_anderson"] = Field(description="the Edwards-Anderson glass")
     couplings: Literal["gaussian", "bimodal", "published"] | tuple[tuple[Coupling, ...], ...] = Field(
         "gaussian",
-        description="how they are drawn, the authors' own, rows of numbers, or the path of a file of them",
+        description="how couplings are drawn, or rows of numbers, or the path of a file of them",
         json_schema_extra=_or_a_path,
     )
     instance: Number = Field(0, description="number of the realization")
