@@ -14,6 +14,7 @@ from ..job import file as job_file
 from .context import Context
 from .realizations import Work, perform
 from .run import Run
+from .stages import STUDIES
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
 
@@ -64,6 +65,9 @@ def accept_snapshots(command_parser: argparse.ArgumentParser) -> None:
 def load_run(options, ranks: int) -> Run:
     """The run that the arguments name; raises UserError."""
     job, text = job_file.load(options.job, tuple(options.overrides))
+    known = [stage.name for stage in STUDIES[job.study].stages]
+    if unknown := sorted(set(job.resources) - set(known)):
+        raise UserError(f"resources.{unknown[0]}: no such stage; there are {', '.join(known)}")
     snapshots = getattr(options, "snapshots", None)
     run = Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides), snapshots=snapshots)
     if snapshots is not None and run.realizations and options.index is None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import UserError
+from ..job.dependencies import canonical
 from ..job.study import Job
 from ..storage import identity, weights
 from ..storage.documents import digest_of, read_json, sync_folder
@@ -66,7 +67,7 @@ class Run:
     @property
     def study(self) -> Study:
         """The table of stages."""
-        return STUDIES["lattice"]
+        return STUDIES[self.job.study]
 
     @cached_property
     def realizations(self) -> tuple["Run", ...]:
@@ -119,7 +120,7 @@ class Run:
             "job_file": self.job_text,
             "overrides": "\n".join(self.overrides),
             "job": self.job.model_dump_json(),
-            "dependencies": json.dumps(self._dependencies("import" if imported else output)),
+            "dependencies": json.dumps(self._dependencies(output, imported or self._is_imported())),
             "seed": self.job.seed,
             "ranks": self.ranks,
             **provenance(),
@@ -160,11 +161,11 @@ class Run:
     def _compare(self, output: str) -> None:
         """Compare what a file was made with and from with this job and the files that are there; raises."""
         path, found = self.path(output), identity.read(self.path(output))
-        made_by = "import" if "source" in found.about else output
+        imported = "source" in found.about if output == "observe" else self._is_imported()
         difference = first_difference(
-            found.about["dependencies"],
-            self._dependencies(made_by),
-            self._dependencies(made_by, changed=True),
+            canonical(found.about["dependencies"]),
+            self._dependencies(output, imported),
+            self._dependencies(output, imported, changed=True),
         )
         if difference:
             raise OtherJob(f"{path} was made by another job: {difference}; {ELSE}")
@@ -301,13 +302,12 @@ class Run:
         path = self.path("observe")
         return identity.read(path).about.get("source") if path.exists() else None
 
-    def _dependencies(self, output: str, changed: bool = False) -> dict:
+    def _dependencies(self, output: str, imported: bool, changed: bool = False) -> dict:
         """What the job says that an output depends on, and what is known of its inputs besides."""
-        if output.startswith("sweep_"):
-            output = output.rsplit("_", 1)[0]
-        result = self.job.dependencies(output, changed)
-        if output not in ("observe", "import") and "observe" in result and self._is_imported():
-            result["observe"] = self.job.dependencies("import", changed)["observe"] | {"imported": True}
+        sections = self.stage(output).sections(output)
+        result = self.job.dependencies(output, sections, changed, imported)
+        if imported and output != "observe" and "observe" in result:
+            result["observe"]["imported"] = True
         if "rnn" in result:
             wanted = result["rnn"].pop("warm_start", False)
             if wanted and self.first:

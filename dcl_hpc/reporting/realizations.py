@@ -5,11 +5,10 @@ import time
 import numpy as np
 
 from ..cluster import mpi
+from ..energy.factory import LEARNED
 from ..errors import UserError
 from ..pipeline.context import Context
 from ..storage.documents import read_json
-
-NETWORKS = ("rnn", "ednn")
 
 
 def report_ensemble(context: Context) -> None:
@@ -50,7 +49,7 @@ def write_report(run) -> None:
     percent = {
         sweep["energy"]: disorder.relative(*_energies(members, sweep["energy"]))
         for sweep in summary["sweeps"]
-        if sweep["errors"] and sweep["energy"] in NETWORKS
+        if sweep["errors"] and sweep["energy"] in LEARNED
     }
     if percent:
         add(
@@ -113,7 +112,7 @@ def _couplings(run) -> tuple[np.ndarray, dict] | None:
     bonds = [part["bond"] for part in parts]
     true = np.concatenate([part["true"][bond] for part, bond in zip(parts, bonds, strict=True)])
     found = {}
-    for name in [name for name in NETWORKS if name in parts[0]["recovered"]]:
+    for name in [name for name in LEARNED if name in parts[0]["recovered"]]:
         each = [part["recovered"][name] for part in parts]
         found[name] = {
             what: np.concatenate([item[what][bond] for item, bond in zip(each, bonds, strict=True)])
@@ -136,7 +135,7 @@ def _numbers(run, members: list[dict], recovered) -> dict:
         "direct": None,
         "couplings": None,
     }
-    for name in NETWORKS:
+    for name in LEARNED:
         each = [member[name] for member in members]
         known = [key for key in ("kl", "rmse", "slope") if all(each) and key in each[0]]
         summary[name] = {key: average([row[key] for row in each]) for key in known} or None
@@ -184,7 +183,7 @@ def _energies(members: list[dict], energy: str) -> tuple[list, list]:
 def _row(number: int, member: dict) -> dict:
     """What is told of one realization."""
     row = {"realization": number, "u_ground": member["sweeps"][0]["u_ground"]}
-    row |= {name: member[name] for name in NETWORKS}
+    row |= {name: member[name] for name in LEARNED}
     row["couplings"] = {
         name: {key: found[key] for key in ("correlation", "slope", "rmse")}
         for name, found in (member["couplings"] or {}).items()
@@ -230,7 +229,7 @@ def headline(summary: dict) -> str:
     lines = [f"  {_count(len(summary['realizations']))}"]
     if summary["u_ground"]["value"] is not None:
         lines[0] += f", ground-state energy per site {_text(summary['u_ground'], 4)} J"
-    for name in NETWORKS:
+    for name in LEARNED:
         if found := summary[name]:
             kl = found.get("kl", {"value": None})
             lines.append(

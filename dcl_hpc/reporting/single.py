@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from ..cluster import mpi
+from ..energy.factory import LEARNED
 from ..physics import exact
 from ..pipeline.context import Context
 from ..pipeline.stages import sweep_name, sweep_of
@@ -39,8 +40,7 @@ def write_report(run) -> None:
     summary = {
         "name": job.name if run.realization is None else f"{job.name}, realization {run.realization}",
         "temperature": job.observe.temperature,
-        "rnn": None,
-        "ednn": None,
+        **dict.fromkeys(LEARNED),
         "direct": None,
         "couplings": None,
     }
@@ -52,7 +52,7 @@ def write_report(run) -> None:
     errors, histories = {}, {}
     if job.compares:
         energies, width = results.read_evaluation(run.path("evaluate"))
-        for name in [name for name in ("rnn", "ednn") if name in energies]:
+        for name in [name for name in LEARNED if name in energies]:
             if run.job.is_trained(name):
                 histories[name] = results.read_history(run.path(name))
             errors[name] = tables.energy_errors(energies[name], energies["true"], width)
@@ -220,7 +220,7 @@ def headline(summary: dict) -> str:
         lines.append(
             f"  context {row['context']}: held-out loss {row['loss']:.5f} +- {row['loss_error']:.5f}{chosen}"
         )
-    for name in ("rnn", "ednn"):
+    for name in LEARNED:
         if summary[name]:
             kl = summary[name].get("kl")
             lines.append(

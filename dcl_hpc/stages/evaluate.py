@@ -6,7 +6,8 @@ import time
 import numpy as np
 
 from ..cluster import mpi
-from ..energy import couplings, factory
+from ..energy import couplings
+from ..energy.factory import ENERGIES, energy_model
 from ..energy.true import TrueEnergy
 from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
@@ -25,14 +26,14 @@ def evaluate(context: Context, output: str) -> None:
     run, comm, log = context.run, context.comm, context.log
     job = run.job
     for name in job.learned:
-        mpi.on_root(comm, run.require, name)
+        mpi.on_root(comm, run.require, ENERGIES[name].stage)
     started = time.monotonic()
     true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
     states = mpi.on_root(comm, _test_set, context, true)
     mine = mpi.share(comm, len(states))
     columns, recovered = {"true": true.energies(states.T.copy())}, {}
     for name in job.learned:
-        model = factory.energy_model(run, name)
+        model = energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
         if job.is_glass:

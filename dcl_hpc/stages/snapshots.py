@@ -6,7 +6,6 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
-from ..physics.observables import order_parameter
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
 from ..storage.observations import observation_fields
@@ -37,7 +36,7 @@ def _import(context) -> None:
     if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)
-        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.pair)
+        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.order_parameter)
         source.require_unchanged()
         _create(run, source, hamiltonian.n_states, tau)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
@@ -61,7 +60,7 @@ def _check(context, source) -> None:
         source.check(on_block)
 
 
-def _correlation(source, model, pair) -> float:
+def _correlation(source, model, order_parameter) -> float:
     """Larger autocorrelation time of energy and order parameter, in configurations.
 
     It is measured along each leading axis of the source, since neighbours along one of them, such as
@@ -73,7 +72,7 @@ def _correlation(source, model, pair) -> float:
     step = max(1, BUFFER // source.n_sites)
     for start in range(0, n, step):
         states = np.ascontiguousarray(source.read(start, min(start + step, n)).T)
-        series.append([model.energies(states), order_parameter(states, pair)])
+        series.append([model.energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
     if n < inner:
         return max(autocorrelation_time(x[:, None]) for x in series)

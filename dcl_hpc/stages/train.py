@@ -5,7 +5,6 @@ import time
 import numpy as np
 
 from ..cluster import mpi
-from ..energy import factory
 from ..inference.estimate import described, estimate
 from ..physics import exact
 from ..pipeline.context import Context
@@ -26,10 +25,12 @@ def train_rnn(context: Context, output: str) -> None:
     """Train the RNN of a job, or go on with it."""
     run, job = context.run, context.run.job
     path = mpi.on_root(context.comm, run.require, "observe")
-    network = factory.build_rnn(job)
+    network = job.build_rnn()
     if job.rnn.warm_start and run.first is not None:
         mpi.on_root(context.comm, run.first.require, "rnn")
-        factory.load_best(network, run.first)
+        from ..energy.rnn import load_best
+
+        load_best(network, run.first)
     _precision(context, network)
     source = observed_rows(path)
     baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
@@ -70,7 +71,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     else:
         source = observed_rows(run.path("observe"))
         mean, scale = 0.0, job.observe.temperature
-    network = factory.build_ednn(job, tile_context, mean, scale)
+    network = job.build_ednn(tile_context, mean, scale)
 
     def label_loss(states, energies, seed=None):
         return ((network.energy(states) - energies) / scale) ** 2
@@ -181,7 +182,7 @@ def _mean_over_random(job, function, n_states: int, parallel) -> float:
 
     The zero of the energies, which is where they are at infinite temperature.
     """
-    sums, n_sites = np.zeros(2), int(np.prod(job.lattice.shape))
+    sums, n_sites = np.zeros(2), job.build_lattice().n_sites
     for block in range(parallel.rank, REFERENCE_BLOCKS, parallel.size):
         random = generator(job.stream_seed, Purpose.REFERENCE, block)
         states = random.integers(0, n_states, (2048, n_sites), np.uint8)
