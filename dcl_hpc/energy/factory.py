@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import networks
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..physics.unwrap import ORDERS
@@ -14,6 +15,7 @@ from .true import TrueEnergy
 
 def build_rnn(job):
     """A new network of a job for P(configuration), with random weights."""
+    networks.start()
     from ..networks.rnn import Gru
     from ..networks.transformer import Transformer
 
@@ -36,6 +38,7 @@ def build_rnn(job):
 
 def build_ednn(job, context: int, mean: float, scale: float):
     """A new EDNN of a job for energies of this mean and standard deviation (J)."""
+    networks.start()
     from ..networks.ednn import Ednn
 
     tiling = Tiling(job.build_lattice(), job.ednn.focus, context)

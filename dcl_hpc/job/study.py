@@ -127,6 +127,14 @@ DEPENDENCIES = {
 }
 
 
+class TrainingBackend(Section):
+    """What averages gradients over ranks; results are the same but for rounding."""
+
+    backend: Literal["auto", "horovod", "mpi"] = Field(
+        "auto", description="Horovod, or MPI's own sum; 'auto' takes Horovod where it is installed"
+    )
+
+
 class Job(Section):
     """A whole study."""
 
@@ -138,6 +146,7 @@ class Job(Section):
     rnn: Rnn = Rnn()
     labels: Labels = Labels()
     ednn: Ednn = Ednn()
+    training: TrainingBackend = TrainingBackend()
     direct: Direct | None = Field(None, description="estimates without a network, for comparison")
     levels: Levels = Levels()
     sweep: Sweep
@@ -239,6 +248,11 @@ class Job(Section):
     def is_trained(self, energy: str) -> bool:
         """Whether an energy, "rnn" or "ednn", is a network with learning curves."""
         return energy == "rnn" or self.ednn.is_network
+
+    @property
+    def trains_networks(self) -> bool:
+        """Whether any stage trains a network."""
+        return any(self.is_trained(energy) for energy in self.learned)
 
     @property
     def uses_labels(self) -> bool:

@@ -5,7 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from ..cluster import mpi
+from .. import networks, storage
+from ..cluster import mpi, startup
 from ..cluster.log import Log
 from ..cluster.signals import UNFINISHED, Stopped, StopRequest
 from ..errors import UserError
@@ -67,12 +68,11 @@ def main(command_parser: argparse.ArgumentParser, *stages, together=None, argv=N
     options = command_parser.parse_args(argv)
 
     def work(comm):
-        # read by TensorFlow when it is imported, which not all stages do
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(mpi.threads_per_rank(comm)))
-        os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-        os.environ["DCL_LOCAL_RANK"] = str(mpi.local_rank(comm))
+        storage.require_parallel(comm)
+        startup.prepare(comm)
         run = mpi.on_root(comm, load_run, options, comm.size)
+        if run.job.trains_networks and any(stage.__name__.startswith("train") for stage in stages):
+            mpi.on_root(comm, networks.require)
         stop, log = StopRequest(), Log(comm.rank)
 
         try:
