@@ -252,34 +252,40 @@ def monte_carlo() -> dict:
     return result
 
 
-def rank_work(backend: str) -> None:
-    """Train a few steps on these ranks; rank 0 prints configurations/s."""
+def rank_work(backends: str) -> None:
+    """Train a few steps on these ranks, by each backend in turn; rank 0 prints what they reach.
+
+    Of one backend these are configurations/s, of two the time of a step by the second over that by the first.
+    """
     from dcl_hpc.cluster import mpi
 
-    parallel = connect(mpi.world(), backend)
+    comm, steps = mpi.world(), {}
     precision = "bfloat16" if has_bfloat16() else "float32"
-    training = trainer(network(precision=precision), parallel)
-    batch = tf.constant(next(training.batches.epoch(0))[0])
-    times = []
-    for _ in range(25):
-        started = time.perf_counter()
-        float(training._step(batch))
-        times.append(time.perf_counter() - started)
-    if parallel.rank == 0:
-        print(BATCH / np.median(times[5:]))
+    for backend in backends.split(","):
+        training = trainer(network(precision=precision), connect(comm, backend))
+        batch = tf.constant(next(training.batches.epoch(0))[0])
+        steps[backend] = lambda step=training._step, batch=batch: float(step(batch))
+    times = in_turn(steps, 25)
+    if comm.rank == 0:
+        first, *others = steps
+        print(*[ratio(times, other, first) for other in others] or [BATCH / np.median(times[first])])
 
 
 def backends() -> dict:
     """Time of a training step on two ranks of one thread by MPI itself, over that by Horovod."""
-
-    def rate(backend: str) -> float:
-        arguments = ("--backend", backend)
-        return on_ranks(__file__, 2, "--bind-to", "core", arguments=arguments, TF_NUM_INTRAOP_THREADS="1")
-
-    pairs = [(rate("horovod"), rate("mpi")) for _ in range(5)]
-    for horovod, own in pairs:
-        print(f"two ranks by Horovod {horovod:.0f}, by MPI {own:.0f} configurations/s")
-    return {"step_mpi_vs_horovod": float(np.median([a / b for a, b in pairs])), "pairs": pairs}
+    runs = [
+        on_ranks(
+            __file__,
+            2,
+            "--bind-to",
+            "core",
+            arguments=("--backend", "horovod,mpi"),
+            TF_NUM_INTRAOP_THREADS="1",
+        )
+        for _ in range(3)
+    ]
+    print("a step of two ranks by MPI over one by Horovod: " + ", ".join(f"{value:.2f}" for value in runs))
+    return {"step_mpi_vs_horovod": float(np.median(runs)), "runs": runs}
 
 
 def two_ranks_vs_two_threads() -> float:
