@@ -2,8 +2,6 @@
 
 import os
 
-from threadpoolctl import ThreadpoolController
-
 from . import mpi
 
 
@@ -19,6 +17,7 @@ def prepare(comm) -> None:
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     os.environ["DCL_LOCAL_RANK"] = str(mpi.local_rank(comm))
     import scipy.linalg  # noqa: F401  its BLAS is another than NumPy's
+    from threadpoolctl import ThreadpoolController  # sets a variable of the environment
 
     for library in ThreadpoolController().select(user_api="blas").lib_controllers:
         library.set_num_threads(min(threads, library.num_threads))

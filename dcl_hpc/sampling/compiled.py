@@ -10,7 +10,7 @@ _HERE = Path(__file__).parent
 
 
 def _cache_folder() -> str:
-    """Folder of compiled kernels, named after all their sources, or "" where none can be written.
+    """Folder of compiled kernels, named after all their sources: beside them, or else in the user's cache.
 
     Numba compiles a kernel anew when its own file changes; kernels also contain functions of other files.
     """
@@ -18,8 +18,9 @@ def _cache_folder() -> str:
     for path in sorted(_HERE.glob("*.py")):
         sources.update(path.read_bytes())
     folder = _HERE / "__pycache__"
-    writable = os.access(folder if folder.exists() else _HERE, os.W_OK)
-    return str(folder / f"kernels-{sources.hexdigest()[:12]}") if writable else ""
+    if not os.access(folder if folder.exists() else _HERE, os.W_OK):
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "dcl_hpc"
+    return str(folder / f"kernels-{sources.hexdigest()[:12]}")
 
 
 _FOLDER = _cache_folder()
