@@ -50,7 +50,7 @@ def _true(run, shape):
 
 
 def _rnn(run, shape):
-    network = run.job.build_rnn()  # before TensorFlow is imported elsewhere: silences it
+    network = run.job.build_rnn()  # first, since this is how TensorFlow is imported quietly
     from .rnn import of_run
 
     return of_run(run, network)

@@ -9,6 +9,14 @@ from ..physics.tiles import Tiling
 from .section import TEMPERATURE, Count, Positive, Section, Share, Whole
 
 
+class TrainingBackend(Section):
+    """What averages gradients over ranks; results are the same but for rounding."""
+
+    backend: Literal["auto", "horovod", "mpi"] = Field(
+        "auto", description="Horovod, or MPI's own sum; auto: Horovod where it is installed"
+    )
+
+
 class Training(Section):
     """What all trainings have in common; `batch` is the global batch over all ranks."""
 
@@ -98,7 +106,10 @@ class Ednn(Training):
 
     def build(self, lattice: Lattice, n_states: int, context: int, mean: float, scale: float, seed: int):
         """A new network with random weights, for energies of this mean and standard deviation (J)."""
-        from ..networks.ednn import Ednn as Network  # TensorFlow
+        from .. import networks
+
+        networks.start()
+        from ..networks.ednn import Ednn as Network
         from ..sampling.streams import Purpose, generator
 
         tiles = Tiling(lattice, self.focus, context).sites

@@ -38,8 +38,10 @@ class Rnn(Training):
 
     def build(self, lattice: Lattice, n_states: int, seed: int):
         """A new network for configurations of a lattice, with random weights."""
+        from .. import networks
         from ..sampling.streams import Purpose, generator
 
+        networks.start()
         return self.network(
             generator=generator(seed, Purpose.WEIGHTS, 0),
             hidden=self.hidden,

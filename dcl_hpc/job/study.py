@@ -11,7 +11,7 @@ from ..energy.factory import ENERGIES
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from . import checks, defaults, dependencies
-from .learners import Direct, Ednn, Labels
+from .learners import Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
 from .resources import Resources
 from .section import Section
@@ -35,6 +35,9 @@ class Job(Section):
     rnn: AnyRnn = Field(Gru(), validate_default=True, description="network that learns P(configuration)")
     labels: Labels = Field(Labels(), description="what the RNN labels with energies")
     ednn: Ednn = Field(Ednn(), validate_default=True, description="extensive network")
+    training: TrainingBackend = Field(
+        TrainingBackend(), description="how networks are trained on several ranks"
+    )
     direct: Direct | None = Field(None, description="estimates without a network, for comparison")
     levels: Levels = Field(Levels(), description="test set of every energy level")
     sweep: Sweep = Field(description="predictions over temperatures")
@@ -119,6 +122,11 @@ class Job(Section):
     def is_trained(self, energy: str) -> bool:
         """Whether a learned energy is a network with learning curves."""
         return energy != "ednn" or self.ednn.is_network
+
+    @property
+    def trains_networks(self) -> bool:
+        """Whether any stage trains a network."""
+        return any(self.is_trained(energy) for energy in self.learned)
 
     @property
     def uses_labels(self) -> bool:

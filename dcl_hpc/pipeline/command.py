@@ -6,7 +6,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from ..cluster import mpi
+from .. import networks, storage
+from ..cluster import mpi, startup
 from ..cluster.log import Log
 from ..cluster.signals import UNFINISHED, Stopped, StopRequest
 from ..errors import UserError
@@ -88,14 +89,13 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
     options = command_parser.parse_args(argv)
 
     def work(comm):
-        # read by TensorFlow when it is imported, which not all stages do
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(mpi.threads_per_rank(comm)))
-        os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-        os.environ["DCL_LOCAL_RANK"] = str(mpi.local_rank(comm))
+        storage.require_parallel(comm)
+        startup.prepare(comm)
         run = mpi.on_root(comm, load_run, options, comm.size)
         if not run.realizations and options.index is not None and stages != ("sweep",):
             raise UserError.everywhere("--index: this job is one system, not several realizations")
+        if run.job.trains_networks and {"rnn", "ednn"} & set(stages):
+            mpi.on_root(comm, networks.require)
         context = Context(run, comm, Log(comm.rank), StopRequest(), options.update)
         works = [_work(stage, options) for stage in stages]
         try:

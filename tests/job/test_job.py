@@ -485,14 +485,14 @@ def test_what_matters_is_a_dependency(job_file, change):
         "ednn.context=[0, 1]", "labels.tempered=0.5", "rnn.architecture=transformer"
     ]  # fmt: skip
     stage = "sweep_ednn"
-    assert Job.load(job_file, [*setting, change]).dependencies(stage) != (
-        Job.load(job_file, setting).dependencies(stage)
+    assert dependencies(Job.load(job_file, [*setting, change]), stage) != (
+        dependencies(Job.load(job_file, setting), stage)
     )
 
 
 def test_dependencies_of_older_files(job_file):
     """Values that a file was made with before are brought into the same form."""
-    new = Job.load(job_file).dependencies("sweep_ednn")
+    new = dependencies(Job.load(job_file), "sweep_ednn")
     old = copy.deepcopy(new)
     old["rnn"] |= {"heads": 4}
     old["labels"] |= {"coldest": None}
