@@ -32,7 +32,7 @@ BUFFER = 2**25
 def observe(context: Context, options=None) -> None:
     """Make the observation set of a job, or go on with it."""
     run, comm, log = context.run, context.comm, context.log
-    if getattr(options, "source", None):
+    if getattr(options, "source", None) is not None:
         if run.realization is not None and options.index is None:
             raise UserError.everywhere(
                 "--from: every realization has snapshots of its own; choose one with --index"

@@ -10,7 +10,7 @@ from ..errors import UserError
 from ..physics.observables import order_parameter
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
-from ..storage.foreign import ForeignConfigurations
+from ..storage.foreign import ForeignConfigurations, GivenConfigurations
 from ..storage.observations import observation_fields
 from ..storage.store import Store, write_file
 
@@ -20,29 +20,30 @@ BUFFER = 2**25
 MEASURED = 20_000
 
 
-def import_observations(context: Context, address: str) -> None:
+def import_observations(context: Context, snapshots) -> None:
     """Make the observation set of a job from a file, or go on with it; rank 0 works, the others wait.
 
     Parameters
     ----------
     context : Context
-    address : str
-        See `ForeignConfigurations`.
+    snapshots : str or ndarray
+        Address of a file, see `ForeignConfigurations`, or an array, see `GivenConfigurations`.
 
     Raises
     ------
     UserError
         If the file does not hold configurations of the job's lattice, or the run has other observations.
     """
-    mpi.on_root(context.comm, _import, context, address)
+    mpi.on_root(context.comm, _import, context, snapshots)
 
 
-def _import(context, address: str) -> None:
+def _import(context, snapshots) -> None:
     run, log, started = context.run, context.log, time.monotonic()
     job, path = run.job, run.path("observe")
     hamiltonian = job.build_hamiltonian()
     begun = run.progress("observe") is not None
-    source = ForeignConfigurations(address, job.lattice.shape, hamiltonian.n_states)
+    form = ForeignConfigurations if isinstance(snapshots, str) else GivenConfigurations
+    source = form(snapshots, job.lattice.shape, hamiltonian.n_states)
     if not begun:
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)
