@@ -1,7 +1,9 @@
 """Reading a job file: TOML, overrides of the command line, files it names, and what is wrong with it."""
 
+import json
 import tomllib
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,20 +37,74 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
     except FileNotFoundError:
         raise UserError(f"job file {path} does not exist; give its path or set DCL_JOB") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"job file {path} cannot be read: {error}") from None
+    return parse(text, overrides, f"job file {path}", path.parent), text
+
+
+def parse(text: str, overrides: tuple[str, ...], where: str, folder: Path) -> Job:
+    """The job that the text of a job file describes; see `load`.
+
+    Parameters
+    ----------
+    where : str
+        What begins every message.
+    folder : Path
+        Where files are that the job names.
+    """
+    try:
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"job file {path} is not valid TOML: {error}") from None
+        raise UserError(f"{where} is not valid TOML: {error}") from None
     for override in overrides:
         _apply(document, override)
-    _read_couplings(document, path.parent)
+    _read_couplings(document, folder)
+    return from_values(document, where)
+
+
+def from_values(values: Mapping, where: str = "job") -> Job:
+    """The job that nested dictionaries describe, like those that a job file is read to.
+
+    Raises
+    ------
+    UserError
+        If they are no valid job; one line that begins with `where`.
+    """
     try:
-        return Job.model_validate(document), text
+        return Job.model_validate(dict(values))
     except ValidationError as error:
-        raise UserError(f"job file {path}: {_first_problem(error)}") from None
+        raise UserError(f"{where}: {_first_problem(error)}") from None
+
+
+def to_values(job: Job, **options) -> dict:
+    """A job as plain JSON types from which `from_values` makes it again, couplings as numbers.
+
+    Parameters
+    ----------
+    options
+        Of pydantic's `model_dump`, such as exclude_defaults.
+    """
+    values = job.model_dump(mode="json", **options)
+    if job.is_glass and not isinstance(job.hamiltonian.couplings, str):  # which are dumped as a digest
+        values["hamiltonian"]["couplings"] = [list(row) for row in job.hamiltonian.couplings]
+    return values
+
+
+def to_toml(values: Mapping) -> str:
+    """The text of a job file for nested dictionaries; what is None is left out."""
+    pairs = [(key, value) for key, value in values.items() if value is not None]
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in pairs)
+
+
+def _toml(value) -> str:
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{key} = {_toml(x)}" for key, x in value.items() if x is not None)
+        return f"{{ {inner} }}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)  # TOML writes strings, numbers and booleans alike
 
 
 def _apply(document: dict, override: str) -> None:
