@@ -62,15 +62,14 @@ class CheckedEnergy:
             raise UserError(f"configurations are not an array: {error}") from None
         n_sites = self.model.lattice.n_sites
         single = array.shape in (self.shape, (n_sites,))
-        source = Configurations(
-            array[None] if single else array, self.shape, self.n_states, "the array of configurations", "shape"
-        )
+        rows = array[None] if single else array
+        source = Configurations(rows, self.shape, self.n_states, "the array of configurations", "shape")
         result = np.empty(source.n)
         step = max(1, BLOCK // n_sites)
         for start in range(0, source.n, step):
-            rows = slice(start, min(start + step, source.n))
-            states = np.ascontiguousarray(source.read(rows.start, rows.stop).T)
-            result[rows] = self.model.energies(states)
+            stop = min(start + step, source.n)
+            states = np.ascontiguousarray(source.read(start, stop).T)
+            result[start:stop] = self.model.energies(states)
         return result.reshape(() if single else source.leading)
 
     def differences(self, before, after) -> np.ndarray:

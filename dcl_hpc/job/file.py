@@ -98,6 +98,11 @@ def to_toml(values: Mapping) -> str:
     return "".join(f"{key} = {_toml(value)}\n" for key, value in pairs)
 
 
+def override(key: str, value) -> str:
+    """What --set takes to give a key of the job file a value."""
+    return f"{key}={_toml(value)}"
+
+
 def _toml(value) -> str:
     if isinstance(value, Mapping):
         inner = ", ".join(f"{key} = {_toml(x)}" for key, x in value.items() if x is not None)

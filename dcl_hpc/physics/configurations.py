@@ -106,6 +106,8 @@ class Configurations:
         d = len(self.shape)
         if found[:-1] in (self.shape, (self.n_sites,)):
             return "configurations seem to be counted by the last axis: take numpy.moveaxis(array, -1, 0)"
+        if found == self.shape[::-1]:
+            return "its axes are swapped: transpose it"
         side = round(found[-1] ** (1 / d)) if found else 0
         other = found[1:] if len(found) == d + 1 else ()
         if len(found) == 2 and side**d == found[1]:

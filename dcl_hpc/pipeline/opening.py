@@ -15,8 +15,10 @@ from ..storage.results import read_job
 from .run import Run
 
 RECORD = "job.json"
-# Where results lie, seen from the folder of a run or of an ensemble.
-RESULTS = ("*.h5", "*/*.h5", "realization_*/*/*.h5")
+# Beside it where the job is not from a file, for the commands.
+JOB_FILE = "job.toml"
+# Folders of results, seen from that of a run or of an ensemble.
+RESULTS = ("", "rnn/", "ednn/", "sweeps/", "realization_*/", "realization_*/*/")
 
 
 @dataclass(frozen=True)
@@ -50,23 +52,29 @@ def save(run: Run) -> None:
     UserError
         If the folder cannot be written.
     """
-    path = run.root / RECORD
+    if run.realization is not None:
+        return
     record = {
         "job": job_file.to_values(run.job),
         "job_file": run.job_text,
         "job_path": run.job_path,
         "overrides": list(run.overrides),
     }
-    text = json.dumps(record, indent=1) + "\n"
-    # several commands may begin at a time
-    own = path.with_name(f".{RECORD}.{platform.node()}.{os.getpid()}")
+    _write(run.root / RECORD, json.dumps(record, indent=1) + "\n")
+    if Path(run.job_path) == run.root / JOB_FILE:
+        _write(run.root / JOB_FILE, run.job_text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text beside and rename it, unless it is there; several commands may at a time."""
+    own = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+        if path.exists() and path.read_bytes() == text.encode():
             return
-        own.write_text(text, encoding="utf-8")
+        own.write_bytes(text.encode())
         os.replace(own, path)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         with contextlib.suppress(OSError):
             own.unlink()
         raise UserError(f"cannot write {path}: {error}; check permissions and free space") from None
@@ -121,7 +129,7 @@ def _recorded(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
 
 def _of_results(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
     """The job that the newest result was made with."""
-    paths = {path for pattern in RESULTS for path in root.glob(pattern)}
+    paths = {path for pattern in RESULTS for path in root.glob(f"{pattern}*.h5")}
     for path in sorted(paths, key=lambda path: (-path.stat().st_mtime, path)):
         if (found := read_job(path)) is None:
             continue

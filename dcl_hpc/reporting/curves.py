@@ -94,7 +94,7 @@ class SweepCurves:
     def to_pandas(self) -> "pandas.DataFrame":
         """A row for each temperature, all quantities as columns; raises UserError without pandas."""
         named = {name: getattr(self, name) for name in COLUMNS}
-        return data_frame(named | {f"{name}_exact": values for name, values in self._exact.items()})
+        return data_frame(named | {f"{name}_exact": self._exact[name] for name in ("u", "c", "m", "chi")})
 
     def __len__(self) -> int:
         return len(self.temperature)

@@ -127,15 +127,13 @@ def read_interactions(run: Run, source: str | None = None) -> InteractionTable:
         rows, _ = results.read_direct(run.require("evaluate"))[source]
     if any("sites" not in row for row in rows):
         raise UserError(f"{run.root}: interactions of an older version without their sites; fit them again")
-    return InteractionTable(
-        source,
-        [
-            Interaction(
-                tuple(map(tuple, row["sites"])), row["coupling"], row["error"], row["tied"], row["interaction"]
-            )
-            for row in rows
-        ],
-    )
+    return InteractionTable(source, map(_interaction, rows))
+
+
+def _interaction(row: dict) -> Interaction:
+    """Of what `inference.estimate.described` wrote."""
+    sites = tuple(map(tuple, row["sites"]))
+    return Interaction(sites, row["coupling"], row["error"], row["tied"], row["interaction"])
 
 
 def _couplings(run: Run, source: str) -> list[Interaction]:

@@ -112,4 +112,4 @@ class Observations:
 
     def __repr__(self) -> str:
         lattice = "x".join(map(str, self.shape[1:]))
-        return f"<{len(self)} configurations of {lattice} at T = {self.temperature:g}, {self.n_states} states>"
+        return f"<{len(self)} configurations of {lattice}, {self.n_states} states, T = {self.temperature:g}>"
