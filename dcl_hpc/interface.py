@@ -5,12 +5,13 @@ J/k_B. Mistakes raise `UserError`, one line each. Messages go to Python's loggin
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .energy import factory
 from .energy.checked import CheckedEnergy
@@ -74,7 +75,7 @@ class OpenedRun:
         """
         return Observations(self._single().require("observe"))
 
-    def energy(self, name: str = "ednn", shape: tuple[int, ...] | None = None) -> CheckedEnergy:
+    def energy(self, name: str = "ednn", shape: Sequence[int] | None = None) -> CheckedEnergy:
         """An energy of the run, for configurations of any of the accepted shapes and encodings.
 
         Parameters
@@ -99,7 +100,8 @@ class OpenedRun:
         bound = name == "rnn" or run.job.is_glass or (name == "ednn" and not run.job.ednn.shared)
         if bound and shape != observed:
             raise UserError(f"the energy {name!r} of this run exists on the observed lattice {observed} only")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow, which the RNN imports
+        if name == "rnn":
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
         try:
             if name in ENERGIES:
                 model = factory.energy_model(run, name, shape)
@@ -126,7 +128,7 @@ class OpenedRun:
         """
         return read_interactions(self._single(), source)
 
-    def sweep(self, energy: str = "ednn", shape: tuple[int, ...] | None = None) -> SweepCurves:
+    def sweep(self, energy: str = "ednn", shape: Sequence[int] | None = None) -> SweepCurves:
         """Thermodynamics that a sweep gave, the numbers of the report.
 
         Parameters
@@ -143,7 +145,7 @@ class OpenedRun:
         run = self._single()
         return read_curves(run, energy, _shape(shape, run.job))
 
-    def make(self, *stages: str, snapshots=None) -> "OpenedRun":
+    def make(self, *stages: str, snapshots: ArrayLike | Path | None = None) -> "OpenedRun":
         """Make stages of the run in this process, as the commands do; what is complete is left.
 
         Of an ensemble, realizations are made one after the other. A stage that is interrupted goes on from

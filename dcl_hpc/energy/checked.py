@@ -1,6 +1,7 @@
 """Energies of configurations as people have them, in any of the accepted shapes and encodings."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UserError
 from ..physics.configurations import Configurations
@@ -39,7 +40,7 @@ class CheckedEnergy:
         """States Q of a site."""
         return self.model.n_states
 
-    def energies(self, configurations) -> np.ndarray:
+    def energies(self, configurations: ArrayLike) -> NDArray[np.float64]:
         """Energy of each configuration, extensive, in J.
 
         Parameters
@@ -72,7 +73,7 @@ class CheckedEnergy:
             result[start:stop] = self.model.energies(states)
         return result.reshape(() if single else source.leading)
 
-    def differences(self, before, after) -> np.ndarray:
+    def differences(self, before: ArrayLike, after: ArrayLike) -> NDArray[np.float64]:
         """Energies of configurations less those of others, E(after) - E(before), in J.
 
         Of learned energies only these mean anything.

@@ -103,13 +103,12 @@ def open_run(folder: str | Path) -> Run:
         for run in open_run(root.parent).realizations:
             if run.realization == int(number[1]):
                 return run
-    job, text, job_path, overrides = _recorded(root) or _of_results(root) or (None, "", "", ())
-    if job is None:
+    if (found := _recorded(root) or _of_results(root)) is None:
         raise UserError(f"{folder} is not the folder of a run: it has no {RECORD} and no results")
-    about = {"job": job, "job_text": text, "job_path": job_path, "ranks": 1, "overrides": overrides}
+    job, text, job_path, overrides = found
     if root.name == job.name:
-        return Run(folder=root.parent, **about)
-    return MovedRun(folder=root.parent, at=root, **about)
+        return Run(job, text, job_path, root.parent, 1, overrides)
+    return MovedRun(job, text, job_path, root.parent, 1, overrides, at=root)
 
 
 def _recorded(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..physics.hamiltonian import Hamiltonian
@@ -16,7 +17,7 @@ from .frames import data_frame
 if TYPE_CHECKING:
     import pandas
 
-FloatArray = np.ndarray
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

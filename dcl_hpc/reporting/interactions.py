@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..pipeline.run import Run
@@ -63,6 +64,10 @@ class InteractionTable(Sequence[Interaction]):
         self.source = source
         self._rows = tuple(sorted(rows, key=lambda row: -abs(row.coupling)))
 
+    @overload
+    def __getitem__(self, index: int) -> Interaction: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Interaction, ...]: ...
     def __getitem__(self, index):
         return self._rows[index]
 
@@ -70,12 +75,12 @@ class InteractionTable(Sequence[Interaction]):
         return len(self._rows)
 
     @property
-    def coupling(self) -> np.ndarray:
+    def coupling(self) -> NDArray[np.float64]:
         """Couplings, float64 (n,), in J."""
         return np.array([row.coupling for row in self._rows])
 
     @property
-    def error(self) -> np.ndarray:
+    def error(self) -> NDArray[np.float64]:
         """Their standard errors, float64 (n,), in J."""
         return np.array([row.error for row in self._rows])
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UserError
 from .store import Field, Rows, array_field
@@ -104,7 +105,7 @@ class Observations:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index) -> np.ndarray:
+    def __getitem__(self, index) -> NDArray[np.uint8]:
         return np.array(self._states[index])
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
