@@ -44,14 +44,20 @@ def load(path: str | Path, overrides: Overrides = ()) -> tuple[Job, str]:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
     except FileNotFoundError:
         raise UserError(f"job file {path} does not exist; give its path or set DCL_JOB") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"job file {path} cannot be read: {error}") from None
+    return parse(text, overrides, f"job file {path}", path.parent), text
+
+
+def parse(text: str, overrides: Overrides, what: str, folder: Path) -> Job:
+    """The job that the text of a job file describes; parameters as in `from_dict`."""
+    try:
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"job file {path} is not valid TOML: {error}") from None
-    return from_dict(document, overrides, f"job file {path}", path.parent), text
+        raise UserError(f"{what} is not valid TOML: {error}") from None
+    return from_dict(document, overrides, what, folder)
 
 
 def from_dict(document: dict, overrides: Overrides = (), what: str = "job", folder: Path = Path()) -> Job:

@@ -9,6 +9,7 @@ from ..cluster import mpi
 from ..cluster.lock import Lock
 from ..cluster.log import Log
 from ..cluster.signals import StopRequest
+from . import opening
 from .run import Run
 
 
@@ -50,6 +51,7 @@ class Context:
                 self.log(f"{output}: {self.run.path(output)} is complete")
             else:
                 self.run.stage(output).perform(self, output)
+                mpi.on_root(self.comm, opening.save, self.run)
             self.comm.Barrier()
 
     @contextmanager

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import UserError
 from ..job.dependencies import canonical
 from ..job.study import Job
 from ..storage import identity, weights
 from ..storage.documents import digest_of, read_json, sync_folder
-from ..storage.foreign import ForeignConfigurations
+from ..storage.foreign import ForeignConfigurations, GivenConfigurations
 from ..storage.identity import Damaged
 from ..storage.store import Progress, progress
 from .provenance import provenance
@@ -43,8 +45,8 @@ class Run:
         Its position in the list of realizations.
     first : Run, optional
         The ensemble's first realization, unless it is this one.
-    snapshots : str, optional
-        File of the user's own configurations, which the observations have to be of.
+    snapshots : str or ndarray, optional
+        The user's own configurations, by the address of their file, which the observations have to be of.
     """
 
     job: Job
@@ -56,7 +58,7 @@ class Run:
     realization: int | None = None
     position: int | None = None
     first: "Run | None" = None
-    snapshots: str | None = None
+    snapshots: str | np.ndarray | None = None
 
     @property
     def root(self) -> Path:
@@ -194,11 +196,10 @@ class Run:
             raise Outdated(f"{path} was imported from {about['source']}{changed}; {ELSE}")
 
     @cached_property
-    def foreign(self) -> ForeignConfigurations:
+    def foreign(self) -> ForeignConfigurations | GivenConfigurations:
         """The user's own configurations."""
-        return ForeignConfigurations(
-            self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states
-        )
+        form = ForeignConfigurations if isinstance(self.snapshots, str) else GivenConfigurations
+        return form(self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states)
 
     def _state_of_report(self) -> State:
         """Whether the report is of what is there now."""

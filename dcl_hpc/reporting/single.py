@@ -157,8 +157,7 @@ def _sweep_tables(run, tables, results) -> dict:
         by_shape[shape] = []
         for energy in energies:
             series = results.read_sweep(run.path(sweep_name(energy, shape)))
-            # learned energies are zero at infinite temperature by convention
-            offset = 0.0 if energy == "true" else hamiltonian.mean_energy / n_sites
+            offset = tables.zero(energy, hamiltonian)
             table = tables.sweep_table(series, n_sites, offset)
             worst, at = tables.largest_error(table, reference)
             by_shape[shape].append(

@@ -13,7 +13,7 @@ from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
 from ..sampling.levels import BETAS, collect
 from ..sampling.streams import Purpose, generator
-from ..storage.evaluation import coupling_fields
+from ..storage.evaluation import coupling_fields, table_fields
 from ..storage.observations import observed_rows
 from ..storage.store import array_field, write_file
 
@@ -124,10 +124,12 @@ def _finish(context, states, columns, recovered, started: float) -> None:
         pairs, bond = _pairs(run.job)
         true = couplings.true_couplings(run.job.build_hamiltonian(), pairs)
         layout |= coupling_fields(pairs, bond, true, recovered)
+    layout |= table_fields({name: local.table() for name, local in estimates.items()})
     found = {name: described(local)[:DESCRIBED] for name, local in estimates.items()}
     attributes = {
         **run.attributes("evaluate"),
         "level_width": level_width(run.job),
         "direct": json.dumps(found),
+        "direct_sides": json.dumps({name: local.side for name, local in estimates.items()}),
     }
     write_file(run.path("evaluate"), layout, attributes, total=1, done=1, wall=time.monotonic() - started)
