@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import UserError
 from . import identity
-from .documents import replace
+from .documents import cannot_write, replace
 from .identity import Damaged, Identity
 
 COMMITTED = "progress/committed"
@@ -151,12 +151,6 @@ def progress(path: Path) -> Progress:
             return Progress(int(file[COMMITTED][0]), total, float(file[WALL][0]))
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise Damaged(f"{path} is damaged or not a file of this program ({error})") from None
-
-
-def cannot_write(path, error: Exception) -> UserError:
-    """What is told of an error of the file system."""
-    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-    return UserError(f"cannot write {path}: {reason}; check permissions and free space")
 
 
 def _reserve(path: Path) -> None:

@@ -484,7 +484,7 @@ def test_what_matters_is_a_dependency(job_file, change):
     setting = [
         "ednn.context=[0, 1]", "labels.tempered=0.5", "rnn.architecture=transformer"
     ]  # fmt: skip
-    stage = "sweep_ednn"
+    stage = "sweep_ednn_6x6"
     assert dependencies(Job.load(job_file, [*setting, change]), stage) != (
         dependencies(Job.load(job_file, setting), stage)
     )
@@ -492,7 +492,7 @@ def test_what_matters_is_a_dependency(job_file, change):
 
 def test_dependencies_of_older_files(job_file):
     """Values that a file was made with before are brought into the same form."""
-    new = dependencies(Job.load(job_file), "sweep_ednn")
+    new = dependencies(Job.load(job_file), "sweep_ednn_6x6")
     old = copy.deepcopy(new)
     old["rnn"] |= {"heads": 4}
     old["labels"] |= {"coldest": None}
@@ -576,7 +576,7 @@ def test_results_belong_to_couplings(job_file, tmp_path):
     sources = (COUPLINGS, changed, COUPLINGS[::-1], COUPLINGS[:, ::-1])
     jobs = [load(job_file, glass(source.tolist()))[0] for source in sources]
     jobs += [load(job_file, glass(f"'{kind}'"))[0] for kind in ("gaussian", "bimodal", "published")]
-    for stage in ("observe", "rnn", "sweep_true", "sweep_rnn"):
+    for stage in ("observe", "rnn", "sweep_true_6x6", "sweep_rnn_6x6"):
         digests = [dependencies(job, stage)["hamiltonian"]["couplings"] for job in jobs]
         assert len(set(digests)) == len(jobs)
         assert max(len(digest) for digest in digests) < 100
@@ -658,10 +658,10 @@ def test_dependencies_are_of_the_stage(job_file):
     one, two = load(job_file)[0], load(job_file, ("sweep.sweeps=99", "rnn.epochs=9"))[0]
     assert dependencies(one, "observe") == dependencies(two, "observe")
     assert dependencies(one, "rnn") != dependencies(two, "rnn")
-    assert dependencies(one, "sweep_true") != dependencies(two, "sweep_true")
+    assert dependencies(one, "sweep_true_6x6") != dependencies(two, "sweep_true_6x6")
     ladders = load(job_file, ("sweep.rungs=9",))[0]
-    assert dependencies(one, "sweep_true") != dependencies(ladders, "sweep_true")
+    assert dependencies(one, "sweep_true_6x6") != dependencies(ladders, "sweep_true_6x6")
     assert dependencies(one, "observe") == dependencies(ladders, "observe")
     hotter = load(job_file, ("observe.exchange.hottest=9",))[0]
     assert dependencies(one, "observe") != dependencies(hotter, "observe")
-    assert dependencies(one, "sweep_true") == dependencies(hotter, "sweep_true")
+    assert dependencies(one, "sweep_true_6x6") == dependencies(hotter, "sweep_true_6x6")
