@@ -492,6 +492,9 @@ def test_dependencies_of_older_files(job_file):
     old["ednn"] |= {"tolerance": 0.1, "samples": 1_000_000, "context": [1]}
     old["sweep"]["temperatures"] = {"start": 2.0, "stop": 5.0, "step": 1.0}
     assert canonical(old) == new == canonical(new)
+    awkward = Job.load(job_file, {"labels": {"random": 0.1, "observed": 0.2, "sampled": 0.7}})
+    for stage in DEPENDENCIES:
+        assert canonical(awkward.dependencies(stage)) == awkward.dependencies(stage)
 
 
 def test_rungs(job_file):
