@@ -226,6 +226,19 @@ def test_own_tiles_know_one_lattice(job_file):
     assert "observed lattice only" in refusal(job_file, *overrides)
 
 
+def test_sweeps(job_file):
+    """Every energy with every shape; an energy that knows the observed shape only has that one."""
+    job = Job.load(job_file, {"sweep.shapes": [[8, 8], [6, 6]]})
+    assert [(name, shape) for name, shape in job.sweeps if name == "rnn"] == [("rnn", (6, 6))]
+    assert len(job.sweeps) == 5 and job.learned == ["rnn", "ednn"]
+    assert "the RNN knows the observed shape only; add it, or 'true', 'ednn'" in refusal(
+        job_file, "sweep.shapes=[[8, 8]]", 'sweep.energies=["rnn"]'
+    )
+    assert Job.load(job_file, {"sweep.energies": ["true", "ednn"]}).learned == ["rnn", "ednn"]
+    assert Job.load(job_file, {"sweep.energies": ["true"]}).learned == []
+    assert job.sweep.lengths("rnn") == (100, 5) and job.sweep.lengths("ednn") == (10, 30)
+
+
 def test_shapes_have_one_dimension(job_file):
     """Sweep shapes of another dimension than the lattice are refused."""
     assert "dimension" in refusal(job_file, "sweep.shapes=[[6, 6, 6]]")
@@ -499,6 +512,9 @@ def test_dependencies_of_older_files(job_file):
     old["ednn"] |= {"tolerance": 0.1, "samples": 1_000_000, "context": [1]}
     old["sweep"]["temperatures"] = {"start": 2.0, "stop": 5.0, "step": 1.0}
     assert canonical(old) == new == canonical(new)
+    awkward = Job.load(job_file, {"labels": {"random": 0.1, "observed": 0.2, "sampled": 0.7}})
+    for stage in DEPENDENCIES:
+        assert canonical(awkward.dependencies(stage)) == awkward.dependencies(stage)
 
 
 def test_rungs(job_file):
