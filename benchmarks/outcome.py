@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dcl_hpc.pipeline.run import git_commit, machine
+from dcl_hpc.pipeline.provenance import git_commit, machine
 
 
-def on_ranks(script: str, ranks: int, *options: str, **environment: str) -> float:
-    """Last number that `script --rank-work` prints under mpiexec with these options."""
+def on_ranks(script: str, ranks: int, *options: str, arguments=(), **environment: str) -> float:
+    """Last number that `script --rank-work ARGUMENTS` prints under mpiexec with these options."""
     allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     command = [
         "mpiexec",
@@ -20,6 +20,7 @@ def on_ranks(script: str, ranks: int, *options: str, **environment: str) -> floa
         sys.executable,
         str(Path(script).resolve()),
         "--rank-work",
+        *arguments,
     ]
     answer = subprocess.run(
         command, env=os.environ | allowed | environment, capture_output=True, text=True, check=True

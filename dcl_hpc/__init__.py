@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .energy.checked import CheckedEnergy
     from .errors import UserError
-    from .interface import OpenedRun, open_run, start
     from .job.study import Job
     from .reporting.curves import SweepCurves
     from .reporting.interactions import Interaction, InteractionTable
+    from .reporting.opened import OpenedRun, open_run, start
     from .storage.observations import Observations
 
 __version__ = "0.1.0"
@@ -47,11 +47,11 @@ _MODULES = {
     "InteractionTable": "reporting.interactions",
     "Job": "job.study",
     "Observations": "storage.observations",
-    "OpenedRun": "interface",
+    "OpenedRun": "reporting.opened",
     "SweepCurves": "reporting.curves",
     "UserError": "errors",
-    "open_run": "interface",
-    "start": "interface",
+    "open_run": "reporting.opened",
+    "start": "reporting.opened",
 }
 
 

@@ -7,6 +7,7 @@ from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..sampling import kernels
 from ..sampling.tile_tables import TileTables
+from ..storage.weights import load
 
 CHUNK = 2**16
 # Chains of a block whose proposals a network evaluates in one batch.
@@ -154,3 +155,56 @@ class TileNetworkEnergy:
             own = slice(None) if weights.ndim == 2 else tiles
             x = weights[own] @ x + biases[own]
         return np.float32(self.scale) * x[:, 0]
+
+
+def of_run(run, shape: tuple[int, ...]):
+    """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow."""
+    job = run.job
+    settings, arrays, _ = load(run.require("ednn"))
+    lattice, n_states = Lattice(shape), job.build_hamiltonian().n_states
+    focus, context = job.ednn.focus, settings["context"]
+    if "table" in arrays:
+        return TileTables(lattice, n_states, arrays["table"], settings["side"])
+    best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
+    sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
+    n_tiles = lattice.n_sites // focus**lattice.dimension
+    if n_states**sites > MAX_TABLE:
+        reference = settings["reference_per_tile"] * n_tiles
+        return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference)
+    if job.ednn.shared:
+        own = [best]
+    else:
+        own = [{name: array[tile] for name, array in best.items()} for tile in range(n_tiles)]
+    tables = [tabulate(tile_energies(arrays, scale, n_states), n_states, sites) for arrays in own]
+    return EdnnEnergy(lattice, focus, context, n_states, np.array(tables))
+
+
+def tile_energies(arrays: dict, scale: float, n_states: int):
+    """The trained network of one tile as a numpy function of its states.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        weights_0, biases_0, ...
+    scale : float
+        Energy unit of the network, in J.
+
+    Returns
+    -------
+    callable
+        Maps states, uint8 (n, sites_per_tile), to energies in J, float64 (n,).
+    """
+    layers = sum(name.startswith("weights_") for name in arrays)
+
+    def energies(states):
+        if n_states == 2:
+            x = 2.0 * states - 1
+        else:
+            x = np.eye(n_states)[states].reshape(len(states), -1)
+        for k in range(layers):
+            x = x @ arrays[f"weights_{k}"] + arrays[f"biases_{k}"]
+            if k < layers - 1:
+                x = np.maximum(x, 0)
+        return scale * x[:, 0]
+
+    return energies

@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from ..sampling.compiled import njit
 from ..sampling.generator import OPTIONS
 
 # A Newton step below this is the last one; convergence is quadratic.

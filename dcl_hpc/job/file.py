@@ -1,27 +1,34 @@
 """Reading a job file: TOML, overrides of the command line, files it names, and what is wrong with it."""
 
-import json
+import copy
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
 from ..errors import UserError
+from .section import Section
 from .study import Job
-from .systems import EdwardsAnderson, Ising, Potts
+from .systems import FILES
+
+# The kinds of studies: what the key `study` of a job file can be, and what then describes it.
+STUDIES: dict[str, type[Section]] = {"lattice": Job}
+DEFAULT_STUDY = "lattice"
+
+Overrides = Mapping[str, object] | Sequence[str]
 
 
-def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
+def load(path: str | Path, overrides: Overrides = ()) -> tuple[Job, str]:
     """Read and validate a job file.
 
     Parameters
     ----------
     path : path of the TOML file
-    overrides : sequence of "section.key=value"
-        Values are TOML; a bare word is taken as a string.
+    overrides : mapping of "section.key" to a value, or sequence of "section.key=value"
+        Values in text are TOML; a bare word is taken as a string.
 
     Returns
     -------
@@ -32,7 +39,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
     Raises
     ------
     UserError
-        If the file is missing, malformed or invalid.
+        If the file is missing, malformed or invalid; names all mistakes.
     """
     path = Path(path)
     try:
@@ -44,95 +51,77 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
     return parse(text, overrides, f"job file {path}", path.parent), text
 
 
-def parse(text: str, overrides: tuple[str, ...], where: str, folder: Path) -> Job:
-    """The job that the text of a job file describes; see `load`.
-
-    Parameters
-    ----------
-    where : str
-        What begins every message.
-    folder : Path
-        Where files are that the job names.
-    """
+def parse(text: str, overrides: Overrides, what: str, folder: Path) -> Job:
+    """The job that the text of a job file describes; parameters as in `from_dict`."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{where} is not valid TOML: {error}") from None
-    for override in overrides:
-        _apply(document, override)
-    _read_couplings(document, folder)
-    return from_values(document, where)
+        raise UserError(f"{what} is not valid TOML: {error}") from None
+    return from_dict(document, overrides, what, folder)
 
 
-def from_values(values: Mapping, where: str = "job") -> Job:
-    """The job that nested dictionaries describe, like those that a job file is read to.
+def from_dict(document: dict, overrides: Overrides = (), what: str = "job", folder: Path = Path()) -> Job:
+    """The job that a nested dict describes.
+
+    Parameters
+    ----------
+    document : dict
+    overrides
+        As in `load`.
+    what : str
+        Names it in errors.
+    folder : Path
+        Paths in the document count from here.
 
     Raises
     ------
     UserError
-        If they are no valid job; one line that begins with `where`.
+        If it is invalid; names all mistakes.
     """
+    document = copy.deepcopy(document)
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            _put(document, key, value, str(key))
+    else:
+        for override in overrides:
+            _put(document, *_parsed(override), f"--set {override}")
+    _read_couplings(document, folder)
+    kind = document.get("study", DEFAULT_STUDY)
+    if not isinstance(kind, str) or kind not in STUDIES:
+        raise UserError(f"{what}: study: {kind!r} is not known; give one of {', '.join(STUDIES)}")
     try:
-        return Job.model_validate(dict(values))
+        return STUDIES[kind].model_validate(document)
     except ValidationError as error:
-        raise UserError(f"{where}: {_first_problem(error)}") from None
+        found = mistakes(error, document)
+        one = len(found) == 1
+        text = f"{what}: {found[0]}" if one else "\n  ".join([f"{what}: {len(found)} mistakes:", *found])
+        raise UserError(text) from None
 
 
-def to_values(job: Job, **options) -> dict:
-    """A job as plain JSON types from which `from_values` makes it again, couplings as numbers.
-
-    Parameters
-    ----------
-    options
-        Of pydantic's `model_dump`, such as exclude_defaults.
-    """
-    values = job.model_dump(mode="json", **options)
-    if job.is_glass and not isinstance(job.hamiltonian.couplings, str):  # which are dumped as a digest
-        values["hamiltonian"]["couplings"] = [list(row) for row in job.hamiltonian.couplings]
-    return values
-
-
-def to_toml(values: Mapping) -> str:
-    """The text of a job file for nested dictionaries; what is None is left out."""
-    pairs = [(key, value) for key, value in values.items() if value is not None]
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in pairs)
-
-
-def override(key: str, value) -> str:
-    """What --set takes to give a key of the job file a value."""
-    return f"{key}={_toml(value)}"
-
-
-def _toml(value) -> str:
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{key} = {_toml(x)}" for key, x in value.items() if x is not None)
-        return f"{{ {inner} }}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False)  # TOML writes strings, numbers and booleans alike
-
-
-def _apply(document: dict, override: str) -> None:
+def _parsed(override: str) -> tuple[str, object]:
     key, equals, value = override.partition("=")
     if not equals or not all(key.split(".")):
         raise UserError(f"--set {override}: write it as section.key=value, e.g. rnn.epochs=5")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
+        return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        parsed = value
+        return key, value
+
+
+def _put(document: dict, key: str, value, source: str) -> None:
     *sections, last = key.strip().split(".")
     for section in sections:
         document = document.setdefault(section, {})
         if not isinstance(document, dict):
-            raise UserError(f"--set {override}: {section} is not a section")
-    document[last] = parsed
+            raise UserError(f"{source}: {section} is not a section")
+    document[last] = value
 
 
 def _read_couplings(document: dict, folder: Path) -> None:
     """Replace the path of a file of couplings by its numbers."""
     section = document.get("hamiltonian")
     name = section.get("couplings") if isinstance(section, dict) else None
-    if not isinstance(name, str) or not name.endswith((".npy", ".txt", ".dat", ".csv")):
+    if not isinstance(name, str) or not name.endswith(FILES):
         return
     path = folder / name
     try:
@@ -149,26 +138,54 @@ def _read_couplings(document: dict, folder: Path) -> None:
         raise UserError(f"hamiltonian.couplings: {path} cannot be read: {reason}") from None
 
 
-def _first_problem(error: ValidationError) -> str:
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    # the tag of a union is not part of the file
-    parts = [str(part) for part in first["loc"]]
-    kinds = [form.model_fields["kind"].annotation.__args__[0] for form in (Ising, Potts, EdwardsAnderson)]
-    if len(parts) > 1 and parts[0] == "hamiltonian" and parts[1] in kinds:
-        del parts[1]
-    if parts[:2] in (["ednn", "context"], ["hamiltonian", "realizations"]):
-        parts = [part for part in parts if part not in ("one", "list")]
-    where = ".".join(parts)
-    if first["type"] == "extra_forbidden":
-        what = f"unknown key {where}; check its spelling"
-    elif first["type"] == "union_tag_invalid":
-        what = f"{where}.kind: {first['ctx']['tag']!r} is not known; give one of {', '.join(kinds)}"
-    elif first["type"] == "missing":
-        what = f"{where} is missing"
-    else:
-        message = first["msg"].removeprefix("Value error, ")
-        given = f" (given: {first['input']!r})" if where and first["type"] != "value_error" else ""
-        what = f"{where}: {message}{given}" if where else message
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return " ".join((what + more).split())
+def mistakes(error: ValidationError, document: dict) -> list[str]:
+    """All that is wrong with a document, a line each."""
+    found, expected = [], {}
+    for problem in error.errors(include_url=False):
+        where, kind = _key(problem, document), problem["type"]
+        if kind == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]:
+            continue  # of a list whose items are wrong
+        if kind == "extra_forbidden":
+            found.append(f"unknown key {where}; check its spelling")
+        elif kind == "union_tag_invalid":
+            key, known = problem["ctx"]["discriminator"].strip("'()"), problem["ctx"]["expected_tags"]
+            found.append(
+                f"{where}.{key}: {problem['ctx']['tag']!r} is not known; give one of "
+                + known.replace("'", "")
+            )
+        elif kind == "union_tag_not_found":
+            found.append(f"{where}.{problem['ctx']['discriminator'].strip(chr(39))} is missing")
+        elif kind == "missing":
+            found.append(f"{where} is missing")
+        elif kind == "value_error":
+            lines = problem["msg"].removeprefix("Value error, ").splitlines()
+            found += [f"{where}: {line}" if where else line for line in lines]
+        elif where in expected:  # of several forms that a value may have
+            expected[where].append(problem["msg"])
+        else:
+            expected[where] = [problem["msg"]]
+            found.append((where, problem["input"]))
+    lines = [
+        line if isinstance(line, str) else f"{line[0]}: {' or '.join(expected[line[0]])} (given: {line[1]!r})"
+        for line in found
+    ]
+    return [" ".join(line.split()) for line in lines]
+
+
+def _key(problem: dict, document) -> str:
+    """Key of the file that a problem is about, without the forms that pydantic has tried."""
+    *parts, last = problem["loc"] or ("",)
+    keys, there = [], document
+    for part in parts:
+        if _holds(there, part):
+            there = there[part]
+            keys.append(part)
+    if _holds(there, last) or problem["type"] == "missing":
+        keys.append(last)
+    return ".".join(map(str, keys))
+
+
+def _holds(there, part) -> bool:
+    if isinstance(there, dict):
+        return part in there
+    return isinstance(there, (list, tuple)) and isinstance(part, int)

@@ -55,7 +55,7 @@ def save(run: Run) -> None:
     if run.realization is not None:
         return
     record = {
-        "job": job_file.to_values(run.job),
+        "job": run.job.model_dump(mode="json"),
         "job_file": run.job_text,
         "job_path": run.job_path,
         "overrides": list(run.overrides),
@@ -123,7 +123,7 @@ def _recorded(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
         raise UserError(
             f"{path} is damaged ({error}); remove it: any command of the job writes it again"
         ) from None
-    return job_file.from_values(values, str(path)), text, job_path, overrides
+    return job_file.from_dict(values, what=str(path)), text, job_path, overrides
 
 
 def _of_results(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
@@ -138,6 +138,6 @@ def _of_results(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
         if of_realization or str(hamiltonian.get("couplings")).startswith("sha256:"):
             job = job_file.parse(text, overrides, f"the job in {path}", root)
         else:
-            job = job_file.from_values(values, f"the job in {path}")
+            job = job_file.from_dict(values, what=f"the job in {path}")
         return job, text, f"{values['name']}.toml", overrides
     return None

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..physics.hamiltonian import Hamiltonian
-from ..pipeline.run import Run, stage_name
+from ..pipeline.run import Run
+from ..pipeline.stages import sweep_name
 from ..storage.results import read_sweep
 from . import tables
 from .frames import data_frame
@@ -116,10 +117,10 @@ def read_curves(run: Run, energy: str, shape: tuple[int, ...]) -> SweepCurves:
     UserError
         If the job has no such sweep, or it is not complete.
     """
-    if (energy, shape) not in run.sweeps:
-        there = ", ".join(f"({name!r}, {other})" for name, other in run.sweeps)
+    if (energy, shape) not in run.job.sweeps:
+        there = ", ".join(f"({name!r}, {other})" for name, other in run.job.sweeps)
         raise UserError(f"the job has no sweep ({energy!r}, {shape}); it has {there}")
-    series = read_sweep(run.require(stage_name(energy, shape)))
+    series = read_sweep(run.require(sweep_name(energy, shape)))
     hamiltonian = run.job.build_hamiltonian(shape)
     n_sites = hamiltonian.lattice.n_sites
     columns = tables.sweep_table(series, n_sites, tables.zero(energy, hamiltonian))

@@ -1,18 +1,17 @@
 """Report of an ensemble: averages over its realizations and their errors, in one page and summary.json."""
 
-import json
 import time
 
 import numpy as np
 
 from ..cluster import mpi
+from ..energy.factory import LEARNED
 from ..errors import UserError
 from ..pipeline.context import Context
+from ..storage.documents import read_json
 
-NETWORKS = ("rnn", "ednn")
 
-
-def report_ensemble(context: Context, options=None) -> None:
+def report_ensemble(context: Context) -> None:
     """Write the report from those of all realizations; rank 0 works, the others wait."""
     mpi.on_root(context.comm, write_report, context.run)
     if others := mpi.on_root(context.comm, _others, context.run):
@@ -20,7 +19,7 @@ def report_ensemble(context: Context, options=None) -> None:
     folder = context.run.root / "report"
     context.log(f"report: {folder / 'index.html'}")
     if context.comm.rank == 0:
-        context.log(headline(json.loads((folder / "summary.json").read_text())))
+        context.log(headline(read_json(folder / "summary.json")))
 
 
 def write_report(run) -> None:
@@ -28,13 +27,13 @@ def write_report(run) -> None:
     from ..storage.realizations import link
     from . import disorder, figures, page, realization_figures
 
-    started = time.monotonic()
+    started, inputs = time.monotonic(), run.report_inputs()
     members = [_summary(member) for member in run.realizations]
     link(run)
     folder = run.root / "report"
     folder.mkdir(exist_ok=True)
     recovered = _couplings(run)
-    summary = _numbers(run, members, recovered)
+    summary = _numbers(run, members, recovered) | {"inputs": inputs}
     pages = []
 
     def add(name, title, caption, figure):
@@ -50,7 +49,7 @@ def write_report(run) -> None:
     percent = {
         sweep["energy"]: disorder.relative(*_energies(members, sweep["energy"]))
         for sweep in summary["sweeps"]
-        if sweep["errors"] and sweep["energy"] in NETWORKS
+        if sweep["errors"] and sweep["energy"] in LEARNED
     }
     if percent:
         add(
@@ -91,14 +90,14 @@ def _others(run) -> list[str]:
 
 def _summary(run) -> dict:
     """Report of one realization."""
-    path = run.root / "report" / "summary.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    state = run.state("report")
+    if not state.current:
+        reason = "is out of date" if state.problem else "does not exist"
         raise UserError(
-            f"realization {run.realization} has no report ({error}); first run: "
+            f"realization {run.realization}: its report {reason}; first run: "
             f"python -m dcl_hpc.report {run.job_path}"
-        ) from None
+        )
+    return read_json(run.path("report"))
 
 
 def _couplings(run) -> tuple[np.ndarray, dict] | None:
@@ -113,7 +112,7 @@ def _couplings(run) -> tuple[np.ndarray, dict] | None:
     bonds = [part["bond"] for part in parts]
     true = np.concatenate([part["true"][bond] for part, bond in zip(parts, bonds, strict=True)])
     found = {}
-    for name in [name for name in NETWORKS if name in parts[0]["recovered"]]:
+    for name in [name for name in LEARNED if name in parts[0]["recovered"]]:
         each = [part["recovered"][name] for part in parts]
         found[name] = {
             what: np.concatenate([item[what][bond] for item, bond in zip(each, bonds, strict=True)])
@@ -136,7 +135,7 @@ def _numbers(run, members: list[dict], recovered) -> dict:
         "direct": None,
         "couplings": None,
     }
-    for name in NETWORKS:
+    for name in LEARNED:
         each = [member[name] for member in members]
         known = [key for key in ("kl", "rmse", "slope") if all(each) and key in each[0]]
         summary[name] = {key: average([row[key] for row in each]) for key in known} or None
@@ -184,7 +183,7 @@ def _energies(members: list[dict], energy: str) -> tuple[list, list]:
 def _row(number: int, member: dict) -> dict:
     """What is told of one realization."""
     row = {"realization": number, "u_ground": member["sweeps"][0]["u_ground"]}
-    row |= {name: member[name] for name in NETWORKS}
+    row |= {name: member[name] for name in LEARNED}
     row["couplings"] = {
         name: {key: found[key] for key in ("correlation", "slope", "rmse")}
         for name, found in (member["couplings"] or {}).items()
@@ -230,7 +229,7 @@ def headline(summary: dict) -> str:
     lines = [f"  {_count(len(summary['realizations']))}"]
     if summary["u_ground"]["value"] is not None:
         lines[0] += f", ground-state energy per site {_text(summary['u_ground'], 4)} J"
-    for name in NETWORKS:
+    for name in LEARNED:
         if found := summary[name]:
             kl = found.get("kl", {"value": None})
             lines.append(

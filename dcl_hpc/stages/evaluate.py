@@ -6,7 +6,8 @@ import time
 import numpy as np
 
 from ..cluster import mpi
-from ..energy import couplings, factory
+from ..energy import couplings
+from ..energy.factory import ENERGIES, energy_model
 from ..energy.true import TrueEnergy
 from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
@@ -20,25 +21,19 @@ from ..storage.store import array_field, write_file
 DESCRIBED = 50
 
 
-def evaluate(context: Context, options=None) -> None:
+def evaluate(context: Context, output: str) -> None:
     """Make the test set and the energies that each model gives it."""
     run, comm, log = context.run, context.comm, context.log
-    job, path = run.job, run.path("evaluate")
-    if not job.compares:
-        log("evaluate: sweep.energies names no learned energy")
-        return
-    if mpi.on_root(comm, run.done, "evaluate"):
-        log(f"evaluate: {path} is complete")
-        return
+    job = run.job
     for name in job.learned:
-        mpi.on_root(comm, run.require, name)
+        mpi.on_root(comm, run.require, ENERGIES[name].stage)
     started = time.monotonic()
     true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
     states = mpi.on_root(comm, _test_set, context, true)
     mine = mpi.share(comm, len(states))
     columns, recovered = {"true": true.energies(states.T.copy())}, {}
     for name in job.learned:
-        model = factory.energy_model(run, name)
+        model = energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
         if job.is_glass:

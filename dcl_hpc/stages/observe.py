@@ -11,7 +11,6 @@ import numpy as np
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..errors import UserError
-from ..physics.observables import order_parameter
 from ..pipeline.context import Context
 from ..sampling.ladder import TRIAL_REPLICAS, adapt
 from ..sampling.statistics import autocorrelation_time
@@ -29,21 +28,14 @@ PILOT_SWEEPS, PILOT_CHAINS, PILOT_TIMES, LONGEST_PILOT = 400, 64, 50, 51_200
 BUFFER = 2**25
 
 
-def observe(context: Context, options=None) -> None:
+def observe(context: Context, output: str) -> None:
     """Make the observation set of a job, or go on with it."""
     run, comm, log = context.run, context.comm, context.log
-    if getattr(options, "source", None) is not None:
-        if run.realization is not None and options.index is None:
-            raise UserError.everywhere(
-                "--from: every realization has snapshots of its own; choose one with --index"
-            )
-        import_observations(context, options.source)
+    if run.snapshots is not None:
+        import_observations(context)
         return
     job = run.job
-    path = run.path("observe")
-    if mpi.on_root(comm, run.done, "observe"):
-        log(f"observe: {path} is complete")
-        return
+    path = run.path(output)
     if mpi.on_root(comm, run.source):
         mpi.on_root(comm, run.require, "observe")  # an unfinished import: tells how to go on
     if comm.size > job.observe.chains:
@@ -52,8 +44,8 @@ def observe(context: Context, options=None) -> None:
             "as chains"
         )
     started = time.monotonic()
-    begun = mpi.on_root(comm, run.progress, "observe")
-    if begun is None or begun[0] == 0:  # nothing committed: the chains are not thermalized yet
+    begun = mpi.on_root(comm, run.state, output).progress
+    if begun is None or begun.done == 0:  # nothing committed: the chains are not thermalized yet
         ensemble = _Ensemble(context, _ladder(context))
         log(f"observe: {job.observe.chains} chains on {comm.size} ranks, thermalizing")
         for first in range(0, job.observe.thermalization, 100):
@@ -94,7 +86,7 @@ class _Ensemble:
     def __init__(self, context, temperatures: np.ndarray):
         job, rungs = context.run.job, len(temperatures)
         hamiltonian = job.build_hamiltonian()
-        self.pair, self.temperatures = hamiltonian.pair, temperatures
+        self.hamiltonian, self.temperatures = hamiltonian, temperatures
         self.model = TrueEnergy(hamiltonian, job.observe.chains * rungs)
         self.mine = mpi.share(context.comm, job.observe.chains)
         self._own = slice(self.mine.start * rungs, self.mine.stop * rungs)
@@ -143,7 +135,7 @@ def _thinning(context, ensemble) -> tuple[int, float]:
             ensemble.advance(1)
             states = ensemble.observed()[:, :PILOT_CHAINS]
             energy.append(ensemble.model.energies(states))
-            order.append(order_parameter(states, ensemble.pair))
+            order.append(ensemble.hamiltonian.order_parameter(states))
             context.stop.check(comm)
         gathered = comm.gather(np.array([energy, order]))
         tau = mpi.on_root(comm, measure)
@@ -162,7 +154,7 @@ def _create(run, temperatures, thin: int, tau: float) -> None:
     steps, shape = thin * np.arange(1, records + 1), job.lattice.shape
     layout = {
         **observation_fields(records, n_chains, shape, steps, "sweeps since thermalization"),
-        **replica_fields(int(np.prod(shape)), n_chains, len(temperatures)),
+        **replica_fields(job.build_lattice().n_sites, n_chains, len(temperatures)),
         "ladder": array_field(temperatures, ("temperature",), "temperatures of the replicas, J/k_B"),
     }
     attributes = {
@@ -179,7 +171,7 @@ def _record(context, store, ensemble, thin: int, started: float) -> None:
     """Fill the file from where it is committed."""
     job, comm, mine = context.run.job, context.comm, ensemble.mine
     shape, n_chains, local = job.lattice.shape, job.observe.chains, mine.stop - mine.start
-    n_sites = int(np.prod(shape))
+    n_sites = job.build_lattice().n_sites
     done, slot, spent = store.committed, store.slot, store.wall_seconds
     batch = max(1, BUFFER // (n_sites * n_chains))
     with context.log.progress("observe", job.observe.samples, done * n_chains, "cfg") as progress:

@@ -6,11 +6,8 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
-from ..errors import UserError
-from ..physics.observables import order_parameter
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
-from ..storage.foreign import ForeignConfigurations, GivenConfigurations
 from ..storage.observations import observation_fields
 from ..storage.store import Store, write_file
 
@@ -20,34 +17,26 @@ BUFFER = 2**25
 MEASURED = 20_000
 
 
-def import_observations(context: Context, snapshots) -> None:
-    """Make the observation set of a job from a file, or go on with it; rank 0 works, the others wait.
-
-    Parameters
-    ----------
-    context : Context
-    snapshots : str or ndarray
-        Address of a file, see `ForeignConfigurations`, or an array, see `GivenConfigurations`.
+def import_observations(context: Context) -> None:
+    """Make the observation set of a run from its snapshots, or go on with it; rank 0 works, the others wait.
 
     Raises
     ------
     UserError
-        If the file does not hold configurations of the job's lattice, or the run has other observations.
+        If the file does not hold configurations of the job's lattice.
     """
-    mpi.on_root(context.comm, _import, context, snapshots)
+    mpi.on_root(context.comm, _import, context)
 
 
-def _import(context, snapshots) -> None:
+def _import(context) -> None:
     run, log, started = context.run, context.log, time.monotonic()
     job, path = run.job, run.path("observe")
     hamiltonian = job.build_hamiltonian()
-    begun = run.progress("observe") is not None
-    form = ForeignConfigurations if isinstance(snapshots, str) else GivenConfigurations
-    source = form(snapshots, job.lattice.shape, hamiltonian.n_states)
-    if not begun:
+    source = run.foreign
+    if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)
-        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.pair)
+        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.order_parameter)
         source.require_unchanged()
         _create(run, source, hamiltonian.n_states, tau)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
@@ -56,11 +45,6 @@ def _import(context, snapshots) -> None:
                 "observe: warning: configurations are correlated: errors and validation loss will be "
                 f"optimistic; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
             )
-    with Store(path, mpi.alone()) as store:
-        _require_same(store, source)
-        if store.complete:
-            log(f"observe: {path} is complete")
-            return
     with Store(path, mpi.alone(), write=True) as store:
         _copy(context, store, source, TrueEnergy(hamiltonian), started)
     log(f"observe: {source.n} configurations imported from {source.identity}")
@@ -76,24 +60,7 @@ def _check(context, source) -> None:
         source.check(on_block)
 
 
-def _require_same(store, source) -> None:
-    """Refuse a file that was not made from this source as it is now."""
-    try:
-        identity, stamp = store.attribute("source"), store.attribute("source_stamp")
-    except KeyError:
-        raise UserError(
-            f"{store.path} has observations of the job's own chains; choose another name (--set name=NEW) "
-            f"or move the file away to import {source.identity}"
-        ) from None
-    if identity != source.identity or stamp != source.stamp:
-        difference = "" if identity != source.identity else ", which has changed since"
-        raise UserError(
-            f"{store.path} was imported from {identity}{difference}; choose another name (--set name=NEW) "
-            f"or move the file away to import {source.identity}"
-        )
-
-
-def _correlation(source, model, pair) -> float:
+def _correlation(source, model, order_parameter) -> float:
     """Larger autocorrelation time of energy and order parameter, in configurations.
 
     It is measured along each leading axis of the source, since neighbours along one of them, such as
@@ -105,7 +72,7 @@ def _correlation(source, model, pair) -> float:
     step = max(1, BUFFER // source.n_sites)
     for start in range(0, n, step):
         states = np.ascontiguousarray(source.read(start, min(start + step, n)).T)
-        series.append([model.energies(states), order_parameter(states, pair)])
+        series.append([model.energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
     if n < inner:
         return max(autocorrelation_time(x[:, None]) for x in series)
@@ -122,13 +89,13 @@ def _create(run, source, n_states: int, tau: float) -> None:
     job, n = run.job, source.n
     layout = observation_fields(n, 1, job.lattice.shape, np.arange(1, n + 1), "number in the source, from 1")
     attributes = {
-        **run.attributes("import"),
+        **run.attributes("observe", imported=True),
         "temperature": job.observe.temperature,
         "n_states": n_states,
         "thin": 1,
         "autocorrelation_time": tau,
         "source": source.identity,
-        "source_stamp": source.stamp,
+        "source_digest": source.digest,
     }
     write_file(run.path("observe"), layout, attributes, total=n)
 

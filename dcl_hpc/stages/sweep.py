@@ -8,11 +8,11 @@ import numpy as np
 
 from ..cluster import mpi
 from ..cluster.signals import Stopped
-from ..energy import factory
+from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
-from ..physics.observables import order_parameter
+from ..physics.lattice import Lattice
 from ..pipeline.context import Context
-from ..pipeline.run import stage_name
+from ..pipeline.stages import sweep_of
 from ..sampling.ladder import adapt
 from ..sampling.overlap import Overlaps
 from ..sampling.streams import Purpose
@@ -25,45 +25,28 @@ COMMIT_SECONDS = 10.0
 OVERLAP = "series/overlap/value"
 
 
-def sweep(context: Context, options=None) -> None:
-    """All sweeps of a job, or those that the command line names."""
-    run, comm = context.run, context.comm
-    chosen = run.sweeps
-    if run.realization is None and (index := getattr(options, "index", None)) is not None:
-        if not 0 <= index < len(chosen):
-            raise UserError.everywhere(f"--index {index}: this job has sweeps 0 ... {len(chosen) - 1}")
-        chosen = chosen[index : index + 1]
-    if (wanted := getattr(options, "energy", None)) is not None:
-        chosen = [(energy, shape) for energy, shape in chosen if energy == wanted]
+def sweep(context: Context, output: str) -> None:
+    """Make one sweep of a job, or go on with it."""
+    run, comm, log = context.run, context.comm, context.log
     if comm.size > run.job.sweep.ladders * len(run.job.sweep.listed):
         raise UserError.everywhere(
             f"{comm.size} ranks for {run.job.sweep.ladders} ladders of {len(run.job.sweep.listed)} "
             "temperatures: start at most as many ranks as chains"
         )
-    for energy, shape in chosen:
-        with context.claim(stage_name(energy, shape)):
-            _sweep_one(context, energy, shape)
-
-
-def _sweep_one(context, energy: str, shape) -> None:
-    run, comm, log = context.run, context.comm, context.log
-    stage = stage_name(energy, shape)
-    path = run.path(stage)
-    if mpi.on_root(comm, run.done, stage):
-        log(f"sweep: {path} is complete")
-        return
-    if energy != "true":
-        mpi.on_root(comm, run.require, energy)
+    energy, shape = sweep_of(output)
+    path = run.path(output)
+    if ENERGIES[energy].learned:
+        mpi.on_root(comm, run.require, ENERGIES[energy].stage)
     started = time.monotonic()
-    model = factory.energy_model(run, energy, shape)
+    model = energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):
-        temperatures = _ladder(context, stage, energy, model)
-        mpi.on_root(comm, _create, run, stage, energy, shape, temperatures)
-    pair = run.job.build_hamiltonian(shape).pair
+        temperatures = _ladder(context, output, energy, model)
+        mpi.on_root(comm, _create, run, output, energy, shape, temperatures)
+    order_parameter = run.job.build_hamiltonian(shape).order_parameter
     with Store(path, comm, write=True) as store:
-        _Sweep(context, store, stage, model, pair).run(started)
+        _Sweep(context, store, output, model, order_parameter).run(started)
     if run.job.sweep.exchange:
-        log(f"{stage}: {exchange_line(*mpi.on_root(comm, read_exchange, path))}")
+        log(f"{output}: {exchange_line(*mpi.on_root(comm, read_exchange, path))}")
 
 
 def _key(stage: str) -> int:
@@ -88,7 +71,7 @@ def _ladder(context, stage: str, energy: str, model) -> np.ndarray:
 def _create(run, stage: str, energy: str, shape, temperatures) -> None:
     settings = run.job.sweep
     thermalization, measured = settings.lengths(energy)
-    n_sites, replicas = int(np.prod(shape)), settings.ladders * len(temperatures)
+    n_sites, replicas = Lattice(shape).n_sites, settings.ladders * len(temperatures)
     series = ("measurement", "replica")
     listed = np.isin(temperatures, settings.listed)
     layout = {
@@ -118,10 +101,11 @@ def _create(run, stage: str, energy: str, shape, temperatures) -> None:
 class _Sweep:
     """One sweep over all temperatures, from where its file is committed."""
 
-    def __init__(self, context, store, stage, model, pair):
+    def __init__(self, context, store, stage, model, order_parameter):
         job, comm, key = context.run.job, context.comm, _key(stage)
         seed, share, everyone = job.stream_seed, partial(mpi.share, comm), partial(mpi.gather, comm)
-        self.context, self.store, self.stage, self.pair = context, store, stage, pair
+        self.context, self.store, self.stage = context, store, stage
+        self.order_parameter = order_parameter
         self.exchanges = job.sweep.exchange
         self.ladders = Ladders(1 / store.read("temperature"), job.sweep.ladders, seed, key)
         self.mine = share(self.ladders.slot.size)
@@ -163,7 +147,7 @@ class _Sweep:
     def _advance(self):
         """One sweep of the own replicas, measured, then an exchange."""
         energy = self.replicas.sweep()
-        order = order_parameter(self.replicas.chains.states, self.pair)
+        order = self.order_parameter(self.replicas.chains.states)
         slot = self.replicas.slot.copy()
         if self.overlaps:
             self.overlaps.measure()

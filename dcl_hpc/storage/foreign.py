@@ -6,6 +6,7 @@ import os
 import re
 import zipfile
 import zlib
+from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..physics.configurations import Configurations, leading_axes
+from .documents import digest_of
 
 ADDRESS = re.compile(r"(.+?\.(npy|npz|h5|hdf5|txt|dat|csv))(?::(.*))?", re.IGNORECASE)
 # What NumPy, zipfile and h5py raise for files that are damaged or may not be read.
@@ -40,8 +42,8 @@ class ForeignConfigurations(Configurations):
         Number of configurations.
     leading : tuple of int
         The leading axes, before they are flattened.
-    identity, stamp : str
-        Absolute path with the name of the array; size in bytes and time of the last change in ns.
+    identity : str
+        Absolute path with the name of the array.
 
     Raises
     ------
@@ -63,7 +65,7 @@ class ForeignConfigurations(Configurations):
             raise UserError(f"{file} does not exist or is not a file; give the path of the configurations")
         if name and kind not in ("npz", "h5", "hdf5"):
             raise UserError(f"{file} holds one array without a name; leave out ':{name}'")
-        self.stamp = _stamp(self._path)
+        self._stamp = _stamp(self._path)
         openers = {
             "npy": self._open_npy,
             "npz": self._open_npz,
@@ -71,7 +73,7 @@ class ForeignConfigurations(Configurations):
             "hdf5": self._open_hdf5,
         }
         data, name = self._guarded(openers.get(kind, self._open_text), name)
-        self.identity = f"{self._path}:{name}" if name else str(self._path)
+        self.identity, self._name = f"{self._path}:{name}" if name else str(self._path), name
         self._where = f"{file}:{name}" if name else file
         if data.dtype.kind in "buif":
             if not data.size:
@@ -82,12 +84,17 @@ class ForeignConfigurations(Configurations):
                 data = np.asarray(self._guarded(data.__getitem__, ()))[None]
         super().__init__(data, shape, n_states, self._where)
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, and the name of the array."""
+        return f"{self._guarded(digest_of, self._path)}:{self._name}"
+
     def _rows(self, start: int, stop: int) -> np.ndarray:
         return self._guarded(super()._rows, start, stop)
 
     def require_unchanged(self) -> None:
         """Raise UserError if the file was written to since it was opened."""
-        if _stamp(self._path) != self.stamp:
+        if _stamp(self._path) != self._stamp:
             raise UserError(f"{self._where} changed while it was read; import it when it is complete")
 
     def _guarded(self, function, *arguments):
@@ -178,8 +185,8 @@ class GivenConfigurations(Configurations):
 
     Attributes
     ----------
-    identity, stamp : str
-        Where files keep their path and time of change: a digest of the values.
+    identity, digest : str
+        What stands for the path of a file, and the digest of the values.
 
     Raises
     ------
@@ -192,12 +199,12 @@ class GivenConfigurations(Configurations):
         if not array.size:
             raise UserError(f"snapshots: the array is empty, its shape is {array.shape}")
         super().__init__(array[None] if array.shape == tuple(shape) else array, shape, n_states, "snapshots")
-        self.stamp = self._digest()
-        self.identity = f"an array in memory, sha256 {self.stamp[:16]}"
+        self.digest = self._digest()
+        self.identity = f"an array in memory, sha256 {self.digest[:16]}"
 
     def require_unchanged(self) -> None:
         """Raise UserError if the array was written to since it was given."""
-        if self._digest() != self.stamp:
+        if self._digest() != self.digest:
             raise UserError("snapshots: the array changed while it was read; leave it as it is meanwhile")
 
     def _digest(self) -> str:

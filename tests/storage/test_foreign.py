@@ -188,7 +188,7 @@ def test_paths_with_colons_and_dots(tmp_path):
 
 
 def test_identity_tells_sources_apart(tmp_path, monkeypatch):
-    """The identity does not depend on how an address is written; the stamp changes with the file."""
+    """The identity does not depend on how an address is written; the digest with the content."""
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["a"], file["b"] = STATES, STATES[:5]
     monkeypatch.chdir(tmp_path)
@@ -196,10 +196,10 @@ def test_identity_tells_sources_apart(tmp_path, monkeypatch):
         ForeignConfigurations(address, SHAPE, 2) for address in ("x.h5:a", f"{tmp_path}/./x.h5:/a", "x.h5:b")
     )
     assert one.identity == two.identity == f"{tmp_path}/x.h5:/a" != other.identity
-    assert one.stamp == two.stamp
+    assert one.digest == two.digest != other.digest
     one.require_unchanged()
     os.utime("x.h5", ns=(1, 1))
-    assert ForeignConfigurations("x.h5:a", SHAPE, 2).stamp != one.stamp
+    assert ForeignConfigurations("x.h5:a", SHAPE, 2).digest == one.digest
     with pytest.raises(UserError, match=r"x\.h5:/a changed while it was read; import it when"):
         one.require_unchanged()
     os.remove("x.h5")

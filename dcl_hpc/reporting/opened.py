@@ -4,31 +4,33 @@ What the commands write, and the functions that the report is made with. Energie
 J/k_B. Mistakes raise `UserError`, one line each. Messages go to Python's logging as "dcl_hpc".
 """
 
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .energy import factory
-from .energy.checked import CheckedEnergy
-from .errors import UserError
-from .job import file as job_file
-from .job.study import Job
-from .physics.lattice import Lattice
-from .pipeline import opening
-from .pipeline.run import Run
-from .reporting.curves import SweepCurves, read_curves
-from .reporting.interactions import InteractionTable, read_interactions
-from .sampling.tile_tables import TileTables
-from .storage.evaluation import read_table
-from .storage.observations import Observations
-
-ENERGIES = ("true", "rnn", "ednn")
-STAGES = ("observe", "rnn", "label", "ednn", "evaluate", "sweep", "report")
+from ..cluster import mpi
+from ..cluster.log import LoggingLog
+from ..cluster.signals import StopRequest
+from ..energy.checked import CheckedEnergy
+from ..energy.factory import ENERGIES, energy_model
+from ..errors import UserError
+from ..job import file as job_file
+from ..job import toml
+from ..job.study import Job
+from ..physics.lattice import Lattice
+from ..pipeline import opening
+from ..pipeline.context import Context
+from ..pipeline.realizations import Work, perform
+from ..pipeline.run import Run
+from ..sampling.tile_tables import TileTables
+from ..storage.evaluation import read_table
+from ..storage.observations import Observations
+from .curves import SweepCurves, read_curves
+from .interactions import InteractionTable, read_interactions
 
 
 class OpenedRun:
@@ -97,14 +99,16 @@ class OpenedRun:
             known = ", ".join(map(repr, (*ENERGIES, *direct)))
             raise UserError(f"this run has no energy {name!r}; it has {known}")
         shape, observed = _shape(shape, run.job), run.job.lattice.shape
-        bound = name == "rnn" or run.job.is_glass or (name == "ednn" and not run.job.ednn.shared)
+        bound = (
+            not (name in direct or ENERGIES[name].any_shape)
+            or run.job.is_glass
+            or (name == "ednn" and not run.job.ednn.shared)
+        )
         if bound and shape != observed:
             raise UserError(f"the energy {name!r} of this run exists on the observed lattice {observed} only")
-        if name == "rnn":
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
         try:
             if name in ENERGIES:
-                model = factory.energy_model(run, name, shape)
+                model = energy_model(run, name, shape)
             else:
                 table, side = read_table(run.require("evaluate"), name)
                 model = TileTables(Lattice(shape), run.job.build_hamiltonian().n_states, table, side)
@@ -145,7 +149,9 @@ class OpenedRun:
         run = self._single()
         return read_curves(run, energy, _shape(shape, run.job))
 
-    def make(self, *stages: str, snapshots: ArrayLike | Path | None = None) -> "OpenedRun":
+    def make(
+        self, *stages: str, snapshots: ArrayLike | Path | None = None, update: bool = False
+    ) -> "OpenedRun":
         """Make stages of the run in this process, as the commands do; what is complete is left.
 
         Of an ensemble, realizations are made one after the other. A stage that is interrupted goes on from
@@ -158,6 +164,8 @@ class OpenedRun:
         snapshots : array_like or path, optional
             Configurations of your own in place of observed ones; see `CheckedEnergy` for what an array may
             be, and the command observe for files.
+        update : bool
+            Whether what is out of date is moved aside and made anew.
 
         Returns
         -------
@@ -169,13 +177,14 @@ class OpenedRun:
         UserError
             If a stage cannot be made.
         """
-        if unknown := [name for name in stages if name not in STAGES]:
-            raise UserError(f"there is no stage {unknown[0]!r}; there are {', '.join(map(repr, STAGES))}")
+        known = [stage.name for stage in self._run.study.stages]
+        if unknown := [name for name in stages if name not in known]:
+            raise UserError(f"there is no stage {unknown[0]!r}; there are {', '.join(map(repr, known))}")
         if snapshots is not None and self.realizations:
             raise UserError(
                 "snapshots: every realization has its own; give them to realizations[k].make('observe', ...)"
             )
-        chosen = [name for name in STAGES if name in stages or not stages]
+        chosen = [name for name in known if name in stages or not stages]
         if snapshots is not None and "observe" not in chosen:
             raise UserError("snapshots: they stand for observations, make('observe', snapshots=...)")
         if isinstance(snapshots, (str, Path)):
@@ -183,10 +192,7 @@ class OpenedRun:
         elif snapshots is not None:
             snapshots = np.asarray(snapshots)
         opening.save(self._run)
-        for one in self._run.realizations or (self._run,):
-            _perform(one, chosen, snapshots)
-        if self.realizations and "report" in chosen:
-            _perform(self._run, ["together"], None)
+        _perform(replace(self._run, snapshots=snapshots), chosen, update)
         return self
 
     def _single(self) -> Run:
@@ -240,44 +246,24 @@ def start(
         If the job is not valid, or the folder cannot be written.
     """
     if isinstance(job, (str, Path)):
-        changes = tuple(job_file.override(key, value) for key, value in (overrides or {}).items())
+        changes = tuple(toml.override(key, value) for key, value in (overrides or {}).items())
         path, (job, text) = str(job), job_file.load(job, changes)
     else:
         if overrides:
             raise UserError("overrides change a job file: give its path, or change the job itself")
-        job = job if isinstance(job, Job) else job_file.from_values(job)
+        job = job if isinstance(job, Job) else Job.from_dict(dict(job))
         path = str(Path(folder) / job.name / opening.JOB_FILE)
-        text, changes = job_file.to_toml(job_file.to_values(job, exclude_unset=True)), ()
+        text, changes = toml.document(job.model_dump(mode="json", exclude_unset=True)), ()
     run = Run(job, text, path, Path(folder), 1, changes)
     opening.save(run)
     return OpenedRun(run)
 
 
-def _perform(run: Run, names: list[str], snapshots) -> None:
-    """Make stages of one system, or "together" of an ensemble, by this process alone."""
-    from .cluster import mpi
-    from .cluster.log import LoggingLog
-    from .cluster.signals import StopRequest
-    from .pipeline.context import Context
-    from .pipeline.realizations import perform_one
-    from .reporting.realizations import report_ensemble
-    from .reporting.single import report
-    from .stages.evaluate import evaluate
-    from .stages.label import label
-    from .stages.observe import observe
-    from .stages.sweep import sweep
-    from .stages.train import train_ednn, train_rnn
-
-    functions = dict(
-        zip(STAGES, (observe, train_rnn, label, train_ednn, evaluate, sweep, report), strict=True),
-        together=report_ensemble,
-    )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    mpi.world()
-    about = "" if run.realization is None else f"realization {run.realization}: "
-    context = Context(run, mpi.alone(), LoggingLog(about), StopRequest(listen=False))
-    options = SimpleNamespace(source=snapshots, index=run.position)
-    perform_one(context, [functions[name] for name in names], options)
+def _perform(run: Run, names: list[str], update: bool) -> None:
+    """Make stages of a run by this process alone."""
+    context = Context(run, mpi.alone(), LoggingLog(), StopRequest(listen=False), update)
+    works = [Work(name, lambda one, name=name: one.study.stage(name).wanted(one.job)) for name in names]
+    perform(context, works, together="report" in names)
 
 
 def _shape(shape, job: Job) -> tuple[int, ...]:
