@@ -60,9 +60,9 @@ import sys
 
 from dcl_hpc.pipeline import command
 from dcl_hpc.stages import snapshots
-from dcl_hpc.storage import foreign
+from dcl_hpc.physics import configurations
 
-foreign.BLOCK = 1
+configurations.BLOCK = 1
 address, *arguments = sys.argv[1:]
 read = foreign.ForeignConfigurations.read
 
