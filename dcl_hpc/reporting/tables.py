@@ -4,7 +4,7 @@ import numpy as np
 
 from ..physics import exact
 from ..physics.observables import thermodynamics
-from ..sampling.statistics import autocorrelation_time, jackknife, reweight
+from ..sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, reweight
 
 QUANTITIES = ("u", "m", "c", "chi")
 OVERLAPS = ("abs_q", "q2", "q4", "binder")
@@ -14,7 +14,7 @@ MAX_BLOCKS, TIMES_PER_BLOCK = 10, 10
 MAX_BINS = 101
 
 
-def energy_errors(model: np.ndarray, true: np.ndarray, width: float) -> dict:
+def energy_errors(model: np.ndarray, true: np.ndarray, width: float, ladder=None) -> dict:
     """Errors of an energy model on the test set.
 
     Energies are compared after subtracting their means over the set, since only differences mean
@@ -26,30 +26,44 @@ def energy_errors(model: np.ndarray, true: np.ndarray, width: float) -> dict:
         Energies in J.
     width : float
         Spacing of the levels in J.
+    ladder : ndarray of int, shape (n,), optional
+        Which of several independent ladders drew each configuration.
 
     Returns
     -------
     dict
-        `rmse` (J); `slope` of E_model on E_true; and per level `level` (true energy, J), `bias`,
-        `spread` (J) and `level_rmse` (J).
+        `rmse` (J); `slope` of E_model on E_true; `rmse_error` and `slope_error`, by the jackknife over
+        ladders, None without two of them; and per level `level` (true energy, J), `bias`, `spread` (J)
+        and `level_rmse` (J).
     """
-    model, true = model - model.mean(), true.copy()
-    reference = true.mean()
-    difference = model - (true - reference)
-    keys = np.round(true / width)
+    model, true = model - model.mean(), true - (reference := true.mean())
+    difference = model - true
+    keys = np.round((true + reference) / width)
     rows = {"level": [], "bias": [], "spread": [], "level_rmse": []}
     for key in np.unique(keys):
         mine = difference[keys == key]
-        rows["level"].append(float(true[keys == key].mean()))
+        rows["level"].append(float(true[keys == key].mean() + reference))
         rows["bias"].append(float(mine.mean()))
         rows["spread"].append(float(mine.std()))
         rows["level_rmse"].append(float(np.sqrt((mine**2).mean())))
-    centred = true - reference
+    moments = np.stack([difference, true, difference**2, difference * true, true**2], axis=1)
+    groups = np.zeros(len(true), int) if ladder is None else ladder
+    (rmse, slope), errors = jackknife_of_strata(_rmse_and_slope, moments, keys, groups)
+    rmse_error, slope_error = (None if np.isnan(error) else float(error) for error in errors)
     return {
-        "rmse": float(np.sqrt((difference**2).mean())),
-        "slope": float(centred @ model / (centred @ centred)),
+        "rmse": float(rmse),
+        "rmse_error": rmse_error,
+        "slope": float(slope),
+        "slope_error": slope_error,
         **rows,
     }
+
+
+def _rmse_and_slope(means: np.ndarray) -> np.ndarray:
+    """From averages of d = E_model - E_true, t = E_true, d^2, d t and t^2, shape (..., 5)."""
+    d, t, dd, dt, tt = np.moveaxis(means, -1, 0)
+    rmse = np.sqrt(np.maximum(dd - d**2, 0))
+    return np.stack([rmse, 1 + (dt - d * t) / (tt - t**2)], axis=-1)
 
 
 def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:

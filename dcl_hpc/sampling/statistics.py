@@ -51,6 +51,40 @@ def jackknife(estimator, blocks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarr
     return value, np.sqrt((n - 1) * left_out.var(axis=0))
 
 
+def jackknife_of_strata(estimator, values: np.ndarray, strata, groups) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate and standard error of a stratified sample by leaving out one independent group at a time.
+
+    Averages are those of each stratum's average, weighted as in the whole sample: leaving out a group
+    does not change how much a stratum counts. Where it leaves nothing of one, that keeps its average.
+
+    Parameters
+    ----------
+    estimator : callable
+        As in `jackknife`.
+    values : ndarray, shape (n, n_observables)
+    strata, groups : array_like, shape (n,)
+        Which of them each sample belongs to.
+
+    Returns
+    -------
+    value, error : ndarrays, shape (n_estimates,)
+        The error is nan if there are fewer than two groups.
+    """
+    strata, groups = (np.unique(labels, return_inverse=True)[1] for labels in (strata, groups))
+    n_groups, n_strata = groups.max() + 1, strata.max() + 1
+    sums, counts = np.zeros((n_groups, n_strata, values.shape[1])), np.zeros((n_groups, n_strata, 1))
+    np.add.at(sums, (groups, strata), values)
+    np.add.at(counts, (groups, strata), 1)
+    total, size = sums.sum(axis=0), counts.sum(axis=0)
+    left, rest = total - sums, size - counts
+    averages = np.where(rest > 0, left / np.maximum(rest, 1), total / size)
+    value = estimator(total.sum(axis=0) / size.sum())
+    if n_groups < 2:
+        return value, np.full_like(value, np.nan)
+    left_out = estimator((averages * size).sum(axis=1) / size.sum())
+    return value, np.sqrt((n_groups - 1) * left_out.var(axis=0))
+
+
 def reweight(energies: list[np.ndarray], temperatures, targets) -> tuple[np.ndarray, np.ndarray] | None:
     """Mean and variance of the energy between the temperatures of a ladder, by all its samples together.
 

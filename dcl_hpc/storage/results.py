@@ -76,6 +76,12 @@ def read_evaluation(path) -> tuple[dict[str, np.ndarray], float]:
         return energies, float(file.attrs["level_width"])
 
 
+def read_test_ladders(path) -> np.ndarray | None:
+    """Ladder that drew each configuration of the test set; None in files of earlier versions."""
+    with h5py.File(path, "r", locking=False) as file:
+        return file["test/ladder"][()] if "test/ladder" in file else None
+
+
 def read_history(path) -> dict[str, np.ndarray]:
     """Learning curves of a network, one value per validation."""
     with h5py.File(path, "r", locking=False) as file:
