@@ -8,7 +8,7 @@ from ..physics.unwrap import ORDERS
 from ..sampling.streams import Purpose, generator
 from ..sampling.tile_tables import TileTables
 from ..storage import weights
-from .ednn import EdnnEnergy, TileNetworkEnergy, tabulate
+from .ednn import EdnnEnergy, TileNetworkEnergy, tabulate, tile_energies
 from .true import TrueEnergy
 
 
@@ -72,7 +72,7 @@ def ednn_energy(run, shape=None):
     best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
     sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
     n_tiles = lattice.n_sites // focus**lattice.dimension
-    if n_states**sites > MAX_TABLE:
+    if not has_table(job, context):
         reference = settings["reference_per_tile"] * n_tiles
         return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference)
     if job.ednn.shared:
@@ -83,40 +83,15 @@ def ednn_energy(run, shape=None):
     return EdnnEnergy(lattice, focus, context, n_states, np.array(tables))
 
 
+def has_table(job, context: int) -> bool:
+    """Whether all states of an EDNN's tile fit a table; its mean, the zero of the energy, is exact then."""
+    side = job.ednn.focus + 2 * context
+    return job.build_hamiltonian().n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
+
+
 def energy_model(run, energy: str, shape=None):
     """The energy model of that name: "true", "rnn" or "ednn"."""
     if energy == "true":
         settings = run.job.sweep
         return TrueEnergy(run.job.build_hamiltonian(shape), settings.ladders * len(settings.listed))
     return rnn_energy(run) if energy == "rnn" else ednn_energy(run, shape)
-
-
-def tile_energies(arrays: dict, scale: float, n_states: int):
-    """The trained network of one tile as a numpy function of its states.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        weights_0, biases_0, ...
-    scale : float
-        Energy unit of the network, in J.
-
-    Returns
-    -------
-    callable
-        Maps states, uint8 (n, sites_per_tile), to energies in J, float64 (n,).
-    """
-    layers = sum(name.startswith("weights_") for name in arrays)
-
-    def energies(states):
-        if n_states == 2:
-            x = 2.0 * states - 1
-        else:
-            x = np.eye(n_states)[states].reshape(len(states), -1)
-        for k in range(layers):
-            x = x @ arrays[f"weights_{k}"] + arrays[f"biases_{k}"]
-            if k < layers - 1:
-                x = np.maximum(x, 0)
-        return scale * x[:, 0]
-
-    return energies

@@ -35,8 +35,7 @@ def label(context: Context, options=None) -> None:
         mpi.on_root(comm, _create, run)
     model = factory.rnn_energy(run)
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
-    source = observed_rows(observations)
-    with Store(path, comm, write=True) as store:
+    with observed_rows(observations) as source, Store(path, comm, write=True) as store:
         _fill(context, store, model, source, started)
 
 

@@ -38,12 +38,16 @@ def import_observations(context: Context, address: str) -> None:
 
 
 def _import(context, address: str) -> None:
-    run, log, started = context.run, context.log, time.monotonic()
-    job, path = run.job, run.path("observe")
+    job = context.run.job
     hamiltonian = job.build_hamiltonian()
-    begun = run.progress("observe") is not None
-    source = ForeignConfigurations(address, job.lattice.shape, hamiltonian.n_states)
-    if not begun:
+    with ForeignConfigurations(address, job.lattice.shape, hamiltonian.n_states) as source:
+        _import_from(context, source, hamiltonian)
+
+
+def _import_from(context, source, hamiltonian) -> None:
+    run, log, started = context.run, context.log, time.monotonic()
+    path = run.path("observe")
+    if run.progress("observe") is None:
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)
         tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.pair)

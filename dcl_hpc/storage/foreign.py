@@ -70,12 +70,27 @@ class ForeignConfigurations:
             "h5": self._open_hdf5,
             "hdf5": self._open_hdf5,
         }
-        self._data, name = self._guarded(openers.get(kind, self._open_text), name)
-        self.identity = f"{self._path}:{name}" if name else str(self._path)
-        self._where = f"{file}:{name}" if name else file
-        self.leading = self._accept()
+        self._file, self._first_seen = None, {}
+        try:
+            self._data, name = self._guarded(openers.get(kind, self._open_text), name)
+            self.identity = f"{self._path}:{name}" if name else str(self._path)
+            self._where = f"{file}:{name}" if name else file
+            self.leading = self._accept()
+        except BaseException:
+            self.close()
+            raise
         self.n = math.prod(self.leading)
-        self._first_seen = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
+        if self._file is not None:
+            self._file.close()
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Configurations start..stop-1 as states 0 ... Q-1.
@@ -141,7 +156,8 @@ class ForeignConfigurations:
             return data[name], name
 
     def _open_hdf5(self, name: str):
-        file, found = h5py.File(self._path, "r", locking=False), []
+        self._file = file = h5py.File(self._path, "r", locking=False)
+        found = []
         file.visititems(lambda key, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
         fitting = [x for x in found if x.shape == self.shape or self._leading(x.shape or ()) is not None]
         if not name and len(fitting or found) == 1:

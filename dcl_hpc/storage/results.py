@@ -101,6 +101,12 @@ def read_local_energy(path) -> dict:
     return {name: settings[name] for name in ("context", "search", "interactions") if name in settings}
 
 
+def read_reference_error(path) -> float:
+    """Standard error of a network's zero of energy, in J for the observed lattice; 0 where it is exact."""
+    with h5py.File(path, "r", locking=False) as file:
+        return float(json.loads(file.attrs["settings"]).get("reference_error", 0.0))
+
+
 def read_direct(path) -> dict[str, tuple[list, float]]:
     """Interactions that each direct estimate found, strongest first, and the RMS of its errors in J."""
     with h5py.File(path, "r", locking=False) as file:

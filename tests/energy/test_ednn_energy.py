@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy, tabulate
-from dcl_hpc.energy.factory import tile_energies
+from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy, tabulate, tile_energies
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
