@@ -84,6 +84,8 @@ def any_rank(comm, *flags: bool) -> list[bool]:
     """Whether each flag is set on any rank; collective, and without pickling, as loops ask often."""
     if comm.size == 1:
         return list(flags)
+    from mpi4py import MPI
+
     values = np.array(flags, np.uint8)
     comm.Allreduce(MPI.IN_PLACE, values, MPI.MAX)
     return values.astype(bool).tolist()
