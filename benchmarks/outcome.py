@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dcl_hpc.pipeline.run import git_commit, machine
+from dcl_hpc.pipeline.provenance import git_commit, machine
 
 
 def on_ranks(script: str, ranks: int, *options: str, **environment: str) -> float:

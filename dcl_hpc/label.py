@@ -1,7 +1,6 @@
 """Label configurations with the RNN's energy, for the EDNN to learn from."""
 
 from .pipeline import command
-from .stages.label import label
 
 if __name__ == "__main__":
-    command.main(command.parser("label", __doc__), label)
+    command.main(command.parser("label", __doc__), "label")

@@ -1,8 +1,6 @@
 """Write the report of a run: one page, its figures, and summary.json."""
 
 from .pipeline import command
-from .reporting.realizations import report_ensemble
-from .reporting.single import report
 
 if __name__ == "__main__":
-    command.main(command.parser("report", __doc__), report, together=report_ensemble)
+    command.main(command.parser("report", __doc__), "report")

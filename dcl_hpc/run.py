@@ -5,18 +5,11 @@ import sys
 
 from .cluster.launch import start_ranks
 from .pipeline import command
-from .reporting.realizations import report_ensemble
-from .reporting.single import report
-from .stages.evaluate import evaluate
-from .stages.label import label
-from .stages.observe import observe
-from .stages.sweep import sweep
-from .stages.train import train_ednn, train_rnn
-
-STAGES = (observe, train_rnn, label, train_ednn, evaluate, sweep, report)
+from .pipeline.stages import STUDIES
 
 if __name__ == "__main__":
     parser = command.parser("run", __doc__)
+    command.accept_snapshots(parser)
     parser.add_argument("--ranks", type=int, default=1, help="MPI ranks to start on this machine (default 1)")
     options, arguments = parser.parse_args(), sys.argv[1:]
     if options.ranks < 1:
@@ -24,4 +17,4 @@ if __name__ == "__main__":
     if options.ranks > 1 and "DCL_STARTED" not in os.environ:
         # mistakes are told before any rank starts
         command.main_alone(parser, lambda run, _: start_ranks("dcl_hpc.run", options.ranks, arguments))
-    command.main(parser, *STAGES, together=report_ensemble)
+    command.main(parser, *(stage.name for stage in STUDIES["lattice"].stages))

@@ -9,6 +9,7 @@ if __name__ == "__main__":
     parser = command.parser("submit", __doc__, alone=True)
     parser.usage = "%(prog)s [options] [job] [-- options of sbatch]"
     parser.add_argument("--dry-run", action="store_true", help="show the commands only")
+    parser.add_argument("--update", action="store_true", help="make anew what is out of date, too")
     parser.add_argument("--account", help="account to charge (else $SBATCH_ACCOUNT)")
     parser.add_argument("--partition", help="partition (else $SBATCH_PARTITION)")
     given = sys.argv[1:]

@@ -1,7 +1,6 @@
 """Train the networks: the RNN on observations, then the EDNN on the RNN's labels (data-parallel)."""
 
 from .pipeline import command
-from .stages.train import train
 
 if __name__ == "__main__":
     parser = command.parser("train", __doc__)
@@ -9,4 +8,5 @@ if __name__ == "__main__":
         "--network", choices=("rnn", "ednn", "all"), default="all",
         help="which network; 'all' trains the RNN and, once labels exist, the EDNN (default)",
     )  # fmt: skip
-    command.main(parser, train)
+    network = parser.parse_args().network
+    command.main(parser, *(("rnn", "ednn") if network == "all" else (network,)))

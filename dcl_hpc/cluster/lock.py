@@ -1,6 +1,7 @@
 """One writer at a time: a lock file that tells who has it, so that others see whether it still lives.
 
-File locks are not to be relied on across the nodes of a cluster; a hard link is made by one or by none.
+File locks are not to be relied on across the nodes of a cluster; a hard link is made by one or by none. Where
+the file system has none, the lock file itself is created by one or by none.
 """
 
 import contextlib
@@ -15,7 +16,10 @@ from ..errors import UserError
 from . import slurm
 
 # Where these arise nothing else can be written either: the stage itself tells what is wrong.
-UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EOPNOTSUPP)
+UNWRITABLE = (errno.EACCES, errno.EROFS, errno.ENOTDIR)
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+# Longest time in which an owner that created its lock file has not yet written who it is.
+CREATION_SECONDS = 10.0
 
 
 class Lock:
@@ -48,7 +52,7 @@ class Lock:
             own.write_text(self.owner)
             while not self.held:
                 try:
-                    os.link(own, self.path)
+                    self._take(own)
                     self.held = True
                 except FileExistsError:
                     self._remove_if_dead()
@@ -67,6 +71,17 @@ class Lock:
             self.path.unlink(missing_ok=True)
         self._remove_folders()
 
+    def _take(self, own: Path) -> None:
+        """Make the lock file; raises FileExistsError if there is one."""
+        try:
+            os.link(own, self.path)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            with os.fdopen(number, "w") as file:
+                file.write(self.owner)
+
     def is_mine(self) -> bool:
         """Whether the lock is still this one's and not that of a successor."""
         return not self.held or _read(self.path) == self.owner
@@ -77,7 +92,10 @@ class Lock:
                 folder.rmdir()
 
     def _remove_if_dead(self) -> None:
-        text = _read(self.path)
+        text, begun = _read(self.path), time.monotonic()
+        while text == "" and time.monotonic() - begun < CREATION_SECONDS:  # created, not yet written
+            time.sleep(0.1)
+            text = _read(self.path)
         if text is None:
             return
         try:
@@ -97,10 +115,10 @@ class Lock:
         aside = self.path.with_name(f"{self.path.name}.old.{platform.node()}.{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):
             os.rename(self.path, aside)
-            if _read(aside) != text:
-                with contextlib.suppress(FileExistsError):
-                    os.link(aside, self.path)
-            aside.unlink()
+            if _read(aside) != text and not self.path.exists():
+                os.rename(aside, self.path)
+            else:
+                aside.unlink()
 
 
 def _read(path: Path) -> str | None:

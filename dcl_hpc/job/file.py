@@ -11,6 +11,9 @@ from ..errors import UserError
 from .study import Job
 from .systems import EdwardsAnderson, Ising, Potts
 
+# Endings of files of couplings.
+COUPLINGS = (".npy", ".txt", ".dat", ".csv")
+
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
     """Read and validate a job file.
@@ -71,7 +74,7 @@ def _read_couplings(document: dict, folder: Path) -> None:
     """Replace the path of a file of couplings by its numbers."""
     section = document.get("hamiltonian")
     name = section.get("couplings") if isinstance(section, dict) else None
-    if not isinstance(name, str) or not name.endswith((".npy", ".txt", ".dat", ".csv")):
+    if not isinstance(name, str) or not name.endswith(COUPLINGS):
         return
     path = folder / name
     try:

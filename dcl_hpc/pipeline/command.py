@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from ..cluster import mpi
@@ -11,7 +12,7 @@ from ..cluster.signals import UNFINISHED, Stopped, StopRequest
 from ..errors import UserError
 from ..job import file as job_file
 from .context import Context
-from .realizations import perform_all, perform_one
+from .realizations import Work, perform
 from .run import Run
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
@@ -44,25 +45,41 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
             help="for arrays of Slurm: only the realization at this position of the job's list, from 0; in a "
             "job of a single system only this one of its sweeps",
         )  # fmt: skip
+    result.add_argument(
+        "--update", action="store_true",
+        help="make anew what is out of date: made by another job, from files that were replaced since, or "
+        "damaged; old files are moved to the folder old of the run",
+    )  # fmt: skip
     return result
+
+
+def accept_snapshots(command_parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names configurations of the user's own."""
+    command_parser.add_argument(
+        "--from", dest="snapshots", metavar="FILE",
+        help="take the configurations from this .npy, .npz, text or HDF5 file (FILE.h5:/path/of/dataset)",
+    )  # fmt: skip
 
 
 def load_run(options, ranks: int) -> Run:
     """The run that the arguments name; raises UserError."""
     job, text = job_file.load(options.job, tuple(options.overrides))
-    return Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides))
+    snapshots = getattr(options, "snapshots", None)
+    run = Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides), snapshots=snapshots)
+    if snapshots is not None and run.realizations and options.index is None:
+        raise UserError("--from: every realization has snapshots of its own; choose one with --index")
+    return run
 
 
-def main(command_parser: argparse.ArgumentParser, *stages, together=None, argv=None) -> None:
-    """Parse, load the job on rank 0, run the stages, and exit.
+def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
+    """Parse, load the job on rank 0, do the work of some stages, and exit.
 
     The realizations of an ensemble are shared out to groups of ranks.
 
     Parameters
     ----------
-    stages : callables (context, options)
-    together : callable (context, options), optional
-        What follows when all realizations of an ensemble are done, with the context of the ensemble.
+    stages : str, or callables (context, options)
+        Names of stages, or functions that only show something.
     """
     options = command_parser.parse_args(argv)
 
@@ -73,21 +90,48 @@ def main(command_parser: argparse.ArgumentParser, *stages, together=None, argv=N
         os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
         os.environ["DCL_LOCAL_RANK"] = str(mpi.local_rank(comm))
         run = mpi.on_root(comm, load_run, options, comm.size)
-        stop, log = StopRequest(), Log(comm.rank)
-
+        if not run.realizations and options.index is not None and stages != ("sweep",):
+            raise UserError.everywhere("--index: this job is one system, not several realizations")
+        context = Context(run, comm, Log(comm.rank), StopRequest(), options.update)
+        works = [_work(stage, options) for stage in stages]
         try:
-            if run.realizations:
-                perform_all(run, comm, log, stop, stages, together, options)
-            elif options.index is not None and [stage.__name__ for stage in stages] != ["sweep"]:
-                raise UserError.everywhere("--index: this job is one system, not several realizations")
-            else:
-                perform_one(Context(run, comm, log, stop), stages, options)
+            perform(context, works, options.index, together="report" in stages)
         except Stopped:
-            log("stopped; start the same command again to go on")
+            context.log("stopped; start the same command again to go on")
             return UNFINISHED
         return 0
 
     mpi.run(work)
+
+
+def _work(stage, options):
+    """What is to be done for each system."""
+    return (
+        Work(stage, partial(_chosen, stage, options))
+        if isinstance(stage, str)
+        else partial(_shown, stage, options)
+    )
+
+
+def _shown(function, options, context: Context) -> None:
+    function(context, options)
+
+
+def _chosen(name: str, options, run: Run) -> tuple[str, ...]:
+    """Outputs of a stage that the command line asks for; raises UserError."""
+    outputs = run.stage(name).wanted(run.job)
+    if (energy := getattr(options, "energy", None)) is not None:
+        outputs = tuple(output for output in outputs if output.startswith(f"sweep_{energy}_"))
+    if options.index is not None and run.realization is None:
+        if not 0 <= options.index < len(outputs):
+            raise UserError(f"--index {options.index}: this job has sweeps 0 ... {len(outputs) - 1}")
+        outputs = outputs[options.index : options.index + 1]
+    if (
+        getattr(options, "network", None) == "all"
+    ):  # the EDNN's turn comes when it has something to learn from
+        needs = {output: run.stage(output).needs(run.job, output) for output in outputs}
+        outputs = tuple(o for o in outputs if o == "rnn" or all(run.path(n).exists() for n in needs[o]))
+    return outputs
 
 
 def main_alone(command_parser: argparse.ArgumentParser, command, argv=None) -> None:

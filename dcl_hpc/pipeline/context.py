@@ -13,12 +13,16 @@ from .run import Run
 
 @dataclass
 class Context:
-    """What a stage works with: the run, its communicator, the log and the stop request."""
+    """What a stage works with: the run, its communicator, the log and the stop request.
+
+    `update` is whether files that are out of date are moved aside and made anew.
+    """
 
     run: Run
     comm: object
     log: Log
     stop: StopRequest
+    update: bool = False
 
     @cached_property
     def parallel(self):
@@ -27,16 +31,29 @@ class Context:
 
         return data_parallel.connect(self.comm)
 
-    @contextmanager
-    def claim(self, stage: str):
-        """Keep other processes from writing what this stage writes; collective.
+    def perform(self, output: str) -> None:
+        """Make an output of this run, or go on with it, unless it is complete; collective.
 
         Raises
         ------
         UserError
-            If another process works on it.
+            If something is missing or out of date, or another process works on it.
         """
-        lock = Lock(self.run.root / f".{stage}.lock", f"{stage} of {self.run.job.name}")
+        self.stop.check(self.comm)
+        with self._claim(output):
+            complete, said = mpi.on_root(self.comm, self.run.prepare, output, self.update)
+            for line in said:
+                self.log(f"{output}: {line}")
+            if complete and not self.run.stage(output).always:
+                self.log(f"{output}: {self.run.path(output)} is complete")
+            else:
+                self.run.stage(output).perform(self, output)
+            self.comm.Barrier()
+
+    @contextmanager
+    def _claim(self, output: str):
+        """Keep other processes from writing an output; collective."""
+        lock = Lock(self.run.root / f".{output}.lock", f"{output} of {self.run.job.name}")
         with ExitStack() as held:
             mpi.on_root(self.comm, lambda: held.enter_context(lock) and None)
             self.stop.guard = lock.is_mine if self.comm.rank == 0 else None

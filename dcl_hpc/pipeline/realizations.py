@@ -1,66 +1,95 @@
-"""Stages of one system, or of all realizations of an ensemble by groups of ranks."""
+"""Work on one system, or on all realizations of an ensemble by groups of ranks."""
 
 import gc
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..cluster import mpi
 from ..cluster.groups import share_out
 from ..cluster.log import Log
-from ..cluster.signals import StopRequest
 from ..errors import UserError
 from .context import Context
-from .run import OtherJob, Run
-
-# Commands that write one file each; a sweep claims its own.
-CLAIMED = ("observe", "train", "label", "evaluate")
-
-
-def perform_one(context: Context, stages, options) -> None:
-    """Run the stages for one system."""
-    for stage in stages:
-        context.stop.check(context.comm)
-        name = stage.__name__.partition("_")[0]
-        with context.claim(name) if name in CLAIMED else nullcontext():
-            stage(context, options)
+from .run import Run
+from .stages import load
+from .state import OtherJob
 
 
-def perform_all(run: Run, comm, log: Log, stop: StopRequest, stages, together, options) -> None:
-    """Run the stages for all realizations, or one, by groups of ranks; then what follows for all together."""
-    parts = mpi.on_root(comm, _parts, run, options.index)
-    mpi.on_root(comm, _refuse_mixture, run, stages)
+@dataclass(frozen=True)
+class Work:
+    """Something to do for every system.
+
+    Attributes
+    ----------
+    name : str
+        Of the stage.
+    outputs : callable (run)
+        Which of its outputs are to be made.
+    """
+
+    name: str
+    outputs: Callable[[Run], tuple[str, ...]]
+
+    def __call__(self, context: Context) -> None:
+        """Make the outputs of one system."""
+        wanted = mpi.on_root(context.comm, self.outputs, context.run)
+        if not wanted:
+            context.log(f"{self.name}: this job asks for none")
+        for output in wanted:
+            context.perform(output)
+
+
+def perform(context: Context, works, index: int | None = None, together: bool = False) -> None:
+    """Do some work for a run: one system, or the realizations of an ensemble shared out to the ranks.
+
+    Parameters
+    ----------
+    works : sequence of Work, or of other callables (context)
+    index : int, optional
+        Only the realization at this position.
+    together : bool
+        Whether the report of the ensemble follows.
+    """
+    if not context.run.realizations:
+        for work in works:
+            work(context)
+        return
+    run, comm, stop = context.run, context.comm, context.stop
+    parts = mpi.on_root(comm, _parts, run, index)
+    if not context.update:
+        mpi.on_root(comm, _refuse_mixture, run, works)
     whole, failures = len(parts) == len(run.realizations), {}
 
-    def work(some, item, group, number):
+    def one(some, item, group, number):
         k, part = item
         if k in failures:
             return
-        about = f"realization {part.realization}: "
-        own = Log(group.rank, about, bars=number == 0)
+        own = Log(group.rank, f"realization {part.realization}: ", bars=number == 0)
+        own_context = Context(replace(part, ranks=group.size), group, own, stop, context.update)
         try:
-            perform_one(Context(replace(part, ranks=group.size), group, own, stop), some, options)
+            for work in some:
+                work(own_context)
         except UserError as error:
             own(f"error: {error}")
             raise
         gc.collect()  # networks and open files of a realization that is done
 
     # with a warm start nobody trains before the first realization has
-    trains = [stage.__name__.startswith("train") for stage in stages]
-    if run.job.rnn.warm_start and whole and any(trains):
-        first = trains.index(True) + 1
-        phases = [(stages[:first], True), (stages[first:], False)]
+    names = [getattr(work, "name", "") for work in works]
+    if whole and "rnn" in names and run.job.rnn.warm_start:
+        first = names.index("rnn") + 1
+        phases = [(works[:first], True), (works[first:], False)]
     else:
-        phases = [(stages, False)]
+        phases = [(works, False)]
     for some, first_alone in phases:
-        failures |= share_out(comm, list(enumerate(parts)), partial(work, some), stop, first_alone)
+        failures |= share_out(comm, list(enumerate(parts)), partial(one, some), stop, first_alone)
     if failures:
         k = min(failures)
         raise UserError.everywhere(
             f"realization {parts[k].realization}: {failures[k]} ({len(failures)} of {len(parts)} failed)"
         )
-    if together is not None and whole:
-        together(Context(run, comm, log, stop), options)
+    if together and whole:
+        load(run.study.together)(context)
 
 
 def _parts(run: Run, index: int | None) -> tuple[Run, ...]:
@@ -75,18 +104,17 @@ def _parts(run: Run, index: int | None) -> tuple[Run, ...]:
     return run.realizations[index : index + 1]
 
 
-def _refuse_mixture(run: Run, stages) -> None:
-    """Refuse to make with one job what another one has made for other realizations; raises OtherJob."""
-    commands = {stage.__name__.partition("_")[0] for stage in stages}
+def _refuse_mixture(run: Run, works) -> None:
+    """Refuse to make with one job what another one has made for other realizations; raises OtherJob.
+
+    A damaged file is told of when its turn comes, and spares the others.
+    """
     for member in run.realizations:
-        for name in member.stages:
-            if {"rnn": "train", "ednn": "train"}.get(name, name.partition("_")[0]) in commands:
-                try:
-                    member.progress(name)
-                except OtherJob:
-                    raise
-                except UserError:
-                    pass  # a damaged file is told of when its turn comes, and spares the others
+        for work in works:
+            for output in work.outputs(member) if isinstance(work, Work) else ():
+                problem = member.state(output).problem if output != "report" else None
+                if isinstance(problem, OtherJob):
+                    raise problem
 
 
 def _shortened(numbers) -> str:

@@ -1,41 +1,25 @@
-"""The folder of a run, which file each stage makes, and whether it belongs to this job."""
+"""The folder of a run: the file of each output, and whether it is what this job would make now."""
 
 import json
-import os
-import platform
-import subprocess
+import shlex
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import h5py
-
-from .. import __version__
 from ..errors import UserError
 from ..job.study import Job
-from ..storage.store import COMMITTED, WALL
+from ..storage import identity, weights
+from ..storage.documents import digest_of, read_json, sync_folder
+from ..storage.foreign import ForeignConfigurations
+from ..storage.identity import Damaged
+from ..storage.store import Progress, progress
+from .provenance import provenance
+from .stages import STUDIES, Stage, Study
+from .state import UPDATE, OtherJob, Outdated, State, first_difference
 
-FORMAT_VERSION = 1
-LIBRARIES = ("numpy", "numba", "h5py", "mpi4py", "tensorflow", "tensorflow-cpu", "horovod")
-# Which stage makes the file that another one needs.
-COMMANDS = {
-    "observe": "python -m dcl_hpc.observe",
-    "rnn": "python -m dcl_hpc.train --network rnn",
-    "label": "python -m dcl_hpc.label",
-    "ednn": "python -m dcl_hpc.train --network ednn",
-    "evaluate": "python -m dcl_hpc.evaluate",
-    "sweep": "python -m dcl_hpc.sweep",
-}
-
-
-class OtherJob(UserError):
-    """A file is there that another job made."""
-
-
-def stage_name(energy: str, shape) -> str:
-    """Name of one sweep's stage."""
-    return f"sweep_{energy}_{'x'.join(map(str, shape))}"
+# What an ensemble's realizations call the network that they begin with, among their inputs.
+FIRST = "first realization's rnn"
+ELSE = f"choose another name (--set name=NEW), or {UPDATE}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +42,8 @@ class Run:
         Its position in the list of realizations.
     first : Run, optional
         The ensemble's first realization, unless it is this one.
+    snapshots : str, optional
+        File of the user's own configurations, which the observations have to be of.
     """
 
     job: Job
@@ -69,12 +55,18 @@ class Run:
     realization: int | None = None
     position: int | None = None
     first: "Run | None" = None
+    snapshots: str | None = None
 
     @property
     def root(self) -> Path:
         """Folder of this job, or of this realization of it."""
         whole = self.folder / self.job.name
         return whole if self.realization is None else whole / f"realization_{self.realization}"
+
+    @property
+    def study(self) -> Study:
+        """The table of stages."""
+        return STUDIES["lattice"]
 
     @cached_property
     def realizations(self) -> tuple["Run", ...]:
@@ -85,78 +77,235 @@ class Run:
         ]
         return tuple(runs[:1] + [replace(run, first=runs[0]) for run in runs[1:]])
 
-    def path(self, stage: str) -> Path:
-        """File that a stage makes; sweeps are named sweep_ENERGY_SHAPE, candidates ednn_context_N."""
-        if stage.startswith("sweep_"):
-            return self.root / "sweeps" / f"{stage.removeprefix('sweep_')}.h5"
-        if stage.startswith("ednn_"):
-            return self.root / "ednn" / f"{stage.removeprefix('ednn_')}.h5"
-        return (
-            self.root
-            / {
-                "observe": "observations.h5",
-                "rnn": "rnn/network.h5",
-                "label": "labels.h5",
-                "ednn": "ednn/network.h5",
-                "evaluate": "evaluation.h5",
-            }[stage]
-        )
-
     @cached_property
-    def sweeps(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Energy and shape of every sweep; the RNN knows the observed shape only."""
-        return [
-            (energy, shape)
-            for energy in self.job.sweep.energies
-            for shape in self.job.shapes
-            if energy != "rnn" or shape == self.job.lattice.shape
-        ]
+    def outputs(self) -> tuple[str, ...]:
+        """All outputs that the job asks for, of a single system, in order."""
+        return tuple(output for stage in self.study.stages for output in stage.wanted(self.job))
 
-    @cached_property
-    def stages(self) -> list[str]:
-        """All stages of a single system that make a file, in order."""
-        job, result = self.job, ["observe"]
-        result += ["rnn"] * job.uses_rnn + ["label"] * job.uses_labels + ["ednn"] * job.uses_ednn
-        result += ["evaluate"] * job.compares
-        return result + [stage_name(energy, shape) for energy, shape in self.sweeps]
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The outputs but the report."""
+        return tuple(output for output in self.outputs if output != "report")
 
-    def provenance(self) -> dict:
-        """Which program, commit, libraries and number of ranks are at work."""
-        versions = {"python": platform.python_version()}
-        for name in LIBRARIES:
-            try:
-                versions[name] = version(name)
-            except PackageNotFoundError:
-                continue
-        return {
-            "creator": f"dcl_hpc {__version__}",
-            "git_commit": git_commit(),
-            "library_versions": json.dumps(versions),
-            "ranks": self.ranks,
-            "machine": machine(),
-        }
+    def stage(self, output: str) -> Stage:
+        """The stage that makes an output."""
+        return self.study.stage(output)
 
-    def attributes(self, stage: str) -> dict:
-        """Root attributes that say what a file is and where it came from."""
-        return {
+    def path(self, output: str) -> Path:
+        """File of an output."""
+        return self.root / self.stage(output).path(output)
+
+    def attributes(self, output: str) -> dict:
+        """Root attributes that say what a file is, what it depends on and where it came from.
+
+        An unfinished file that is written anew keeps its identity.
+        """
+        path = self.path(output)
+        if path.exists():
+            found = identity.read(path)
+            named = {"uuid": found.uuid, "inputs": json.dumps(found.inputs)}
+        else:
+            named = {"uuid": identity.Identity().uuid, "inputs": json.dumps(self.lineage(output))}
+        return named | {
             "format": "dcl_hpc",
-            "format_version": FORMAT_VERSION,
-            "stage": "observe" if stage == "import" else stage,
+            "format_version": identity.FORMAT_VERSION,
+            "stage": output,
             "job_name": self.job.name,
             "job_file": self.job_text,
             "overrides": "\n".join(self.overrides),
             "job": self.job.model_dump_json(),
-            "dependencies": json.dumps(self._dependencies(stage)),
+            "dependencies": json.dumps(self._dependencies(output)),
             "seed": self.job.seed,
-            **self.provenance(),
+            "ranks": self.ranks,
+            **provenance(),
         }
 
-    def _dependencies(self, stage: str, changed: bool = False) -> dict:
-        """What the job says that a stage depends on, and what is known of its inputs besides."""
-        if stage.startswith("sweep_"):
-            stage = stage.rsplit("_", 1)[0]
-        result = self.job.dependencies(stage, changed)
-        if stage not in ("observe", "import") and "observe" in result and self.source():
+    def lineage(self, output: str) -> dict[str, str]:
+        """Numbers of the files that an output is made from, and of those that these were made from."""
+        found: dict[str, str] = {}
+        for name, path in self._inputs(output).items():
+            if path.exists():
+                own = identity.read(path)
+                found |= own.inputs | {name: own.uuid}
+        return found
+
+    def _inputs(self, output: str) -> dict[str, Path]:
+        paths = {name: self.path(name) for name in self.stage(output).needs(self.job, output)}
+        if output == "rnn" and self.first and self.job.rnn.warm_start:
+            paths[FIRST] = self.first.path("rnn")
+        return paths
+
+    def state(self, output: str) -> State:
+        """How far an output is, and what is wrong with it; nothing is changed."""
+        path, found = self.path(output), None
+        try:
+            if output == "report":
+                return self._state_of_report()
+            found = progress(path)
+            self._compare(output)
+        except FileNotFoundError:
+            return State()
+        except Outdated as problem:
+            return State(found, problem)
+        except (Damaged, OSError) as error:
+            return State(None, Outdated(f"{error}; {UPDATE}"))
+        return State(found)
+
+    def _compare(self, output: str) -> None:
+        """Compare what a file was made with and from with this job and the files that are there; raises."""
+        path, found = self.path(output), identity.read(self.path(output))
+        made_by = "import" if "source" in found.about else output
+        difference = first_difference(
+            found.about["dependencies"],
+            self._dependencies(made_by),
+            self._dependencies(made_by, changed=True),
+        )
+        if difference:
+            raise OtherJob(f"{path} was made by another job: {difference}; {ELSE}")
+        if output == "observe" and self.snapshots is not None:
+            self._compare_source(found.about)
+        for name, number in found.inputs.items():
+            origin = self.first.path("rnn") if name == FIRST and self.first else self._known(name)
+            try:
+                there = identity.read(origin).uuid if origin else number
+            except (FileNotFoundError, Damaged):
+                continue  # what is not there contradicts nothing; damage is told where it is
+            if there != number:
+                raise Outdated(
+                    f"{path} is out of date: it was made from another {origin.relative_to(self.folder)} than "
+                    f"the one that is there now; {UPDATE}"
+                )
+
+    def _compare_source(self, about: dict) -> None:
+        """Compare the source of imported observations with the snapshots that were named; raises."""
+        path, wanted = self.path("observe"), self.foreign
+        if "source" not in about:
+            raise Outdated(f"{path} has observations of the job's own chains; {ELSE}")
+        if about["source_digest"] != wanted.digest:
+            changed = ", which has changed since" if about["source"] == wanted.identity else ""
+            raise Outdated(f"{path} was imported from {about['source']}{changed}; {ELSE}")
+
+    @cached_property
+    def foreign(self) -> ForeignConfigurations:
+        """The user's own configurations."""
+        return ForeignConfigurations(
+            self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states
+        )
+
+    def _known(self, output: str) -> Path | None:
+        try:
+            return self.path(output)
+        except StopIteration:
+            return None
+
+    def _state_of_report(self) -> State:
+        """Whether the report is of what is there now."""
+        found = read_json(self.path("report"))
+        if found.get("inputs") != self.report_inputs():
+            raise Outdated(f"{self.path('report')} is out of date: results have changed since")
+        folder = self.path("report").parent
+        for name, digest in found["files"].items():
+            if not (folder / name).exists() or digest_of(folder / name) != digest:
+                raise Outdated(f"{folder / name} is gone or damaged")
+        return State(Progress(1, 1, found["wall_seconds"]["report"], sealed=True))
+
+    def report_inputs(self) -> dict[str, str | None]:
+        """Numbers of all files that the report is made from, of an ensemble of its realizations' reports."""
+        if self.realizations:
+            reports = {member.root.name: member.path("report") for member in self.realizations}
+            return {name: read_json(p)["uuid"] if p.exists() else None for name, p in reports.items()}
+        paths = {output: self.path(output) for output in self.data}
+        return {output: identity.read(p).uuid if p.exists() else None for output, p in paths.items()}
+
+    def prepare(self, output: str, update: bool = False) -> tuple[bool, list[str]]:
+        """Make way for an output.
+
+        Parameters
+        ----------
+        update : bool
+            Whether what is out of date is moved aside.
+
+        Returns
+        -------
+        complete : bool
+            Whether nothing is left to do.
+        said : list of str
+            What was done, for the log.
+
+        Raises
+        ------
+        Outdated
+            If there is a file that cannot be used, and `update` was not asked for.
+        """
+        said = []
+        for name in (*self.stage(output).steps(self.job), output):
+            path = self.path(name)
+            said += filter(None, [weights.recover(path)])
+            state = self.state(name)
+            if state.problem is None:
+                continue
+            if name == "report":
+                continue  # it is written anew
+            if not update:
+                raise state.problem
+            reason = str(state.problem).partition("; ")[0]
+            said.append(f"{reason}; moved to {self.move_aside(path).relative_to(self.root)}")
+        return self.state(output).current, said
+
+    def move_aside(self, path: Path) -> Path:
+        """Move a file, with the checkpoint before it, to where it is in nobody's way."""
+        relative, number = path.relative_to(self.root), 1
+        while (aside := self.root / "old" / str(number) / relative).exists():
+            number += 1
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        for source in (weights.previous(path), path):
+            if source.exists():
+                source.rename(aside.with_name(source.name))
+        sync_folder(path.parent)
+        return aside
+
+    def done(self, output: str) -> bool:
+        """Whether an output is complete; raises `Outdated` if there is a file that cannot be used."""
+        state = self.state(output)
+        if state.problem is not None:
+            raise state.problem
+        return state.current
+
+    def require(self, output: str) -> Path:
+        """Path of a complete input file whose content has its checksum.
+
+        Raises
+        ------
+        UserError
+            If it is missing, unfinished, damaged, or out of date.
+        """
+        path = self.path(output)
+        if not self.done(output):
+            state = "is not finished" if path.exists() else "does not exist"
+            source = self.source() if self.stage(output).name == "observe" else None
+            origin = f" --from {shlex.quote(source)}" if source else ""
+            origin += "" if self.position is None else f" --index {self.position}"
+            raise UserError(
+                f"{path} {state}; first run: python -m dcl_hpc.{self.stage(output).command} "
+                f"{shlex.quote(self.job_path)}{origin}"
+            )
+        try:
+            identity.verify(path)
+        except Damaged as error:
+            raise Outdated(f"{error}; {UPDATE}") from None
+        return path
+
+    def source(self) -> str | None:
+        """File that the observations are imported from; None if they are the job's own."""
+        path = self.path("observe")
+        return identity.read(path).about.get("source") if path.exists() else None
+
+    def _dependencies(self, output: str, changed: bool = False) -> dict:
+        """What the job says that an output depends on, and what is known of its inputs besides."""
+        if output.startswith("sweep_"):
+            output = output.rsplit("_", 1)[0]
+        result = self.job.dependencies(output, changed)
+        if output not in ("observe", "import") and "observe" in result and self._is_imported():
             result["observe"] = self.job.dependencies("import", changed)["observe"] | {"imported": True}
         if "rnn" in result:
             wanted = result["rnn"].pop("warm_start", False)
@@ -166,114 +315,8 @@ class Run:
                 result["rnn"]["warm_start"] = False
         return result
 
-    def done(self, stage: str) -> bool:
-        """Whether the stage's file exists, belongs to this job, and is complete.
-
-        Raises
-        ------
-        UserError
-            If a file is there that is damaged or was made by another job.
-        """
-        progress = self.progress(stage)
-        return progress is not None and progress[0] >= progress[1]
-
-    def progress(self, stage: str) -> tuple[int, int, float] | None:
-        """Committed units, total units and seconds spent; None before the stage has begun."""
-        path = self.path(stage)
-        if not path.exists():
-            return None
+    def _is_imported(self) -> bool:
         try:
-            with h5py.File(path, "r", locking=False) as file:
-                made_with = json.loads(file.attrs["dependencies"])
-                made_by = "import" if "source" in file.attrs else stage
-                result = (
-                    int(file[COMMITTED][0]),
-                    int(file.attrs["total"]),
-                    float(file[WALL][0]),
-                )
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
-            raise _damaged(path, error) from None
-        difference = _first_difference(
-            made_with, self._dependencies(made_by), self._dependencies(made_by, changed=True)
-        )
-        if difference:
-            raise OtherJob(
-                f"{path} was made by another job: {difference}; choose another name "
-                f"(--set name=NEW), or move the file away to make it anew"
-            )
-        return result
-
-    def require(self, stage: str) -> Path:
-        """Path of a complete input file.
-
-        Raises
-        ------
-        UserError
-            If it is missing, unfinished, damaged, or belongs to another job.
-        """
-        if not self.done(stage):
-            state = "is not finished" if self.path(stage).exists() else "does not exist"
-            command = COMMANDS[stage.split("_")[0]]
-            source = self.source() if stage == "observe" else None
-            origin = f" --from {source}" if source else ""
-            origin += "" if self.position is None else f" --index {self.position}"
-            raise UserError(f"{self.path(stage)} {state}; first run: {command} {self.job_path}{origin}")
-        return self.path(stage)
-
-    def source(self) -> str | None:
-        """File that the observations are imported from; None if they are the job's own."""
-        path = self.path("observe")
-        if not path.exists():
-            return None
-        try:
-            with h5py.File(path, "r", locking=False) as file:
-                return file.attrs.get("source")
-        except OSError as error:
-            raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error) -> UserError:
-    return UserError(
-        f"{path} is damaged or not a file of this program ({error}); move it away and run the stage again"
-    )
-
-
-def _first_difference(there, here, changed, where: str = "") -> str:
-    """Where a file's values differ from this job's; keys that it did not know yet had their defaults.
-
-    Parameters
-    ----------
-    changed : like `here`, without what has its default
-    """
-    if isinstance(there, dict) and isinstance(here, dict):
-        changed = changed if isinstance(changed, dict) else {}
-        for key in sorted({*there, *changed}):
-            name = f"{where}.{key}" if where else key
-            found = _first_difference(there.get(key), here.get(key), changed.get(key), name)
-            if found:
-                return found
-        return ""
-    return "" if there == here else f"{where} is {there} there and {here} in this job"
-
-
-def machine() -> str:
-    """Processor and number of cores."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        model = platform.processor() or platform.machine()
-    return f"{model}, {os.cpu_count()} cores"
-
-
-def git_commit() -> str:
-    """Commit of this program, with a mark if files differ from it."""
-    here = Path(__file__).resolve().parent
-    try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=here, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return answer.stdout.strip()
+            return bool(self.source())
+        except Damaged:
+            return False

@@ -5,10 +5,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ..cluster import slurm
-from ..errors import UserError
-from ..reporting.single import is_current
+from ..storage.store import Progress
+from .batches import logs, record
 from .run import Run
-from .submissions import logs, record, submitted
+from .submissions import submitted
 
 # Reasons of a job that waits which need no telling.
 USUAL = ("None", "Dependency", "Priority", "Resources", "BeginTime")
@@ -25,7 +25,7 @@ def status(run: Run, options=None) -> None:
     head = f"  {'stage':<24}{'state':<12}{'progress':>10}{'seconds':>10}{'rate':>12}{'left':>10}"
     print(head + ("  Slurm" if jobs else ""))
     systems = run.realizations or (run,)
-    for stage in systems[0].stages:
+    for stage in systems[0].data:
         parts = [_part(system, stage, jobs, states) for system in systems]
         if run.realizations:
             print(_together(stage, parts))
@@ -36,8 +36,9 @@ def status(run: Run, options=None) -> None:
             print(f"    {reason}")
         if len(reasons) > SHOWN:
             print(f"    and {len(reasons) - SHOWN} more")
-    complete, job = is_current(run), jobs.get("report")
-    state = "complete" if complete else "outdated" if (run.root / "report" / "index.html").exists() else "-"
+    report, job = run.state("report"), jobs.get("report")
+    complete = report.current
+    state = "complete" if complete else "out of date" if report.problem else "-"
     shown = f"{job} {states.get(job, '').lower()}" if job and not complete else ""
     print(f"  {'report':<24}{state:<54}  {shown}".rstrip())
     if job and not complete and (reason := last_error(run, job)):
@@ -96,16 +97,16 @@ def _together(stage: str, parts: list[Part]) -> str:
 
 def _progress(run: Run, stage: str, running: bool) -> Part:
     """A stage of one system; the rate is the mean over all its time."""
-    try:
-        progress = run.progress(stage)
-    except UserError as error:
-        return Part(
-            state="error",
-            line=f"{'error':<12}{error}",
-            reason=str(error) if run.realization is not None else "",
-        )
-    done, total, seconds = progress or (0, 1, 0.0)
-    state = "complete" if done >= total else "running" if running else "begun" if progress else "-"
+    found = run.state(stage)
+    if found.problem is not None:
+        state = "out of date" if found.progress else "damaged"
+        reason = str(found.problem)
+        if run.realization is not None:
+            reason = f"realization {run.realization}: {reason}"
+        return Part(state=state, line=f"{state:<12}", reason=reason)
+    progress = found.progress or Progress()
+    done, total, seconds = progress.done, progress.total, progress.seconds
+    state = "complete" if found.current else "running" if running else "begun" if found.progress else "-"
     rate = left = ""
     if done and seconds:
         rate = f"{done / seconds:.4g}/s"

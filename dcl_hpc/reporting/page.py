@@ -1,14 +1,15 @@
 """The report as one self-contained page."""
 
 import base64
-import json
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
+from ..pipeline.provenance import provenance
+from ..storage.documents import digest_of, write_json, write_text
+from ..storage.identity import Identity
 from .figures import close
 
 # Interactions of one estimate on the page, strongest first.
@@ -84,8 +85,9 @@ def publish(run, summary: dict, figures: list[Figure], description: str, templat
     template
         As in `render`.
     """
-    described = run.provenance()
-    summary |= {key: described[key] for key in ("creator", "git_commit", "machine", "ranks")}
+    described = provenance()
+    summary |= {key: described[key] for key in ("creator", "git_commit", "machine")} | {"ranks": run.ranks}
+    summary["uuid"] = Identity().uuid
     changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
     changes += "" if run.position is None else f" --index {run.position}"
     summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
@@ -95,12 +97,8 @@ def publish(run, summary: dict, figures: list[Figure], description: str, templat
         f"libraries {described['library_versions']}",
         summary["command"] + "\n\n" + run.job_text, template,
     )  # fmt: skip
-    _replace(run.root / "report" / "summary.json", json.dumps(summary, indent=1) + "\n")
-    _replace(run.root / "report" / "index.html", text)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a text file beside, then rename it: a reader finds the old one or the new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    folder = run.root / "report"
+    write_text(folder / "index.html", text)
+    shown = [folder / "index.html", *(figure.path for figure in figures)]
+    summary["files"] = {path.name: digest_of(path) for path in shown}
+    write_json(folder / "summary.json", summary)

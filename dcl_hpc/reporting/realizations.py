@@ -1,6 +1,5 @@
 """Report of an ensemble: averages over its realizations and their errors, in one page and summary.json."""
 
-import json
 import time
 
 import numpy as np
@@ -8,11 +7,12 @@ import numpy as np
 from ..cluster import mpi
 from ..errors import UserError
 from ..pipeline.context import Context
+from ..storage.documents import read_json
 
 NETWORKS = ("rnn", "ednn")
 
 
-def report_ensemble(context: Context, options=None) -> None:
+def report_ensemble(context: Context) -> None:
     """Write the report from those of all realizations; rank 0 works, the others wait."""
     mpi.on_root(context.comm, write_report, context.run)
     if others := mpi.on_root(context.comm, _others, context.run):
@@ -20,7 +20,7 @@ def report_ensemble(context: Context, options=None) -> None:
     folder = context.run.root / "report"
     context.log(f"report: {folder / 'index.html'}")
     if context.comm.rank == 0:
-        context.log(headline(json.loads((folder / "summary.json").read_text())))
+        context.log(headline(read_json(folder / "summary.json")))
 
 
 def write_report(run) -> None:
@@ -28,13 +28,13 @@ def write_report(run) -> None:
     from ..storage.realizations import link
     from . import disorder, figures, page, realization_figures
 
-    started = time.monotonic()
+    started, inputs = time.monotonic(), run.report_inputs()
     members = [_summary(member) for member in run.realizations]
     link(run)
     folder = run.root / "report"
     folder.mkdir(exist_ok=True)
     recovered = _couplings(run)
-    summary = _numbers(run, members, recovered)
+    summary = _numbers(run, members, recovered) | {"inputs": inputs}
     pages = []
 
     def add(name, title, caption, figure):
@@ -91,14 +91,14 @@ def _others(run) -> list[str]:
 
 def _summary(run) -> dict:
     """Report of one realization."""
-    path = run.root / "report" / "summary.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    state = run.state("report")
+    if not state.current:
+        reason = "is out of date" if state.problem else "does not exist"
         raise UserError(
-            f"realization {run.realization} has no report ({error}); first run: "
+            f"realization {run.realization}: its report {reason}; first run: "
             f"python -m dcl_hpc.report {run.job_path}"
-        ) from None
+        )
+    return read_json(run.path("report"))
 
 
 def _couplings(run) -> tuple[np.ndarray, dict] | None:

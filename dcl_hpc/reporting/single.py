@@ -1,6 +1,5 @@
 """Write the report of a run: one page, its figures, and summary.json."""
 
-import json
 import time
 
 import numpy as np
@@ -8,37 +7,19 @@ import numpy as np
 from ..cluster import mpi
 from ..physics import exact
 from ..pipeline.context import Context
-from ..pipeline.run import stage_name
+from ..pipeline.stages import sweep_name, sweep_of
 from ..sampling.tempering import communication_barrier
+from ..storage.documents import read_json
 
 
-def report(context: Context, options=None) -> None:
-    """Write the report from all results; rank 0 works, the others wait.
-
-    Of an ensemble those that are newer than their files are left: there are many.
-    """
-    if context.run.realization is not None and mpi.on_root(context.comm, is_current, context.run):
-        context.log(f"report: {context.run.root / 'report' / 'index.html'} is newer than its files")
-        return
-    mpi.on_root(context.comm, write_report, context.run)
-    folder = context.run.root / "report"
-    context.log(f"report: {folder / 'index.html'}")
+def report(context: Context, output: str) -> None:
+    """Write the report of a system from all its results, unless it is current; rank 0 works."""
+    run = context.run
+    if context.update or not mpi.on_root(context.comm, run.state, output).current:
+        mpi.on_root(context.comm, write_report, run)
+    context.log(f"report: {run.root / 'report' / 'index.html'}")
     if context.comm.rank == 0:
-        context.log(headline(json.loads((folder / "summary.json").read_text())))
-
-
-def is_current(run) -> bool:
-    """Whether there is a report that is newer than its files, of an ensemble with the same members."""
-    folder = run.root / "report"
-    files = [run.path(stage) for stage in run.stages]
-    if run.realizations:
-        files = [member.root / "report" / "index.html" for member in run.realizations]
-    try:
-        newer = (folder / "index.html").stat().st_mtime >= max(file.stat().st_mtime for file in files)
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return newer and found.get("realizations", []) == [member.realization for member in run.realizations]
+        context.log(headline(read_json(run.path(output))))
 
 
 def write_report(run) -> None:
@@ -49,8 +30,9 @@ def write_report(run) -> None:
 
     started = time.monotonic()
     job = run.job
-    for stage in run.stages:
-        run.require(stage)
+    inputs = run.report_inputs()
+    for name in run.data:
+        run.require(name)
     folder = run.root / "report"
     folder.mkdir(parents=True, exist_ok=True)
     observed = results.read_observed(run.path("observe"))
@@ -152,16 +134,19 @@ def write_report(run) -> None:
         curve = by_shape[shape][0]["exact_curve"]
         summary["exact_curve"] = {name: curve[name] for name in ("temperature", "u", "c")}
     summary["observations"] = observed
-    summary["wall_seconds"] = {stage: run.progress(stage)[2] for stage in run.stages}
+    summary["wall_seconds"] = {name: run.state(name).progress.seconds for name in run.data}
     summary["wall_seconds"]["report"] = time.monotonic() - started
-    summary["commits"] = {stage: results.read_commit(run.path(stage)) for stage in run.stages}
+    summary["commits"] = {name: results.read_commit(run.path(name)) for name in run.data}
+    summary["inputs"] = inputs
     page.publish(run, summary, pages, _description(job, observed))
 
 
 def _sweep_tables(run, tables, results) -> dict:
     by_shape, job = {}, run.job
-    for energy, shape in run.sweeps:
-        by_shape.setdefault(shape, []).append(energy)
+    for name in run.data:
+        if run.stage(name).name == "sweep":
+            energy, shape = sweep_of(name)
+            by_shape.setdefault(shape, []).append(energy)
     for shape, energies in by_shape.items():
         hamiltonian = job.build_hamiltonian(shape)
         ladder = job.sweep.listed
@@ -171,7 +156,7 @@ def _sweep_tables(run, tables, results) -> dict:
         ground, n_sites = exact.ground_state_energy(hamiltonian), hamiltonian.lattice.n_sites
         by_shape[shape] = []
         for energy in energies:
-            series = results.read_sweep(run.path(stage_name(energy, shape)))
+            series = results.read_sweep(run.path(sweep_name(energy, shape)))
             # learned energies are zero at infinite temperature by convention
             offset = 0.0 if energy == "true" else hamiltonian.mean_energy / n_sites
             table = tables.sweep_table(series, n_sites, offset)

@@ -21,16 +21,10 @@ from ..storage.store import array_field, write_file
 DESCRIBED = 50
 
 
-def evaluate(context: Context, options=None) -> None:
+def evaluate(context: Context, output: str) -> None:
     """Make the test set and the energies that each model gives it."""
     run, comm, log = context.run, context.comm, context.log
-    job, path = run.job, run.path("evaluate")
-    if not job.compares:
-        log("evaluate: sweep.energies names no learned energy")
-        return
-    if mpi.on_root(comm, run.done, "evaluate"):
-        log(f"evaluate: {path} is complete")
-        return
+    job = run.job
     for name in job.learned:
         mpi.on_root(comm, run.require, name)
     started = time.monotonic()

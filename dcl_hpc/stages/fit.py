@@ -42,7 +42,8 @@ class Fit:
 
         run, parallel = context.run, context.parallel
         self.context, self.stage, self.settings = context, stage, dict(settings)
-        self.section, self.path, self.attributes = section, run.path(stage), run.attributes(stage)
+        self.section, self.path = section, run.path(stage)
+        self.attributes = run.attributes(stage) if parallel.rank == 0 else {}
         try:
             self.batches = Batches(
                 source, section.batch, section.validation, run.job.stream_seed, parallel.rank, parallel.size

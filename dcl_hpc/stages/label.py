@@ -18,16 +18,10 @@ BLOCK = 4000
 THERMALIZATION, RECORDS = 10, 10
 
 
-def label(context: Context, options=None) -> None:
+def label(context: Context, output: str) -> None:
     """Make the labels of a job, or go on with them."""
     run, comm, log = context.run, context.comm, context.log
-    path = run.path("label")
-    if not run.job.uses_labels:
-        log("label: no EDNN learns from labels in this job")
-        return
-    if mpi.on_root(comm, run.done, "label"):
-        log(f"label: {path} is complete")
-        return
+    path = run.path(output)
     observations = mpi.on_root(comm, run.require, "observe")
     mpi.on_root(comm, run.require, "rnn")
     started = time.monotonic()

@@ -29,21 +29,14 @@ PILOT_SWEEPS, PILOT_CHAINS, PILOT_TIMES, LONGEST_PILOT = 400, 64, 50, 51_200
 BUFFER = 2**25
 
 
-def observe(context: Context, options=None) -> None:
+def observe(context: Context, output: str) -> None:
     """Make the observation set of a job, or go on with it."""
     run, comm, log = context.run, context.comm, context.log
-    if getattr(options, "source", None):
-        if run.realization is not None and options.index is None:
-            raise UserError.everywhere(
-                "--from: every realization has snapshots of its own; choose one with --index"
-            )
-        import_observations(context, options.source)
+    if run.snapshots is not None:
+        import_observations(context)
         return
     job = run.job
-    path = run.path("observe")
-    if mpi.on_root(comm, run.done, "observe"):
-        log(f"observe: {path} is complete")
-        return
+    path = run.path(output)
     if mpi.on_root(comm, run.source):
         mpi.on_root(comm, run.require, "observe")  # an unfinished import: tells how to go on
     if comm.size > job.observe.chains:
@@ -52,8 +45,8 @@ def observe(context: Context, options=None) -> None:
             "as chains"
         )
     started = time.monotonic()
-    begun = mpi.on_root(comm, run.progress, "observe")
-    if begun is None or begun[0] == 0:  # nothing committed: the chains are not thermalized yet
+    begun = mpi.on_root(comm, run.state, output).progress
+    if begun is None or begun.done == 0:  # nothing committed: the chains are not thermalized yet
         ensemble = _Ensemble(context, _ladder(context))
         log(f"observe: {job.observe.chains} chains on {comm.size} ranks, thermalizing")
         for first in range(0, job.observe.thermalization, 100):

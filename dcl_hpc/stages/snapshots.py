@@ -6,11 +6,9 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
-from ..errors import UserError
 from ..physics.observables import order_parameter
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
-from ..storage.foreign import ForeignConfigurations
 from ..storage.observations import observation_fields
 from ..storage.store import Store, write_file
 
@@ -20,34 +18,26 @@ BUFFER = 2**25
 MEASURED = 20_000
 
 
-def import_observations(context: Context, address: str) -> None:
-    """Make the observation set of a job from a file, or go on with it; rank 0 works, the others wait.
-
-    Parameters
-    ----------
-    context : Context
-    address : str
-        See `ForeignConfigurations`.
+def import_observations(context: Context) -> None:
+    """Make the observation set of a run from its snapshots, or go on with it; rank 0 works, the others wait.
 
     Raises
     ------
     UserError
-        If the file does not hold configurations of the job's lattice, or the run has other observations.
+        If the file does not hold configurations of the job's lattice.
     """
-    mpi.on_root(context.comm, _import, context, address)
+    mpi.on_root(context.comm, _import, context)
 
 
-def _import(context, address: str) -> None:
-    job = context.run.job
-    hamiltonian = job.build_hamiltonian()
-    with ForeignConfigurations(address, job.lattice.shape, hamiltonian.n_states) as source:
-        _import_from(context, source, hamiltonian)
+def _import(context) -> None:
+    with context.run.foreign as source:
+        _import_from(context, source)
 
 
-def _import_from(context, source, hamiltonian) -> None:
+def _import_from(context, source) -> None:
     run, log, started = context.run, context.log, time.monotonic()
-    path = run.path("observe")
-    if run.progress("observe") is None:
+    path, hamiltonian = run.path("observe"), run.job.build_hamiltonian()
+    if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)
         tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.pair)
@@ -59,11 +49,6 @@ def _import_from(context, source, hamiltonian) -> None:
                 "observe: warning: configurations are correlated: errors and validation loss will be "
                 f"optimistic; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
             )
-    with Store(path, mpi.alone()) as store:
-        _require_same(store, source)
-        if store.complete:
-            log(f"observe: {path} is complete")
-            return
     with Store(path, mpi.alone(), write=True) as store:
         _copy(context, store, source, TrueEnergy(hamiltonian), started)
     log(f"observe: {source.n} configurations imported from {source.identity}")
@@ -77,23 +62,6 @@ def _check(context, source) -> None:
             context.stop.check(mpi.alone())
 
         source.check(on_block)
-
-
-def _require_same(store, source) -> None:
-    """Refuse a file that was not made from this source as it is now."""
-    try:
-        identity, stamp = store.attribute("source"), store.attribute("source_stamp")
-    except KeyError:
-        raise UserError(
-            f"{store.path} has observations of the job's own chains; choose another name (--set name=NEW) "
-            f"or move the file away to import {source.identity}"
-        ) from None
-    if identity != source.identity or stamp != source.stamp:
-        difference = "" if identity != source.identity else ", which has changed since"
-        raise UserError(
-            f"{store.path} was imported from {identity}{difference}; choose another name (--set name=NEW) "
-            f"or move the file away to import {source.identity}"
-        )
 
 
 def _correlation(source, model, pair) -> float:
@@ -131,7 +99,7 @@ def _create(run, source, n_states: int, tau: float) -> None:
         "thin": 1,
         "autocorrelation_time": tau,
         "source": source.identity,
-        "source_stamp": source.stamp,
+        "source_digest": source.digest,
     }
     write_file(run.path("observe"), layout, attributes, total=n)
 

@@ -12,7 +12,7 @@ from ..energy import factory
 from ..errors import UserError
 from ..physics.observables import order_parameter
 from ..pipeline.context import Context
-from ..pipeline.run import stage_name
+from ..pipeline.stages import sweep_of
 from ..sampling.ladder import adapt
 from ..sampling.overlap import Overlaps
 from ..sampling.streams import Purpose
@@ -25,45 +25,28 @@ COMMIT_SECONDS = 10.0
 OVERLAP = "series/overlap/value"
 
 
-def sweep(context: Context, options=None) -> None:
-    """All sweeps of a job, or those that the command line names."""
-    run, comm = context.run, context.comm
-    chosen = run.sweeps
-    if run.realization is None and (index := getattr(options, "index", None)) is not None:
-        if not 0 <= index < len(chosen):
-            raise UserError.everywhere(f"--index {index}: this job has sweeps 0 ... {len(chosen) - 1}")
-        chosen = chosen[index : index + 1]
-    if (wanted := getattr(options, "energy", None)) is not None:
-        chosen = [(energy, shape) for energy, shape in chosen if energy == wanted]
+def sweep(context: Context, output: str) -> None:
+    """Make one sweep of a job, or go on with it."""
+    run, comm, log = context.run, context.comm, context.log
     if comm.size > run.job.sweep.ladders * len(run.job.sweep.listed):
         raise UserError.everywhere(
             f"{comm.size} ranks for {run.job.sweep.ladders} ladders of {len(run.job.sweep.listed)} "
             "temperatures: start at most as many ranks as chains"
         )
-    for energy, shape in chosen:
-        with context.claim(stage_name(energy, shape)):
-            _sweep_one(context, energy, shape)
-
-
-def _sweep_one(context, energy: str, shape) -> None:
-    run, comm, log = context.run, context.comm, context.log
-    stage = stage_name(energy, shape)
-    path = run.path(stage)
-    if mpi.on_root(comm, run.done, stage):
-        log(f"sweep: {path} is complete")
-        return
+    energy, shape = sweep_of(output)
+    path = run.path(output)
     if energy != "true":
         mpi.on_root(comm, run.require, energy)
     started = time.monotonic()
     model = factory.energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):
-        temperatures = _ladder(context, stage, energy, model)
-        mpi.on_root(comm, _create, run, stage, energy, shape, temperatures)
+        temperatures = _ladder(context, output, energy, model)
+        mpi.on_root(comm, _create, run, output, energy, shape, temperatures)
     pair = run.job.build_hamiltonian(shape).pair
     with Store(path, comm, write=True) as store:
-        _Sweep(context, store, stage, model, pair).run(started)
+        _Sweep(context, store, output, model, pair).run(started)
     if run.job.sweep.exchange:
-        log(f"{stage}: {exchange_line(*mpi.on_root(comm, read_exchange, path))}")
+        log(f"{output}: {exchange_line(*mpi.on_root(comm, read_exchange, path))}")
 
 
 def _key(stage: str) -> int:

@@ -9,6 +9,7 @@ from ..energy import factory, reference
 from ..inference.estimate import described, estimate
 from ..physics import exact
 from ..pipeline.context import Context
+from ..pipeline.stages import candidate
 from ..sampling.streams import Purpose, generator
 from ..storage import weights
 from ..storage.observations import observed_rows
@@ -21,11 +22,9 @@ REFERENCE_BLOCKS, REFERENCE_BLOCK = 16, 2048
 CHUNK = 10_000
 
 
-def train_rnn(context: Context, options=None) -> None:
+def train_rnn(context: Context, output: str) -> None:
     """Train the RNN of a job, or go on with it."""
     run, job = context.run, context.run.job
-    if _nothing_to_do(context, "rnn", job.uses_rnn):
-        return
     path = mpi.on_root(context.comm, run.require, "observe")
     network = factory.build_rnn(job)
     if job.rnn.warm_start and run.first is not None:
@@ -46,25 +45,21 @@ def train_rnn(context: Context, options=None) -> None:
     fit.save(finished=True)
     if baseline is not None:
         context.log(f"train rnn: KL divergence to the exact distribution {fit.result['excess']:.4f} nats")
-    context.comm.Barrier()
 
 
-def train_ednn(context: Context, options=None) -> None:
+def train_ednn(context: Context, output: str) -> None:
     """Find the local energy of a job as `ednn.fit` says, or go on with it."""
     run = context.run
-    if _nothing_to_do(context, "ednn", run.job.uses_ednn):
-        return
     mpi.on_root(context.comm, run.require, "label" if run.job.uses_labels else "observe")
     if not run.job.ednn.is_network:
         mpi.on_root(context.comm, _direct_estimate, context)
     elif len(contexts := run.job.ednn.contexts) > 1:
-        for candidate in contexts:
-            if not mpi.on_root(context.comm, run.done, f"ednn_context_{candidate}"):
-                _train_tiles(context, f"ednn_context_{candidate}", candidate)
+        for number in contexts:
+            if not mpi.on_root(context.comm, run.done, candidate(number)):
+                _train_tiles(context, candidate(number), number)
         context.log(mpi.on_root(context.comm, _choose, run))
     else:
-        _train_tiles(context, "ednn", contexts[0])
-    context.comm.Barrier()
+        _train_tiles(context, output, contexts[0])
 
 
 def _train_tiles(context, stage: str, tile_context: int) -> None:
@@ -110,17 +105,17 @@ def _choose(run) -> str:
     the difference, or, with labels, by no more than the tolerated share.
     """
     job, found = run.job, {}
-    for candidate in job.ednn.contexts:
-        found[candidate] = weights.load(run.path(f"ednn_context_{candidate}"))
-    losses = {candidate: arrays["held_out"].astype(float) for candidate, (_, arrays, _) in found.items()}
-    best = min(losses, key=lambda candidate: losses[candidate].mean())
+    for number in job.ednn.contexts:
+        found[number] = weights.load(run.path(candidate(number)))
+    losses = {number: arrays["held_out"].astype(float) for number, (_, arrays, _) in found.items()}
+    best = min(losses, key=lambda number: losses[number].mean())
     tolerated = ((1 + job.ednn.tolerance) ** 2 - 1) * losses[best].mean() if job.uses_labels else 0.0
     curve = []
-    for candidate, loss in losses.items():
+    for number, loss in losses.items():
         excess = loss - losses[best]
         error = float(excess.std() / np.sqrt(len(excess)))
         enough = bool(excess.mean() <= max(3 * error, tolerated))
-        row = {"context": candidate, "loss": float(loss.mean())}
+        row = {"context": number, "loss": float(loss.mean())}
         row["loss_error"] = float(loss.std() / np.sqrt(len(loss)))
         curve.append(row | {"excess": float(excess.mean()), "excess_error": error, "enough": enough})
     chosen = next(row["context"] for row in curve if row["enough"])
@@ -158,16 +153,6 @@ def _mean_and_deviation(energies) -> tuple[float, float]:
         sums += part.sum(), (part**2).sum()
     mean, square = sums / energies.n
     return mean, np.sqrt(square - mean**2)
-
-
-def _nothing_to_do(context, stage: str, wanted: bool) -> bool:
-    if not wanted:
-        context.log(f"train {stage}: sweep.energies does not ask for it")
-    elif mpi.on_root(context.comm, context.run.done, stage):
-        context.log(f"train {stage}: {context.run.path(stage)} is complete")
-    else:
-        return False
-    return True
 
 
 def _precision(context, network) -> None:
@@ -210,14 +195,3 @@ def _mean_over_random(job, function, n_states: int, parallel) -> tuple[float, fl
         states = reference.random_groups(lattice, n_states, REFERENCE_BLOCK // n_states, random)
         sums += reference.sums_of_groups(function(states).numpy(), n_states)
     return reference.mean_and_error(parallel.sum(sums))
-
-
-def train(context: Context, options) -> None:
-    """Train what the command line asks for."""
-    if options.network in ("rnn", "all"):
-        train_rnn(context)
-    if options.network == "ednn" or (
-        options.network == "all"
-        and (not context.run.job.uses_labels or mpi.on_root(context.comm, context.run.path("label").exists))
-    ):
-        train_ednn(context)

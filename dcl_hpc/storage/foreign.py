@@ -5,12 +5,14 @@ import os
 import re
 import zipfile
 import zlib
+from functools import cached_property
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from ..errors import UserError
+from .documents import digest_of
 
 ADDRESS = re.compile(r"(.+?\.(npy|npz|h5|hdf5|txt|dat|csv))(?::(.*))?", re.IGNORECASE)
 # What NumPy, zipfile and h5py raise for files that are damaged or may not be read.
@@ -40,8 +42,8 @@ class ForeignConfigurations:
         Number of configurations.
     leading : tuple of int
         The leading axes, before they are flattened.
-    identity, stamp : str
-        Absolute path with the name of the array; size in bytes and time of the last change in ns.
+    identity : str
+        Absolute path with the name of the array.
 
     Raises
     ------
@@ -63,7 +65,7 @@ class ForeignConfigurations:
             raise UserError(f"{file} does not exist or is not a file; give the path of the configurations")
         if name and kind not in ("npz", "h5", "hdf5"):
             raise UserError(f"{file} holds one array without a name; leave out ':{name}'")
-        self.stamp = _stamp(self._path)
+        self._stamp = _stamp(self._path)
         openers = {
             "npy": self._open_npy,
             "npz": self._open_npz,
@@ -73,7 +75,7 @@ class ForeignConfigurations:
         self._file, self._first_seen = None, {}
         try:
             self._data, name = self._guarded(openers.get(kind, self._open_text), name)
-            self.identity = f"{self._path}:{name}" if name else str(self._path)
+            self.identity, self._name = f"{self._path}:{name}" if name else str(self._path), name
             self._where = f"{file}:{name}" if name else file
             self.leading = self._accept()
         except BaseException:
@@ -91,6 +93,11 @@ class ForeignConfigurations:
         """Close the file; nothing can be read any more."""
         if self._file is not None:
             self._file.close()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, and the name of the array."""
+        return f"{self._guarded(digest_of, self._path)}:{self._name}"
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Configurations start..stop-1 as states 0 ... Q-1.
@@ -118,7 +125,7 @@ class ForeignConfigurations:
 
     def require_unchanged(self) -> None:
         """Raise UserError if the file was written to since it was opened."""
-        if _stamp(self._path) != self.stamp:
+        if _stamp(self._path) != self._stamp:
             raise UserError(f"{self._where} changed while it was read; import it when it is complete")
 
     def _guarded(self, function, *arguments):

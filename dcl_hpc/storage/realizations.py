@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 
 from ..errors import UserError
-from ..pipeline.run import stage_name
+from . import identity
+from .documents import replace
 from .store import array_field, write_file
 
 # What stands where a realization has no value, by kind of the type; unsigned: the largest, never a state.
@@ -56,7 +57,7 @@ def link(run) -> Path:
     members = run.realizations
     numbers = np.array([member.realization for member in members])
     attributes = run.attributes("observe") | {"stage": "ensemble", "about": ABOUT, "realizations": numbers}
-    del attributes["dependencies"]  # it is written anew whenever there is a report
+    attributes |= {"dependencies": "{}", "inputs": "{}"}  # it is written anew whenever there is a report
     couplings = np.stack([member.job.build_hamiltonian().couplings for member in members])
     layout = {
         "realization": array_field(numbers, ("realization",), "number of each, as in its folder's name"),
@@ -69,9 +70,10 @@ def link(run) -> Path:
     write_file(begun, layout, attributes, total=len(members), done=len(members))
     try:
         with h5py.File(begun, "r+") as file:
-            for folder, stage, names in _sources(run):
-                _join(file, folder, run.root, [member.path(stage) for member in members], names)
-        os.replace(begun, path)
+            for folder, output, names in _sources(run):
+                _join(file, folder, run.root, [member.path(output) for member in members], names)
+        identity.seal(begun, done=len(members), seconds=0.0)
+        replace(begun, path)
     except (OSError, RuntimeError) as error:
         raise UserError(f"cannot write {path}: {error}; check permissions and free space") from None
     finally:
@@ -80,13 +82,12 @@ def link(run) -> Path:
 
 
 def _sources(run):
-    """Folder in the new file, stage and data sets of everything that is joined."""
-    yield "", "observe", JOINED["observe"]
-    if run.job.compares:
-        yield "", "evaluate", JOINED["evaluate"]
-    for energy, shape in run.sweeps:
-        stage = stage_name(energy, shape)
-        yield f"sweeps/{run.path(stage).stem}/", stage, JOINED["sweep"]
+    """Folder in the new file, output and data sets of everything that is joined."""
+    for output in run.data:
+        stage = output.partition("_")[0]
+        if stage in JOINED:
+            folder = f"sweeps/{run.path(output).stem}/" if stage == "sweep" else ""
+            yield folder, output, JOINED[stage]
 
 
 def _join(file: h5py.File, folder: str, root: Path, paths: list[Path], names) -> None:

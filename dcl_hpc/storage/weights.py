@@ -1,17 +1,29 @@
-"""Network weights, optimizer state and learning curves in HDF5; written beside, then renamed."""
+"""Network weights, optimizer state and learning curves in HDF5; written beside, then renamed.
 
+The checkpoint before the last is kept, and is used where the last is damaged.
+"""
+
+import contextlib
 import json
+import os
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from ..errors import UserError
+from . import identity
+from .documents import replace
+from .identity import Damaged
 from .store import array_field, write_file
 
 
+def previous(path: Path) -> Path:
+    """Where the checkpoint before the last is."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
 def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: dict, done, total, wall):
-    """Write a checkpoint.
+    """Write a checkpoint, and keep the one before it.
 
     Parameters
     ----------
@@ -31,7 +43,34 @@ def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: di
         layout[f"arrays/{name}"] = array_field(value, ("",) * value.ndim, "weights")
     for name, values in history.items():
         layout[f"history/{name}"] = array_field(np.array(values, float), ("validation",), name)
-    write_file(path, layout, {**attributes, "settings": json.dumps(settings)}, total, done, wall)
+    new = path.with_name(f"{path.stem}.new{path.suffix}")
+    write_file(new, layout, {**attributes, "settings": json.dumps(settings)}, total, done, wall)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, previous(path))
+    replace(new, path)
+
+
+def recover(path: Path) -> str:
+    """Take the checkpoint before the last where that is damaged or gone; why, or "" if nothing was done."""
+    earlier, reason = previous(path), ""
+    if not earlier.exists():
+        return ""
+    try:
+        identity.verify(path)
+    except FileNotFoundError:
+        reason = f"{path} is gone"
+    except Damaged as error:
+        reason = str(error)
+    if not reason:
+        return ""
+    try:
+        identity.verify(earlier)
+    except Damaged:
+        return ""  # what is wrong with the last one is told when it is needed
+    if path.exists():
+        os.replace(path, path.with_name(path.name + ".damaged"))
+    replace(earlier, path)
+    return f"{reason}; going on from the checkpoint before it"
 
 
 def load(path: Path) -> tuple[dict, dict, dict]:
@@ -39,14 +78,15 @@ def load(path: Path) -> tuple[dict, dict, dict]:
 
     Raises
     ------
-    UserError
+    Damaged
         If the file is damaged.
     """
+    identity.verify(path)
     try:
         with h5py.File(path, "r", locking=False) as file:
             settings = json.loads(file.attrs["settings"])
             arrays = {name: data[()] for name, data in file["arrays"].items()}
             history = {name: data[()].tolist() for name, data in file.get("history", {}).items()}
     except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); move its folder away and train again") from None
+        raise Damaged(f"{path} is damaged ({error})") from None
     return settings, arrays, history

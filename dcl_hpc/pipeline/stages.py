@@ -1,0 +1,197 @@
+"""The stages of a study: what each makes, from what, and what it needs to run.
+
+Everything that has to know the stages reads this table: running, status, submission, locks, messages. To add
+a stage, write the function that does its work and its entry here.
+
+What a stage makes are outputs, one file each. An output's name begins with its stage's name; where a stage
+makes several, the rest tells them apart: `sweep_ednn_12x12`.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..job.study import Job
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a batch job of a stage asks for, unless the job file says otherwise; `time` is HH:MM:SS."""
+
+    ranks: int = 4
+    threads: int = 4
+    time: str = "02:00:00"
+    memory: str | None = None
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kind of work.
+
+    Attributes
+    ----------
+    name : str
+    run : str
+        "module:function" in this package; the function takes a `Context` and the name of the output, and is
+        called only if that is not complete.
+    command : str
+        What a user types after `python -m dcl_hpc.`.
+    file : str
+        Path of an output in the folder of the run; {} is what follows the stage's name, or "network".
+    wanted : callable (job)
+        Names of the outputs that a job asks for, in order.
+    needs : callable (job, output)
+        Names of the outputs that it reads.
+    depends_on : tuple of str
+        Sections of the job file that its outputs depend on.
+    resources : Resources
+    steps : callable (job)
+        Names of files on the way, which only this stage reads.
+    always : bool
+        Whether `run` is called even if the output is complete, to show it.
+    """
+
+    name: str
+    run: str
+    command: str
+    file: str
+    wanted: Callable[[Job], tuple[str, ...]]
+    needs: Callable[[Job, str], tuple[str, ...]]
+    depends_on: tuple[str, ...]
+    resources: Resources
+    steps: Callable[[Job], tuple[str, ...]] = lambda job: ()
+    always: bool = False
+
+    def path(self, output: str) -> str:
+        """Path of an output in the folder of the run."""
+        return self.file.format(output.partition("_")[2] or "network")
+
+    def perform(self, context, output: str) -> None:
+        """Do the work; its module is imported now, since not all of them need the same libraries."""
+        load(self.run)(context, output)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Stages in order, and what follows when all realizations of an ensemble are done.
+
+    Attributes
+    ----------
+    stages : tuple of Stage
+    together : str
+        As `Stage.run`.
+    """
+
+    stages: tuple[Stage, ...]
+    together: str
+
+    def stage(self, output: str) -> Stage:
+        """The stage that makes an output."""
+        return next(stage for stage in self.stages if stage.name == output.partition("_")[0])
+
+
+def load(function: str) -> Callable:
+    """A function of this package by "module:function"."""
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(f"..{module}", __package__), name)
+
+
+def sweep_name(energy: str, shape) -> str:
+    """Name of the sweep with an energy on a lattice."""
+    return f"sweep_{energy}_{'x'.join(map(str, shape))}"
+
+
+def sweep_of(output: str) -> tuple[str, tuple[int, ...]]:
+    """Energy and shape of a sweep."""
+    _, energy, size = output.split("_")
+    return energy, tuple(map(int, size.split("x")))
+
+
+def candidate(context: int) -> str:
+    """Name of the EDNN with one of the contexts that are searched."""
+    return f"ednn_context_{context}"
+
+
+def _sweeps(job: Job) -> tuple[str, ...]:
+    """All sweeps; the RNN knows the observed shape only."""
+    return tuple(
+        sweep_name(energy, shape)
+        for energy in job.sweep.energies
+        for shape in job.shapes
+        if energy != "rnn" or shape == job.lattice.shape
+    )
+
+
+def _evaluated(job: Job, output: str) -> tuple[str, ...]:
+    return (*job.learned, *(["observe"] if job.direct else []))
+
+
+def _swept(job: Job, output: str) -> tuple[str, ...]:
+    energy = sweep_of(output)[0]
+    return () if energy == "true" else (energy,)
+
+
+def _reported(job: Job, output: str) -> tuple[str, ...]:
+    return tuple(name for stage in LATTICE.stages[:-1] for name in stage.wanted(job))
+
+
+SYSTEM = ("name", "seed", "lattice", "hamiltonian")
+OBSERVED = (*SYSTEM, "observe")
+LATTICE = Study(
+    (
+        Stage(
+            "observe", "stages.observe:observe", "observe", "observations.h5",
+            wanted=lambda job: ("observe",),
+            needs=lambda job, output: (),
+            depends_on=OBSERVED,
+            resources=Resources(ranks=16, threads=1),
+        ),
+        Stage(
+            "rnn", "stages.train:train_rnn", "train --network rnn", "rnn/{}.h5",
+            wanted=lambda job: ("rnn",) if job.uses_rnn else (),
+            needs=lambda job, output: ("observe",),
+            depends_on=(*OBSERVED, "rnn"),
+            resources=Resources(time="08:00:00"),
+        ),
+        Stage(
+            "label", "stages.label:label", "label", "labels.h5",
+            wanted=lambda job: ("label",) if job.uses_labels else (),
+            needs=lambda job, output: ("observe", "rnn"),
+            depends_on=(*OBSERVED, "rnn", "labels"),
+            resources=Resources(),
+        ),
+        Stage(
+            "ednn", "stages.train:train_ednn", "train --network ednn", "ednn/{}.h5",
+            wanted=lambda job: ("ednn",) if job.uses_ednn else (),
+            needs=lambda job, output: ("label",) if job.uses_labels else ("observe",),
+            depends_on=(*OBSERVED, "rnn", "labels", "ednn"),
+            resources=Resources(time="08:00:00"),
+            steps=lambda job: tuple(candidate(k) for k in job.ednn.contexts) if job.uses_ednn else (),
+        ),
+        Stage(
+            "evaluate", "stages.evaluate:evaluate", "evaluate", "evaluation.h5",
+            wanted=lambda job: ("evaluate",) if job.compares else (),
+            needs=_evaluated,
+            depends_on=(*OBSERVED, "rnn", "labels", "ednn", "direct", "levels"),
+            resources=Resources(time="01:00:00"),
+        ),
+        Stage(
+            "sweep", "stages.sweep:sweep", "sweep", "sweeps/{}.h5",
+            wanted=_sweeps,
+            needs=_swept,
+            depends_on=(*OBSERVED, "rnn", "labels", "ednn", "sweep"),
+            resources=Resources(ranks=16, threads=1, time="04:00:00"),
+        ),
+        Stage(
+            "report", "reporting.single:report", "report", "report/summary.json",
+            wanted=lambda job: ("report",),
+            needs=_reported,
+            depends_on=("name",),
+            resources=Resources(ranks=1, threads=1, time="00:30:00"),
+            always=True,
+        ),
+    ),
+    together="reporting.realizations:report_ensemble",
+)  # fmt: skip
+STUDIES = {"lattice": LATTICE}
