@@ -1,5 +1,6 @@
 """What the benchmarks share: work on several ranks, and the JSON object that ends a run."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -9,8 +10,8 @@ from pathlib import Path
 from dcl_hpc.pipeline.provenance import git_commit, machine
 
 
-def on_ranks(script: str, ranks: int, *options: str, **environment: str) -> float:
-    """Last number that `script --rank-work` prints under mpiexec with these options."""
+def on_ranks(script: str, ranks: int, *options: str, arguments=(), **environment: str) -> float:
+    """Last number that `script --rank-work ARGUMENTS` prints under mpiexec with these options."""
     allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     command = [
         "mpiexec",
@@ -20,11 +21,25 @@ def on_ranks(script: str, ranks: int, *options: str, **environment: str) -> floa
         sys.executable,
         str(Path(script).resolve()),
         "--rank-work",
+        *arguments,
     ]
     answer = subprocess.run(
         command, env=os.environ | allowed | environment, capture_output=True, text=True, check=True
     )
     return float(answer.stdout.split()[-1])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what all benchmarks take."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, in seconds: shows that it works, measures nothing"
+    )
+
+
+def changed(settings) -> list[str]:
+    """Arguments of a command that change values of the job file."""
+    return [argument for setting in settings for argument in ("--set", setting)]
 
 
 def finish(result: dict, command: str, as_json: bool) -> None:

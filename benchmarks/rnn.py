@@ -1,6 +1,6 @@
 """Speed and memory of the RNN: training, log P, Monte Carlo; beside matrix products, Keras and PyTorch.
 
-    python benchmarks/rnn.py [--json]
+    python benchmarks/rnn.py [--quick] [--json]
 
 8x8 Ising, one thread unless said otherwise. Timings are taken in turn with each other and the median of
 ratios counts. PyTorch is compared with where it is installed (pip install torch). Fractions are those of
@@ -24,7 +24,7 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from outcome import finish, on_ranks
+from outcome import add_arguments, finish, on_ranks
 
 from dcl_hpc import networks  # noqa: F401  imports TensorFlow quietly
 from dcl_hpc.energy.rnn import RnnEnergy
@@ -43,6 +43,9 @@ import tensorflow as tf  # isort: skip
 
 LATTICE = Lattice((8, 8))
 SITES, BATCH, REPEATS = 64, 500, 7
+# Units of the networks that train, chains of the sweeps, pairs of runs under mpiexec, and numbers of
+# configurations whose memory is compared.
+HIDDEN, CHAINS, EACH, PAIRS, DATA = (256, 512), 512, (1, 16, 64, 256, 1024), 3, (200_000, 2_000_000)
 STATES = np.random.default_rng(1).integers(0, 2, (100_000, SITES)).astype(np.uint8)
 SETTINGS = SimpleNamespace(
     epochs=1, validations=1, learning_rate=2e-3, warmup=0.05, clip=1.0, decay="cosine", patience=None
@@ -67,9 +70,16 @@ class Source:
         return [STATES[start:stop]]
 
 
+def shorten() -> None:
+    """Sizes of --quick."""
+    global BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA
+    BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA = 20, 1, (8,), 4, (1, 4), 1, (4000, 8000)
+
+
 def network(
-    hidden: int = 256, architecture: str = "gru", neighbours: bool = True, precision: str = "float32"
+    hidden: int | None = None, architecture: str = "gru", neighbours: bool = True, precision: str = "float32"
 ):
+    hidden = hidden or HIDDEN[0]
     common = {
         "generator": np.random.default_rng(2), "n_states": 2, "order": spiral(LATTICE), "positional": True,
         "neighbours": LATTICE.neighbours if neighbours else None, "precision": precision,
@@ -79,9 +89,9 @@ def network(
     return Transformer(hidden=hidden, heads=4, layers=2, **common)
 
 
-def trainer(net, parallel=None, batch: int = BATCH):
+def trainer(net, parallel=None):
     parallel = parallel or SingleProcess()
-    batches = Batches(Source(), batch, 0.1, 1, parallel.rank, parallel.size)
+    batches = Batches(Source(), BATCH, 0.1, 1, parallel.rank, parallel.size)
     return Trainer(
         net.trainable_variables, lambda s, seed=None: -net.log_prob(s, seed), batches, parallel, SETTINGS
     )
@@ -116,11 +126,13 @@ def log_prob(net):
 
 
 def keras_step(hidden: int):
-    """The same step by keras.layers.GRU: 64 states in, a softmax out of each."""
-    model = tf.keras.Sequential(
-        [tf.keras.layers.GRU(hidden, return_sequences=True), tf.keras.layers.Dense(2)]
-    )
-    optimizer = tf.keras.optimizers.Adam(2e-3)
+    """The same step by keras.layers.GRU, 64 states in, a softmax out of each; None without Keras."""
+    try:
+        keras = tf.keras
+        model = keras.Sequential([keras.layers.GRU(hidden, return_sequences=True), keras.layers.Dense(2)])
+    except (ImportError, AttributeError):  # TensorFlow takes it from a package of its own
+        return None
+    optimizer = keras.optimizers.Adam(2e-3)
     tokens = STATES[:BATCH].astype(np.int32)
     inputs = tf.one_hot(np.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=2), 3)
 
@@ -157,9 +169,9 @@ def torch_step(hidden: int):
     return step
 
 
-def sweeps(chains: int, full: bool, hidden: int = 256):
+def sweeps(chains: int, full: bool):
     """A sweep of Metropolis with the RNN's energy, or the full energies that it spares."""
-    net = network(hidden)
+    net = network()
     energy = RnnEnergy(LATTICE, net, 4.0)
     if not full:
         walkers = Chains.start(energy, np.full(chains, 0.25), range(chains), 1, Purpose.SWEEP)
@@ -173,13 +185,13 @@ def sweeps(chains: int, full: bool, hidden: int = 256):
     return recompute
 
 
-def in_turn(work: dict, repeats: int = REPEATS) -> dict[str, np.ndarray]:
+def in_turn(work: dict, most: int | None = None) -> dict[str, np.ndarray]:
     """Seconds of each, measured in turn after one call for compilation."""
     work = {name: function for name, function in work.items() if function}
     for function in work.values():
         function()
     times = {name: [] for name in work}
-    for _ in range(repeats):
+    for _ in range(min(most or REPEATS, REPEATS)):
         for name, function in work.items():
             started = time.perf_counter()
             function()
@@ -194,7 +206,7 @@ def ratio(times, a: str, b: str) -> float | None:
 
 def training_table() -> dict:
     result = {}
-    for hidden in (256, 512):
+    for hidden in HIDDEN:
         times = in_turn(
             {
                 "products": products(hidden, training=True),
@@ -229,7 +241,7 @@ def variants() -> dict:
     work = {
         "gru": training_step(network(neighbours=False)),
         "gru_neighbours": training_step(network()),
-        "transformer_128_2_layers": training_step(network(128, "transformer")),
+        "transformer_128_2_layers": training_step(network(HIDDEN[0] // 2, "transformer")),
     }
     times = in_turn(work, 3)
     result = {name: ratio(times, name, "gru") for name in work}
@@ -238,11 +250,10 @@ def variants() -> dict:
 
 
 def monte_carlo() -> dict:
-    chains = 512
-    times = in_turn({"suffix": sweeps(chains, False), "full": sweeps(chains, True)}, 3)
+    times = in_turn({"suffix": sweeps(CHAINS, False), "full": sweeps(CHAINS, True)}, 3)
     result = {"suffix_speedup": ratio(times, "full", "suffix")}
-    print(f"a sweep of {chains} chains: {result['suffix_speedup']:.2f} times faster than full energies")
-    cost = in_turn({n: sweeps(n, False) for n in (1, 16, 64, 256, 1024)}, 3)
+    print(f"a sweep of {CHAINS} chains: {result['suffix_speedup']:.2f} times faster than full energies")
+    cost = in_turn({n: sweeps(n, False) for n in EACH}, 3)
     result["ms_per_sweep_and_chain"] = {str(n): 1e3 * float(np.median(t)) / n for n, t in cost.items()}
     text = ", ".join(f"{value:.1f} ({n})" for n, value in result["ms_per_sweep_and_chain"].items())
     print(f"ms per sweep and chain (chains): {text}")
@@ -253,7 +264,7 @@ def rank_work() -> None:
     """Train a few steps on these ranks; rank 0 prints configurations/s."""
     from dcl_hpc.cluster import mpi
 
-    parallel = connect(mpi.world().size)
+    parallel = connect(mpi.world())
     precision = "bfloat16" if has_bfloat16() else "float32"
     training = trainer(network(precision=precision), parallel)
     batch = tf.constant(next(training.batches.epoch(0))[0])
@@ -266,14 +277,16 @@ def rank_work() -> None:
         print(BATCH / np.median(times[5:]))
 
 
-def two_ranks_vs_two_threads() -> float:
+def two_ranks_vs_two_threads(arguments) -> float:
     """Training speed of two Horovod ranks of one thread over that of one process with two."""
 
     def rate(ranks: int, threads: int) -> float:
         bind = "none" if threads > 1 else "core"
-        return on_ranks(__file__, ranks, "--bind-to", bind, TF_NUM_INTRAOP_THREADS=str(threads))
+        return on_ranks(
+            __file__, ranks, "--bind-to", bind, arguments=arguments, TF_NUM_INTRAOP_THREADS=str(threads)
+        )
 
-    pairs = [(rate(2, 1), rate(1, 2)) for _ in range(3)]
+    pairs = [(rate(2, 1), rate(1, 2)) for _ in range(PAIRS)]
     for two_ranks, two_threads in pairs:
         print(f"two ranks {two_ranks:.0f}, two threads {two_threads:.0f} configurations/s")
     return float(np.median([a / b for a, b in pairs]))
@@ -286,7 +299,7 @@ def memory_growth() -> dict:
     peaks = {}
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.toml"
-        for n in (200_000, 2_000_000):
+        for n in DATA:
             job.write_text(
                 f'name = "n{n}"\n[lattice]\nshape = [8, 8]\n[hamiltonian]\nkind = "ising"\n'
                 f"[observe]\ntemperature = 4.0\nsamples = {n}\n"
@@ -302,24 +315,27 @@ def memory_growth() -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     parser.add_argument("--rank-work", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.quick:
+        shorten()
     if options.rank_work:
         rank_work()
         return
     training = training_table()
-    if training["256"]["train_vs_torch"] is None:
+    smallest = training[str(HIDDEN[0])]
+    if smallest["train_vs_torch"] is None:
         print("PyTorch is not installed (pip install torch): no comparison with it")
     details = {"training": training, "variants": variants(), "monte_carlo": monte_carlo()}
-    two_ranks = two_ranks_vs_two_threads()
+    two_ranks = two_ranks_vs_two_threads(("--quick",) if options.quick else ())
     print(f"two ranks of one thread: {two_ranks:.2f} times one process with two threads")
     details["peak_memory_mib"] = memory_growth()
     small, large = details["peak_memory_mib"].values()
     result = {
         "train_fraction_of_gemm": min(row["train_fraction_of_gemm"] for row in training.values()),
-        "train_vs_keras": training["256"]["train_vs_keras"],
-        "train_vs_torch": training["256"]["train_vs_torch"],
+        "train_vs_keras": smallest["train_vs_keras"],
+        "train_vs_torch": smallest["train_vs_torch"],
         "two_ranks_vs_two_threads": two_ranks,
         "suffix_speedup": details["monte_carlo"]["suffix_speedup"],
         "memory_growth_10x_data": large / small,

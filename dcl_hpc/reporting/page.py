@@ -11,6 +11,7 @@ from ..pipeline.provenance import provenance
 from ..storage.documents import digest_of, write_json, write_text
 from ..storage.identity import Identity
 from .figures import close
+from .sweeps import warnings, worth
 
 # Interactions of one estimate on the page, strongest first.
 SHOWN = 20
@@ -56,6 +57,10 @@ def render(
     return environment.get_template(template).render(
         summary=summary,
         interactions=_interactions(summary),
+        worth=worth,
+        warnings=warnings(
+            summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
+        ),
         figures=figures,
         description=description,
         provenance=provenance,

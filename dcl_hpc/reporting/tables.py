@@ -4,7 +4,7 @@ import numpy as np
 
 from ..physics import exact
 from ..physics.observables import thermodynamics
-from ..sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, reweight
+from ..sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, reweight, too_short
 
 QUANTITIES = ("u", "m", "c", "chi")
 OVERLAPS = ("abs_q", "q2", "q4", "binder")
@@ -66,7 +66,12 @@ def _rmse_and_slope(means: np.ndarray) -> np.ndarray:
     return np.stack([rmse, 1 + (dt - d * t) / (tt - t**2)], axis=-1)
 
 
-def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
+def zero(energy: str, hamiltonian) -> float:
+    """What to add to u by an energy, in J per site: learned ones are zero at infinite temperature."""
+    return 0.0 if energy == "true" else hamiltonian.mean_energy / hamiltonian.lattice.n_sites
+
+
+def sweep_table(series, n_sites: int, offset: float = 0.0, offset_error: float = 0.0) -> dict:
     """Thermodynamics per site with jackknife errors at every temperature of a sweep.
 
     Blocks are stretches of single ladders, at least several autocorrelation times long.
@@ -74,19 +79,20 @@ def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
     Parameters
     ----------
     series : SweepSeries
-    offset : float
-        Constant to add to u, in J per site.
+    offset, offset_error : float
+        Constant to add to u and its standard error, in J per site; the latter is part of every error of u.
 
     Returns
     -------
     dict
-        `temperature` (those that the job lists), `autocorrelation_time` (sweeps), `effective_samples`
-        (independent ones that would be worth as much), and for each of u, m, c, chi the list of values
-        and `NAME_error`.
+        `temperature` (those that the job lists), `sweeps` (measurements of each chain),
+        `autocorrelation_time` (sweeps), `effective_samples` (independent ones that would be worth as much),
+        `too_short` (whether chains are, for their autocorrelation time and so the errors to be trusted), and
+        for each of u, m, c, chi the list of values and `NAME_error`.
     """
     listed = np.flatnonzero(series.listed)
-    table = {"temperature": series.temperature[listed].tolist()}
-    table |= {"autocorrelation_time": [], "effective_samples": []}
+    table = {"temperature": series.temperature[listed].tolist(), "sweeps": series.energy.shape[2]}
+    table |= {"autocorrelation_time": [], "effective_samples": [], "too_short": []}
     for name in QUANTITIES:
         table[name], table[f"{name}_error"] = [], []
     for k in listed:
@@ -95,7 +101,9 @@ def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
         data = np.stack([energy - origin, (energy - origin) ** 2, order, order**2], axis=1)
         values, errors = jackknife(lambda m, t=t: thermodynamics(m, t, n_sites), _blocks(data, tau))
         values[0] += origin / n_sites + offset
+        errors[0] = np.hypot(errors[0], offset_error)
         table["autocorrelation_time"].append(tau)
+        table["too_short"].append(too_short(energy.shape[1], tau))
         table["effective_samples"].append(energy.size / (2 * tau))
         for name, value, error in zip(QUANTITIES, values, errors, strict=True):
             table[name].append(float(value))

@@ -9,13 +9,16 @@ from scipy.special import logsumexp
 # Configurations of each temperature that reweighting uses, and acceptance below which temperatures are too
 # far apart for it.
 REWEIGHTED, LEAST_OVERLAP = 1000, 0.05
+# Series shorter than so many times 2 tau give too short a time; emcee's rule, whose time is 2 tau.
+FEWEST_TIMES = 50
 
 
 def autocorrelation_time(series: np.ndarray) -> float:
     """Integrated autocorrelation time in steps of the series, at least 1/2.
 
     Sokal's self-consistent window as implemented by emcee, averaged over chains; the convention
-    is tau = 1/2 + sum of the autocorrelation function, so independent data have 1/2.
+    is tau = 1/2 + sum of the autocorrelation function, so independent data have 1/2. Of a short series it
+    is too small; `too_short` tells.
 
     Parameters
     ----------
@@ -27,6 +30,14 @@ def autocorrelation_time(series: np.ndarray) -> float:
         return 0.5
     tau = integrated_time(series[:, :, None], c=5, tol=0, quiet=True, has_walkers=True)[0]
     return max(0.5, float(tau) / 2)
+
+
+def too_short(n_steps: int, tau: float) -> bool:
+    """Whether a series is too short for its autocorrelation time, and errors that rely on it, to be trusted.
+
+    The rule is emcee's (Foreman-Mackey et al., PASP 125, 306, 2013), 50 times 2 tau in our convention.
+    """
+    return bool(n_steps < FEWEST_TIMES * 2 * tau)
 
 
 def jackknife(estimator, blocks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -155,6 +155,22 @@ def test_offset_moves_u_alone():
     assert moved == plain
 
 
+def test_error_of_the_offset_is_part_of_every_error_of_u():
+    """In quadrature, and of nothing else."""
+    plain, uncertain = (sweep_table(series([2.0, 3.0], steps=200), 64, 1.5, x) for x in (0.0, 0.003))
+    expected = np.hypot(plain.pop("u_error"), 0.003)
+    assert uncertain.pop("u_error") == pytest.approx(expected)
+    assert uncertain == plain
+
+
+@pytest.mark.parametrize(("rho", "steps", "short"), [(0.0, 200, False), (0.9, 600, True), (0.9, 4000, False)])
+def test_short_chains_are_flagged(rho, steps, short):
+    """With 2 tau = (1 + rho)/(1 - rho) chains need 50 and 950 sweeps."""
+    table = sweep_table(series([2.0, 3.0], steps=steps, rho=rho), 64)
+    assert table["too_short"] == [short, short]
+    assert table["sweeps"] == steps
+
+
 def with_overlaps(q):
     """Series with these overlaps, (n_temperatures, n_pairs, n_measurements)."""
     temperatures = np.arange(1.0, 1 + len(q))

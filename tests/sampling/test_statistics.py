@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+from emcee.autocorr import AutocorrError, integrated_time
 from scipy.signal import lfilter
 
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, reweight
+from dcl_hpc.sampling.statistics import (
+    autocorrelation_time,
+    jackknife,
+    jackknife_of_strata,
+    reweight,
+    too_short,
+)
 
 
 def ar1(rho, steps, chains, seed=1):
@@ -42,6 +49,19 @@ def test_constant_and_short_series():
     series = ar1(0.8, 20_000, 20)
     frozen = np.concatenate([series, np.ones((20_000, 5))], axis=1)
     assert autocorrelation_time(frozen) == autocorrelation_time(series)
+
+
+def test_short_series_are_told_as_emcee_does():
+    """50 times 2 tau, with the time that emcee finds in the same series."""
+    for steps in (500, 700, 900, 1100, 1300):
+        series = ar1(0.9, steps, 10)
+        tau = autocorrelation_time(series)
+        try:
+            integrated_time(series[:, :, None], c=5, tol=50, has_walkers=True)
+            found = False
+        except AutocorrError:
+            found = True
+        assert too_short(steps, tau) == found
 
 
 def test_thinned_series_is_nearly_independent():
