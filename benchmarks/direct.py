@@ -32,7 +32,7 @@ ENERGIES = {
 
 # Fits that take seconds.
 QUICK = (
-    "lattice.shape=[4, 4]", "sweep.shapes=[[4, 4]]", "observe.samples=5000", "observe.chains=100",
+    "lattice.shape=[6, 6]", "sweep.shapes=[[6, 6]]", "observe.samples=5000", "observe.chains=100",
     "observe.thermalization=20", "ednn.epochs=1", "direct.samples=5000", "levels.per_level=10",
     "levels.max_sweeps=1000",
 )  # fmt: skip
@@ -45,7 +45,7 @@ def one(job: str, seed: int, folder: str, changes=()) -> dict:
     for module in ("observe", "train", "evaluate"):
         command = [sys.executable, "-m", f"dcl_hpc.{module}", job, *settings]
         threads = os.environ | {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
-        out = subprocess.run(command, env=threads, check=True, capture_output=True, text=True).stdout
+        out = subprocess.run(command, env=threads, check=True, stdout=subprocess.PIPE, text=True).stdout
     seconds = {
         method: float(value) for method, value in re.findall(r"estimate by (\w+) from .*: ([\d.]+) s", out)
     }

@@ -72,8 +72,9 @@ class Source:
 
 def shorten() -> None:
     """Sizes of --quick."""
-    global BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA
-    BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA = 20, 1, (8,), 4, (1, 4), 1, (4000, 8000)
+    global LATTICE, SITES, STATES, BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA
+    LATTICE, SITES, STATES = Lattice((4, 4)), 16, np.ascontiguousarray(STATES[:, :16])
+    BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA = 20, 1, (8,), 4, (1,), 1, (4000, 8000)
 
 
 def network(
@@ -301,7 +302,7 @@ def memory_growth() -> dict:
         job = Path(folder) / "job.toml"
         for n in DATA:
             job.write_text(
-                f'name = "n{n}"\n[lattice]\nshape = [8, 8]\n[hamiltonian]\nkind = "ising"\n'
+                f'name = "n{n}"\n[lattice]\nshape = {list(LATTICE.shape)}\n[hamiltonian]\nkind = "ising"\n'
                 f"[observe]\ntemperature = 4.0\nsamples = {n}\n"
                 "[rnn]\nhidden = 8\nepochs = 1\nbatch = 2000\n[sweep]\ntemperatures = [3.0, 4.0]\n"
             )

@@ -7,6 +7,7 @@ Observes once and trains each variant on the same configurations.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,7 +57,7 @@ def main() -> None:
                 subprocess.run(command, env={**SETTINGS, **os.environ}, check=True, stdout=subprocess.DEVNULL)
             with h5py.File(network) as file:
                 kl, seconds = file["history/excess"][-1], file["progress/wall_seconds"][0]
-            network.unlink()
+            shutil.rmtree(network.parent)  # the next variant begins anew
             result["variants"][variant] = {"kl": float(kl), "seconds": float(seconds)}
             print(f"{variant:<30} KL {kl:.4f} nats, {seconds:.0f} s of training", flush=True)
     finish(result, f"variants.py {options.job} --samples {options.samples}", options.json)

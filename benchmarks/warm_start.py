@@ -9,6 +9,7 @@ The first realization, from which the others start, is not counted.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,7 @@ def main() -> None:
                     flush=True,
                 )
                 for file in files:
-                    file.unlink()
+                    shutil.rmtree(file.parent)  # the next training begins anew
     arguments = f"--realizations {options.realizations} --samples {options.samples} --ranks {options.ranks}"
     finish(result, f"warm_start.py {options.job} {arguments}", options.json)
 
