@@ -2,16 +2,28 @@
 # Set up dcl_hpc in ./.venv (or the folder given as argument); safe to run again at any time.
 #
 #   ./install.sh [VENV]
+#   ./install.sh --without-horovod     training averages its gradients by mpi4py (also WITHOUT_HOROVOD=1)
 #   PYTHON=python3.12 ./install.sh     another interpreter (CPython 3.11 to 3.13)
 #   GPU=1 ./install.sh                 TensorFlow with CUDA, Horovod over NCCL
+#
+# For snapshots on one's own machine "pip install ." is enough: no MPI, no compiler, no root.
 #
 # On Debian and Ubuntu the missing system packages are installed with apt (root or sudo). On a cluster
 # login node load modules for a C++ compiler, CMake, MPI and parallel HDF5 first; nothing then needs root.
 set -euo pipefail
 cd "$(dirname "$0")"
 here=$PWD
-venv=$(realpath -m "${1:-.venv}")
-gpu=${GPU:-$(grep -qs '^gpu=1 ' "$venv/.installed" && echo 1 || echo 0)}    # as last time, if not given
+venv=.venv
+for argument in "$@"; do
+    case $argument in
+        --without-horovod) WITHOUT_HOROVOD=1 ;;
+        -*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' install.sh >&2; exit 2 ;;
+        *) venv=$argument ;;
+    esac
+done
+venv=$(realpath -m "$venv")
+was() { grep -qs "^gpu=$1 without_horovod=$2 " "$venv/.installed" && echo 1 || echo 0; }
+gpu=${GPU:-$(was 1 .)} without_horovod=${WITHOUT_HOROVOD:-$(was . 1)}    # as last time, if not given
 export PIP_CONSTRAINT="$here/constraints.txt" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 # shellcheck source=slurm/env.sh
 source slurm/env.sh
@@ -60,8 +72,6 @@ fi
 mpicc=$(command -v mpicc.openmpi || command -v mpicc || true)
 lacking=()
 have g++ || have c++ || lacking+=("a C++ compiler (module gcc; package g++)")
-have make || lacking+=("make (package make)")
-have cmake || lacking+=("CMake (module cmake; package cmake)")
 [ -n "$mpicc" ] || lacking+=("MPI with its compiler wrapper mpicc (module openmpi; packages openmpi-bin libopenmpi-dev)")
 [ ${#hdf5_env[@]} -gt 0 ] || lacking+=("HDF5 built with MPI (module hdf5-mpi or phdf5, or set HDF5_DIR; package libhdf5-openmpi-dev)")
 if [ ${#lacking[@]} -gt 0 ]; then
@@ -84,10 +94,12 @@ fi
 vpy --version
 
 # What is installed depends on these files alone: an unchanged stamp means there is nothing to do.
+# Its last line says what averages gradients.
 stamp="$venv/.installed"
-wanted=$(cat install.sh constraints.txt setup.cfg; echo "gpu=$gpu mpicc=$mpicc ${hdf5_env[*]}")
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
-    echo "up to date"
+wanted=$(cat install.sh constraints.txt setup.cfg
+    echo "gpu=$gpu without_horovod=$without_horovod mpicc=$mpicc ${hdf5_env[*]}")
+if [ -f "$stamp" ] && [ "$(sed '$d' "$stamp")" = "$wanted" ]; then
+    echo "up to date ($(tail -n 1 "$stamp"))"
     exit 0
 fi
 
@@ -106,16 +118,15 @@ if ! vpy -c 'import h5py, sys; sys.exit(not h5py.get_config().mpi)' 2>/dev/null;
 fi
 
 step "TensorFlow and the other packages"
-tensorflow="tensorflow-cpu"
-[ "$gpu" = 1 ] && tensorflow='tensorflow[and-cuda]'
-[ "$(uname -m)" = x86_64 ] || tensorflow=tensorflow
-vpip install -q "$tensorflow"
-vpip install -q cloudpickle psutil PyYAML    # what Horovod imports
-vpip install -q --no-build-isolation -e ".[test,benchmark]"
+networks=networks
+[ "$gpu" = 1 ] && networks=gpu
+vpip install -q --no-build-isolation -e ".[$networks,mpi,test,benchmark]"
 
 step "Horovod with MPI for TensorFlow (compiled here, a few minutes)"
 horovod_works() { CUDA_VISIBLE_DEVICES=-1 vpy -c 'import horovod.tensorflow as hvd, sys; sys.exit(not (hvd.mpi_built() and (not int(sys.argv[1]) or hvd.nccl_built())))' "$gpu" >/dev/null 2>&1; }
-if ! horovod_works; then
+build_horovod() (
+    set -e
+    vpip install -q cloudpickle psutil PyYAML    # what Horovod imports
     build=$(mktemp -d)
     trap 'rm -rf "$build"' EXIT
     vpip download -q --no-deps --no-build-isolation --no-binary horovod -d "$build" horovod
@@ -150,20 +161,41 @@ if ! horovod_works; then
     fi
     env "${options[@]}" "$venv/bin/python" -m pip install -q --no-cache-dir --no-build-isolation --no-deps .
     popd >/dev/null
+)
+backend="training by Horovod"
+if [ "$without_horovod" = 1 ]; then
+    echo "left out"
+    backend="training by mpi4py"
+elif ! horovod_works; then
+    set +e    # what fails in there ends that alone
+    build_horovod >"$venv/horovod.log" 2>&1
+    set -e
+    if ! horovod_works; then
+        why="see $venv/horovod.log"
+        have cmake && have make || why="it needs CMake and make: modules or packages cmake, make"
+        echo "Horovod could not be built ($why; remove $stamp to try again): training will use mpi4py"
+        backend="training by mpi4py, since Horovod could not be built"
+    fi
 fi
 
 step "Self-check"
 vpip check
-CUDA_VISIBLE_DEVICES=-1 vpy - <<'PY'
-import h5py, horovod.tensorflow as hvd
+CUDA_VISIBLE_DEVICES=-1 vpy - "$backend" <<'PY'
+import sys
+
+import h5py, tensorflow
 assert h5py.get_config().mpi, "h5py is not built with MPI"
-assert hvd.mpi_built(), "Horovod is not built with MPI"
-print(f"parallel HDF5 {h5py.version.hdf5_version}; Horovod with MPI, NCCL {'yes' if hvd.nccl_built() else 'no'}")
+nccl = ""
+if sys.argv[1].endswith("Horovod"):
+    import horovod.tensorflow as hvd
+    assert hvd.mpi_built(), "Horovod is not built with MPI"
+    nccl = f", NCCL {'yes' if hvd.nccl_built() else 'no'}"
+print(f"parallel HDF5 {h5py.version.hdf5_version}; TensorFlow {tensorflow.__version__}; {sys.argv[1]}{nccl}")
 PY
 mpiexec -n 2 "$venv/bin/python" -c '
 from mpi4py import MPI
 comm = MPI.COMM_WORLD
 assert comm.size == 2 and comm.allreduce(comm.rank) == 1, "mpiexec and mpi4py use different MPI libraries"
 if comm.rank == 0: print("2-rank allreduce works:", MPI.Get_library_version().split(",")[0])'
-printf '%s\n' "$wanted" > "$stamp"
+printf '%s\n' "$wanted" "$backend" > "$stamp"
 printf '\nReady. Try: make demo\n'

@@ -1,6 +1,7 @@
 """Speed and memory of the RNN: training, log P, Monte Carlo; beside matrix products, Keras and PyTorch.
 
     python benchmarks/rnn.py [--quick] [--json]
+    python benchmarks/rnn.py --backends    training on two ranks by Horovod and by MPI itself alone
 
 8x8 Ising, one thread unless said otherwise. Timings are taken in turn with each other and the median of
 ratios counts. PyTorch is compared with where it is installed (pip install torch). Fractions are those of
@@ -22,11 +23,13 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from dcl_hpc import networks
+
+    networks.start()  # imports TensorFlow quietly
 
 import numpy as np
 from outcome import add_arguments, finish, on_ranks
 
-from dcl_hpc import networks  # noqa: F401  imports TensorFlow quietly
 from dcl_hpc.energy.rnn import RnnEnergy
 from dcl_hpc.networks.hardware import has_bfloat16
 from dcl_hpc.networks.rnn import Gru
@@ -186,13 +189,13 @@ def sweeps(chains: int, full: bool):
     return recompute
 
 
-def in_turn(work: dict, most: int | None = None) -> dict[str, np.ndarray]:
+def in_turn(work: dict, repeats: int | None = None) -> dict[str, np.ndarray]:
     """Seconds of each, measured in turn after one call for compilation."""
     work = {name: function for name, function in work.items() if function}
     for function in work.values():
         function()
     times = {name: [] for name in work}
-    for _ in range(min(most or REPEATS, REPEATS)):
+    for _ in range(1 if REPEATS == 1 else repeats or REPEATS):
         for name, function in work.items():
             started = time.perf_counter()
             function()
@@ -261,25 +264,44 @@ def monte_carlo() -> dict:
     return result
 
 
-def rank_work() -> None:
-    """Train a few steps on these ranks; rank 0 prints configurations/s."""
+def rank_work(backends: str) -> None:
+    """Train a few steps on these ranks, by each backend in turn; rank 0 prints what they reach.
+
+    Of one backend these are configurations/s, of two the time of a step by the second over that by the first.
+    """
     from dcl_hpc.cluster import mpi
 
-    parallel = connect(mpi.world())
+    comm, steps = mpi.world(), {}
     precision = "bfloat16" if has_bfloat16() else "float32"
-    training = trainer(network(precision=precision), parallel)
-    batch = tf.constant(next(training.batches.epoch(0))[0])
-    times = []
-    for _ in range(25):
-        started = time.perf_counter()
-        float(training._step(batch))
-        times.append(time.perf_counter() - started)
-    if parallel.rank == 0:
-        print(BATCH / np.median(times[5:]))
+    for backend in backends.split(","):
+        training = trainer(network(precision=precision), connect(comm, backend))
+        batch = tf.constant(next(training.batches.epoch(0))[0])
+        steps[backend] = lambda step=training._step, batch=batch: float(step(batch))
+    times = in_turn(steps, 25)
+    if comm.rank == 0:
+        first, *others = steps
+        print(*[ratio(times, other, first) for other in others] or [BATCH / np.median(times[first])])
+
+
+def backends() -> dict:
+    """Time of a training step on two ranks of one thread by MPI itself, over that by Horovod."""
+    runs = [
+        on_ranks(
+            __file__,
+            2,
+            "--bind-to",
+            "core",
+            arguments=("--backend", "horovod,mpi"),
+            TF_NUM_INTRAOP_THREADS="1",
+        )
+        for _ in range(3)
+    ]
+    print("a step of two ranks by MPI over one by Horovod: " + ", ".join(f"{value:.2f}" for value in runs))
+    return {"step_mpi_vs_horovod": float(np.median(runs)), "runs": runs}
 
 
 def two_ranks_vs_two_threads(arguments) -> float:
-    """Training speed of two Horovod ranks of one thread over that of one process with two."""
+    """Training speed of two ranks of one thread over that of one process with two."""
 
     def rate(ranks: int, threads: int) -> float:
         bind = "none" if threads > 1 else "core"
@@ -318,11 +340,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add_arguments(parser)
     parser.add_argument("--rank-work", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--backend", default="auto", help=argparse.SUPPRESS)
+    parser.add_argument("--backends", action="store_true", help="compare the backends of training only")
     options = parser.parse_args()
     if options.quick:
         shorten()
     if options.rank_work:
-        rank_work()
+        rank_work(options.backend)
+        return
+    if options.backends:
+        finish(backends(), "rnn.py --backends", options.json)
         return
     training = training_table()
     smallest = training[str(HIDDEN[0])]

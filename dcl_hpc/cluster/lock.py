@@ -71,16 +71,16 @@ class Lock:
             self.path.unlink(missing_ok=True)
         self._remove_folders()
 
-    def _take(self, own: Path) -> None:
-        """Make the lock file; raises FileExistsError if there is one."""
+    def _take(self, written: Path) -> None:
+        """Make the lock file from one that is written already; raises FileExistsError if there is one."""
         try:
-            os.link(own, self.path)
+            os.link(written, self.path)
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
             number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             with os.fdopen(number, "w") as file:
-                file.write(self.owner)
+                file.write(written.read_text())
 
     def is_mine(self) -> bool:
         """Whether the lock is still this one's and not that of a successor."""
@@ -115,10 +115,10 @@ class Lock:
         aside = self.path.with_name(f"{self.path.name}.old.{platform.node()}.{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):
             os.rename(self.path, aside)
-            if _read(aside) != text and not self.path.exists():
-                os.rename(aside, self.path)
-            else:
-                aside.unlink()
+            if _read(aside) != text:
+                with contextlib.suppress(FileExistsError):
+                    self._take(aside)
+            aside.unlink()
 
 
 def _read(path: Path) -> str | None:

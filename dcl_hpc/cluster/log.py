@@ -60,6 +60,19 @@ class Log:
         return Progress(self.about + title, total, done, unit, self.bars)
 
 
+class LoggingLog(Log):
+    """Hands lines to Python's logging, as "dcl_hpc", and shows no progress: for use within a program."""
+
+    def __init__(self, about: str = ""):
+        super().__init__(0, about, bars=False)
+
+    def __call__(self, text: str) -> None:
+        """Log each line, warnings as such."""
+        for line in text.split("\n"):
+            level = logging.WARNING if "warning:" in line else logging.INFO
+            logging.getLogger("dcl_hpc").log(level, "%s%s", self.about, line)
+
+
 class Progress:
     """Progress of one long loop; `step(n)` tells that n more units are done."""
 

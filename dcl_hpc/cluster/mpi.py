@@ -1,29 +1,71 @@
-"""MPI start-up, agreement between ranks, and what happens when one of them fails."""
+"""MPI start-up, agreement between ranks, and what happens when one of them fails.
+
+A process that no launcher started is alone: it needs neither mpi4py nor MPI_Init, which login nodes may not
+allow. mpi4py is imported here only, and not before it is needed.
+"""
 
 import math
 import os
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 
-import mpi4py
 import numpy as np
 
 from ..errors import UserError
+from . import serial
 
-mpi4py.rc.initialize = False
-mpi4py.rc.finalize = True  # when Python ends, after Horovod's own shutdown
-from mpi4py import MPI  # noqa: E402 - after the line above, so that settings come before MPI_Init
+# What launchers tell of the number of ranks and of the own one: Open MPI, MPICH and its kin, MVAPICH, Slurm.
+SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
+# Beginnings of the variables of launchers, of which some leave the number to MPI_Init.
+LAUNCHERS = ("OMPI_COMM_WORLD_", "PMI_", "PMIX_", "PALS_", "MV2_COMM_WORLD_")
 
 
-def world() -> MPI.Intracomm:
-    """Initialise MPI and return the communicator of all ranks.
+def _told(names) -> list[int]:
+    """Numbers in the variables of launchers."""
+    return [int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()]
+
+
+@contextmanager
+def not_initialized():
+    """Keep mpi4py, if it is imported meanwhile, from calling MPI_Init: only `world` does."""
+    try:
+        import mpi4py
+    except ImportError:
+        yield
+        return
+    kept = mpi4py.rc.initialize, mpi4py.rc.finalize
+    # it finalizes when Python ends, after Horovod's own shutdown
+    mpi4py.rc.initialize, mpi4py.rc.finalize = False, True
+    try:
+        yield
+    finally:
+        mpi4py.rc.initialize, mpi4py.rc.finalize = kept
+
+
+def world():
+    """Return the communicator of all ranks; initialises MPI if a launcher started this process.
 
     Raises
     ------
     UserError
-        If Slurm started several tasks and MPI sees each of them alone.
+        If several tasks were started and there is no MPI, or it sees each of them alone.
     """
+    tasks = max(_told(SIZES), default=1)
+    if tasks == 1 and not any(name.startswith(LAUNCHERS) for name in os.environ):
+        return alone()
+    try:
+        with not_initialized():
+            from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # the latter if it finds no MPI library
+        if tasks == 1:
+            return alone()
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"{tasks} ranks need mpi4py ({reason}); pip install 'dcl_hpc[mpi]', or start one process"
+        ) from None
     if not MPI.Is_initialized():
         if "Open MPI v4" in MPI.Get_library_version():
             # ROMIO writes strided collective data up to 5 times faster than the default there;
@@ -32,7 +74,6 @@ def world() -> MPI.Intracomm:
             os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
         MPI.Init_thread(MPI.THREAD_MULTIPLE)
     comm = MPI.COMM_WORLD
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
     if comm.size == 1 and tasks > 1 and "OMPI_COMM_WORLD_SIZE" not in os.environ:
         raise UserError(
             f"Slurm started {tasks} tasks but MPI sees single processes; use srun --mpi=pmix, or the "
@@ -41,9 +82,9 @@ def world() -> MPI.Intracomm:
     return comm
 
 
-def alone() -> MPI.Intracomm:
+def alone() -> serial.Communicator:
     """Return the communicator of this rank by itself."""
-    return MPI.COMM_SELF
+    return serial.Communicator()
 
 
 def on_root(comm, function, *arguments):
@@ -96,22 +137,32 @@ def share(comm, n: int) -> slice:
     return slice(comm.rank * n // comm.size, (comm.rank + 1) * n // comm.size)
 
 
+def _of_node(comm, value) -> tuple[list, int]:
+    """Values of the ranks of this node, and which of them is this rank's."""
+    if comm.size == 1:
+        return [value], 0
+    from mpi4py import MPI
+
+    local = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    values, rank = local.allgather(value), local.rank
+    local.Free()
+    return values, rank
+
+
 def local_rank(comm) -> int:
     """Number of this rank among those of its node."""
-    local = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    rank = local.rank
-    local.Free()
-    return rank
+    return _of_node(comm, None)[1]
 
 
 def threads_per_rank(comm) -> int:
     """Cores that this rank may use without disturbing its neighbours on the node."""
-    cores = len(os.sched_getaffinity(0))
-    local = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    everyone = local.allgather(frozenset(os.sched_getaffinity(0)))
-    sharing = sum(1 for other in everyone if other & everyone[local.rank])
-    local.Free()
-    return max(1, cores // sharing)
+    if hasattr(os, "sched_getaffinity"):
+        cores = frozenset(os.sched_getaffinity(0))
+    else:
+        cores = frozenset(range(os.cpu_count() or 1))
+    everyone, _ = _of_node(comm, cores)
+    sharing = sum(1 for other in everyone if other & cores)
+    return max(1, len(cores) // sharing)
 
 
 def run(function) -> None:
@@ -126,7 +177,8 @@ def run(function) -> None:
         code = function(comm) or 0
     except UserError as error:
         together = comm is None or comm.size == 1 or error.on_all_ranks
-        if comm is None or comm.rank == 0 or not together:
+        first = max(_told(RANKS), default=0) == 0 if comm is None else comm.rank == 0
+        if first or not together:
             print(f"dcl_hpc: error: {error}", file=sys.stderr, flush=True)
         if not together:
             time.sleep(0.2)

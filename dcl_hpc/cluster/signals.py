@@ -54,6 +54,12 @@ class StopRequest:
     is dead then: Slurm sends SIGTERM to the others, which wait for it in MPI or HDF5, where no handler of
     Python runs, and would kill them after its KillWait only, 30 s by default.
 
+    Parameters
+    ----------
+    listen : bool
+        Whether signals are this object's to handle. A program that merely uses this one keeps its own
+        handlers, and is never asked to stop here.
+
     Attributes
     ----------
     guard : callable, optional
@@ -61,11 +67,13 @@ class StopRequest:
         has started again elsewhere.
     """
 
-    def __init__(self):
+    def __init__(self, listen: bool = True):
         self.received = False
         self.guard: Callable[[], bool] | None = None
         self._guarded = time.monotonic()
         self._watcher: subprocess.Popen | None = None
+        if not listen:
+            return
         if "SLURM_STEP_ID" in os.environ:
             self._watch()
         for number in (signal.SIGUSR1, signal.SIGTERM):

@@ -79,8 +79,7 @@ def choose_pairs(lattice: Lattice, generator) -> tuple[np.ndarray, np.ndarray]:
         Whether the lattice joins the two.
     """
     n = lattice.n_sites
-    first = np.repeat(np.arange(n), lattice.dimension)
-    bonds = np.unique(_codes(n, first, lattice.forward.ravel()))
+    bonds = np.unique(_codes(n, *lattice.bonds.T))
     if n <= ALL_PAIRS:
         codes = _codes(n, *np.triu_indices(n, 1))
     else:
@@ -103,8 +102,7 @@ def true_couplings(hamiltonian: Hamiltonian, pairs: np.ndarray) -> np.ndarray:
         raise ValueError(f"couplings of spins need 2 states, the Hamiltonian has {hamiltonian.n_states}")
     lattice, g = hamiltonian.lattice, hamiltonian.pair
     n = lattice.n_sites
-    first = np.repeat(np.arange(n), lattice.dimension)
-    codes, bond = np.unique(_codes(n, first, lattice.forward.ravel()), return_inverse=True)
+    codes, bond = np.unique(_codes(n, *lattice.bonds.T), return_inverse=True)
     total = np.bincount(bond, hamiltonian.couplings.ravel()) * (g[0, 0] - 2 * g[0, 1] + g[1, 1]) / 4
     wanted = _codes(n, *np.asarray(pairs).T)
     place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)

@@ -7,6 +7,7 @@ from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..sampling import kernels
 from ..sampling.tile_tables import TileTables
+from ..storage.weights import load
 
 CHUNK = 2**16
 # Chains of a block whose proposals a network evaluates in one batch.
@@ -199,3 +200,31 @@ class TileNetworkEnergy:
     def _energies_of(self, tiles, states):
         """Energies of some tiles, float32 (tiles, n_chains), in J."""
         return self._networks.energies(states[self._tiles[tiles]], tiles)
+
+
+def has_table(job, context: int) -> bool:
+    """Whether all states of a job's tile fit a table; its mean, the zero of the energy, is exact then."""
+    side = job.ednn.focus + 2 * context
+    return job.build_hamiltonian().n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
+
+
+def of_run(run, shape: tuple[int, ...]):
+    """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow."""
+    job = run.job
+    settings, arrays, _ = load(run.require("ednn"))
+    lattice, n_states = Lattice(shape), job.build_hamiltonian().n_states
+    focus, context = job.ednn.focus, settings["context"]
+    if "table" in arrays:
+        return TileTables(lattice, n_states, arrays["table"], settings["side"])
+    best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
+    sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
+    n_tiles = lattice.n_sites // focus**lattice.dimension
+    if not has_table(job, context):
+        reference = settings["reference_per_tile"] * n_tiles
+        return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference)
+    if job.ednn.shared:
+        own = [best]
+    else:
+        own = [{name: array[tile] for name, array in best.items()} for tile in range(n_tiles)]
+    tables = [tabulate(tile_energies(arrays, scale, n_states), n_states, sites) for arrays in own]
+    return EdnnEnergy(lattice, focus, context, n_states, np.array(tables))

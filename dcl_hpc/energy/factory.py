@@ -1,97 +1,84 @@
-"""Trained networks and energy models, put together from a run's files."""
+"""The energies that there are, and the model of each from a run's files."""
 
-import numpy as np
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from ..physics.lattice import Lattice
-from ..physics.tiles import MAX_TABLE, Tiling
-from ..physics.unwrap import ORDERS
-from ..sampling.streams import Purpose, generator
-from ..sampling.tile_tables import TileTables
-from ..storage import weights
-from .ednn import EdnnEnergy, TileNetworkEnergy, tabulate, tile_energies
-from .true import TrueEnergy
+from .model import EnergyModel
 
 
-def build_rnn(job):
-    """A new network of a job for P(configuration), with random weights."""
-    from ..networks.rnn import Gru
-    from ..networks.transformer import Transformer
+@dataclass(frozen=True)
+class Energy:
+    """An energy that chains can sample from.
 
-    lattice, settings = job.build_lattice(), job.rnn
-    common = {
-        "generator": generator(job.stream_seed, Purpose.WEIGHTS, 0),
-        "hidden": settings.hidden,
-        "layers": settings.layers,
-        "n_states": job.build_hamiltonian().n_states,
-        "order": ORDERS[settings.order](lattice),
-        "positional": settings.positional,
-        "neighbours": lattice.neighbours if settings.neighbours else None,
-        "dropout": settings.dropout,
-        "precision": settings.precision,
-    }
-    if settings.architecture == "transformer":
-        return Transformer(heads=settings.heads, **common)
-    return Gru(**common)
+    Parameters
+    ----------
+    name : str
+        In job files and results.
+    title : str
+        In reports.
+    make : callable
+        The energy model of a run and a shape; imports what it needs when it is called.
+    sections : tuple of str
+        Sections of a job that it depends on, besides the lattice and its Hamiltonian.
+    stage : str, optional
+        Stage that learns it; None if it is given.
+    any_shape : bool
+        Whether it holds on other shapes than the observed one.
+    slow : bool
+        Whether its sweeps are so slow that they have lengths of their own.
+    """
 
+    name: str
+    title: str
+    make: Callable[..., EnergyModel]
+    sections: tuple[str, ...] = ()
+    stage: str | None = None
+    any_shape: bool = True
+    slow: bool = False
 
-def build_ednn(job, context: int, mean: float, scale: float):
-    """A new EDNN of a job for energies of this mean and standard deviation (J)."""
-    from ..networks.ednn import Ednn
-
-    tiling = Tiling(job.build_lattice(), job.ednn.focus, context)
-    random = generator(job.stream_seed, Purpose.WEIGHTS, 1)
-    n_states = job.build_hamiltonian().n_states
-    return Ednn(n_states, tiling.sites, job.ednn.hidden, mean, scale, random, job.ednn.shared)
-
-
-def rnn_energy(run):
-    """Energy model of the trained RNN, on the observed lattice."""
-    network = build_rnn(run.job)
-    from .rnn import RnnEnergy
-
-    settings = load_best(network, run)
-    return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature, settings["reference"])
+    @property
+    def learned(self) -> bool:
+        """Whether it is learned from observations."""
+        return self.stage is not None
 
 
-def load_best(network, run) -> dict:
-    """Give a network the best weights of a run's RNN; returns the settings that are kept with them."""
-    settings, arrays, _ = weights.load(run.require("rnn"))
-    for variable in network.trainable_variables:
-        variable.assign(arrays["best_" + variable.name.split(":")[0]])
-    return settings
+def _true(run, shape):
+    from .true import TrueEnergy
+
+    settings = run.job.sweep
+    return TrueEnergy(run.job.build_hamiltonian(shape), settings.ladders * len(settings.listed))
 
 
-def ednn_energy(run, shape=None):
-    """Energy model of the local energy that was found, on any shape that its tiles fit; no TensorFlow."""
-    job = run.job
-    settings, arrays, _ = weights.load(run.require("ednn"))
-    lattice, n_states = Lattice(shape or job.lattice.shape), job.build_hamiltonian().n_states
-    focus, context = job.ednn.focus, settings["context"]
-    if "table" in arrays:
-        return TileTables(lattice, n_states, arrays["table"], settings["side"])
-    best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
-    sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
-    n_tiles = lattice.n_sites // focus**lattice.dimension
-    if not has_table(job, context):
-        reference = settings["reference_per_tile"] * n_tiles
-        return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference)
-    if job.ednn.shared:
-        own = [best]
-    else:
-        own = [{name: array[tile] for name, array in best.items()} for tile in range(n_tiles)]
-    tables = [tabulate(tile_energies(arrays, scale, n_states), n_states, sites) for arrays in own]
-    return EdnnEnergy(lattice, focus, context, n_states, np.array(tables))
+def _rnn(run, shape):
+    network = run.job.build_rnn()  # first, since this is how TensorFlow is imported quietly
+    from .rnn import of_run
+
+    return of_run(run, network)
 
 
-def has_table(job, context: int) -> bool:
-    """Whether all states of an EDNN's tile fit a table; its mean, the zero of the energy, is exact then."""
-    side = job.ednn.focus + 2 * context
-    return job.build_hamiltonian().n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
+def _ednn(run, shape):
+    from .ednn import of_run
+
+    return of_run(run, shape)
 
 
-def energy_model(run, energy: str, shape=None):
-    """The energy model of that name: "true", "rnn" or "ednn"."""
-    if energy == "true":
-        settings = run.job.sweep
-        return TrueEnergy(run.job.build_hamiltonian(shape), settings.ladders * len(settings.listed))
-    return rnn_energy(run) if energy == "rnn" else ednn_energy(run, shape)
+ENERGIES = {
+    energy.name: energy
+    for energy in (
+        Energy("true", "true Hamiltonian", _true),
+        Energy("rnn", "RNN", _rnn, ("observe", "rnn"), stage="rnn", any_shape=False, slow=True),
+        Energy("ednn", "EDNN", _ednn, ("observe", "rnn", "labels", "ednn"), stage="ednn"),
+    )
+}
+LEARNED = tuple(name for name, energy in ENERGIES.items() if energy.learned)
+
+
+def energy_model(run, energy: str, shape: tuple[int, ...] | None = None) -> EnergyModel:
+    """The energy model of a name in `ENERGIES`, on the observed lattice or another shape.
+
+    Raises
+    ------
+    UserError
+        If a file that it needs is missing, unfinished or another job's.
+    """
+    return ENERGIES[energy].make(run, shape or run.job.lattice.shape)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from ..physics.lattice import Lattice
 from ..sampling import generator
+from ..storage import weights
 
 
 class RnnEnergy:
@@ -122,3 +123,23 @@ class RnnEnergy:
         )  # fmt: skip
         _, tokens, _, _, changes = tf.while_loop(lambda k, *_: k < n_sites, visit, start, shapes)
         return tokens, changes.stack()
+
+
+def load_best(network, run) -> dict:
+    """Give a network the best weights of a run's RNN; returns the settings that are kept with them."""
+    settings, arrays, _ = weights.load(run.require("rnn"))
+    for variable in network.trainable_variables:
+        variable.assign(arrays["best_" + variable.name.split(":")[0]])
+    return settings
+
+
+def of_run(run, network) -> RnnEnergy:
+    """Energy model of the RNN that a run trained, on the observed lattice.
+
+    Parameters
+    ----------
+    network : Autoregressive
+        A new one of the run's job, which is given the trained weights.
+    """
+    settings = load_best(network, run)
+    return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature, settings["reference"])

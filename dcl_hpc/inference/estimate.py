@@ -36,9 +36,12 @@ def estimate(job, method: str, states: np.ndarray, side: int) -> LocalEnergy:
 
 
 def described(energy: LocalEnergy) -> list[dict]:
-    """The interactions, strongest first: sites, coupling and its standard error in J."""
+    """The interactions, strongest first: sites, coupling and its standard error in J.
+
+    Sites are offsets, of one of the functions that are tied by symmetry.
+    """
     return [
-        {"interaction": str(term.members[0]), "tied": len(term.members), "coupling": term.coupling,
-         "error": term.error}
+        {"interaction": str(term.members[0]), "sites": term.members[0].sites, "tied": len(term.members),
+         "coupling": term.coupling, "error": term.error}
         for term in energy.terms
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Numba kernels of the pseudo-likelihood: sums over samples, sites and the windows around each site."""
 
 import numpy as np
-from numba import njit
 
+from ..sampling.compiled import njit
 from ..sampling.generator import OPTIONS
 
 

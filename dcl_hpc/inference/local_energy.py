@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 
 from ..physics.lattice import Lattice
+from ..sampling.compiled import njit
 from ..sampling.generator import OPTIONS
 from ..sampling.tile_tables import TileTables
 from .interactions import Interactions

@@ -1,28 +1,34 @@
 """Reading a job file: TOML, overrides of the command line, files it names, and what is wrong with it."""
 
+import copy
 import tomllib
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
 from ..errors import UserError
+from .section import Section
 from .study import Job
-from .systems import EdwardsAnderson, Ising, Potts
+from .systems import FILES
 
-# Endings of files of couplings.
-COUPLINGS = (".npy", ".txt", ".dat", ".csv")
+# The kinds of studies: what the key `study` of a job file can be, and what then describes it.
+STUDIES: dict[str, type[Section]] = {"lattice": Job}
+DEFAULT_STUDY = "lattice"
+
+Overrides = Mapping[str, object] | Sequence[str]
 
 
-def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
+def load(path: str | Path, overrides: Overrides = ()) -> tuple[Job, str]:
     """Read and validate a job file.
 
     Parameters
     ----------
     path : path of the TOML file
-    overrides : sequence of "section.key=value"
-        Values are TOML; a bare word is taken as a string.
+    overrides : mapping of "section.key" to a value, or sequence of "section.key=value"
+        Values in text are TOML; a bare word is taken as a string.
 
     Returns
     -------
@@ -33,48 +39,89 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> tuple[Job, str]:
     Raises
     ------
     UserError
-        If the file is missing, malformed or invalid.
+        If the file is missing, malformed or invalid; names all mistakes.
     """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
     except FileNotFoundError:
         raise UserError(f"job file {path} does not exist; give its path or set DCL_JOB") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"job file {path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"job file {path} is not valid TOML: {error}") from None
-    for override in overrides:
-        _apply(document, override)
-    _read_couplings(document, path.parent)
+    return parse(text, overrides, f"job file {path}", path.parent), text
+
+
+def parse(text: str, overrides: Overrides, what: str, folder: Path) -> Job:
+    """The job that the text of a job file describes; parameters as in `from_dict`."""
     try:
-        return Job.model_validate(document), text
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{what} is not valid TOML: {error}") from None
+    return from_dict(document, overrides, what, folder)
+
+
+def from_dict(document: dict, overrides: Overrides = (), what: str = "job", folder: Path = Path()) -> Job:
+    """The job that a nested dict describes.
+
+    Parameters
+    ----------
+    document : dict
+    overrides
+        As in `load`.
+    what : str
+        Names it in errors.
+    folder : Path
+        Paths in the document count from here.
+
+    Raises
+    ------
+    UserError
+        If it is invalid; names all mistakes.
+    """
+    document = copy.deepcopy(document)
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            _put(document, key, value, str(key))
+    else:
+        for override in overrides:
+            _put(document, *_parsed(override), f"--set {override}")
+    _read_couplings(document, folder)
+    kind = document.get("study", DEFAULT_STUDY)
+    if not isinstance(kind, str) or kind not in STUDIES:
+        raise UserError(f"{what}: study: {kind!r} is not known; give one of {', '.join(STUDIES)}")
+    try:
+        return STUDIES[kind].model_validate(document)
     except ValidationError as error:
-        raise UserError(f"job file {path}: {_first_problem(error)}") from None
+        found = mistakes(error, document)
+        one = len(found) == 1
+        text = f"{what}: {found[0]}" if one else "\n  ".join([f"{what}: {len(found)} mistakes:", *found])
+        raise UserError(text) from None
 
 
-def _apply(document: dict, override: str) -> None:
+def _parsed(override: str) -> tuple[str, object]:
     key, equals, value = override.partition("=")
     if not equals or not all(key.split(".")):
         raise UserError(f"--set {override}: write it as section.key=value, e.g. rnn.epochs=5")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
+        return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        parsed = value
+        return key, value
+
+
+def _put(document: dict, key: str, value, source: str) -> None:
     *sections, last = key.strip().split(".")
     for section in sections:
         document = document.setdefault(section, {})
         if not isinstance(document, dict):
-            raise UserError(f"--set {override}: {section} is not a section")
-    document[last] = parsed
+            raise UserError(f"{source}: {section} is not a section")
+    document[last] = value
 
 
 def _read_couplings(document: dict, folder: Path) -> None:
     """Replace the path of a file of couplings by its numbers."""
     section = document.get("hamiltonian")
     name = section.get("couplings") if isinstance(section, dict) else None
-    if not isinstance(name, str) or not name.endswith(COUPLINGS):
+    if not isinstance(name, str) or not name.endswith(FILES):
         return
     path = folder / name
     try:
@@ -91,26 +138,54 @@ def _read_couplings(document: dict, folder: Path) -> None:
         raise UserError(f"hamiltonian.couplings: {path} cannot be read: {reason}") from None
 
 
-def _first_problem(error: ValidationError) -> str:
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    # the tag of a union is not part of the file
-    parts = [str(part) for part in first["loc"]]
-    kinds = [form.model_fields["kind"].annotation.__args__[0] for form in (Ising, Potts, EdwardsAnderson)]
-    if len(parts) > 1 and parts[0] == "hamiltonian" and parts[1] in kinds:
-        del parts[1]
-    if parts[:2] in (["ednn", "context"], ["hamiltonian", "realizations"]):
-        parts = [part for part in parts if part not in ("one", "list")]
-    where = ".".join(parts)
-    if first["type"] == "extra_forbidden":
-        what = f"unknown key {where}; check its spelling"
-    elif first["type"] == "union_tag_invalid":
-        what = f"{where}.kind: {first['ctx']['tag']!r} is not known; give one of {', '.join(kinds)}"
-    elif first["type"] == "missing":
-        what = f"{where} is missing"
-    else:
-        message = first["msg"].removeprefix("Value error, ")
-        given = f" (given: {first['input']!r})" if where and first["type"] != "value_error" else ""
-        what = f"{where}: {message}{given}" if where else message
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return " ".join((what + more).split())
+def mistakes(error: ValidationError, document: dict) -> list[str]:
+    """All that is wrong with a document, a line each."""
+    found, expected = [], {}
+    for problem in error.errors(include_url=False):
+        where, kind = _key(problem, document), problem["type"]
+        if kind == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]:
+            continue  # of a list whose items are wrong
+        if kind == "extra_forbidden":
+            found.append(f"unknown key {where}; check its spelling")
+        elif kind == "union_tag_invalid":
+            key, known = problem["ctx"]["discriminator"].strip("'()"), problem["ctx"]["expected_tags"]
+            found.append(
+                f"{where}.{key}: {problem['ctx']['tag']!r} is not known; give one of "
+                + known.replace("'", "")
+            )
+        elif kind == "union_tag_not_found":
+            found.append(f"{where}.{problem['ctx']['discriminator'].strip(chr(39))} is missing")
+        elif kind == "missing":
+            found.append(f"{where} is missing")
+        elif kind == "value_error":
+            lines = problem["msg"].removeprefix("Value error, ").splitlines()
+            found += [f"{where}: {line}" if where else line for line in lines]
+        elif where in expected:  # of several forms that a value may have
+            expected[where].append(problem["msg"])
+        else:
+            expected[where] = [problem["msg"]]
+            found.append((where, problem["input"]))
+    lines = [
+        line if isinstance(line, str) else f"{line[0]}: {' or '.join(expected[line[0]])} (given: {line[1]!r})"
+        for line in found
+    ]
+    return [" ".join(line.split()) for line in lines]
+
+
+def _key(problem: dict, document) -> str:
+    """Key of the file that a problem is about, without the forms that pydantic has tried."""
+    *parts, last = problem["loc"] or ("",)
+    keys, there = [], document
+    for part in parts:
+        if _holds(there, part):
+            there = there[part]
+            keys.append(part)
+    if _holds(there, last) or problem["type"] == "missing":
+        keys.append(last)
+    return ".".join(map(str, keys))
+
+
+def _holds(there, part) -> bool:
+    if isinstance(there, dict):
+        return part in there
+    return isinstance(there, (list, tuple)) and isinstance(part, int)

@@ -4,65 +4,47 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from .systems import Count, Positive, Section
+from ..physics.lattice import Lattice
+from ..physics.tiles import Tiling
+from .section import TEMPERATURE, Count, Positive, Section, Share, Whole
 
-Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Context = Annotated[int, Field(ge=0)]
+
+class TrainingBackend(Section):
+    """What averages gradients over ranks; results are the same but for rounding."""
+
+    backend: Literal["auto", "horovod", "mpi"] = Field(
+        "auto", description="Horovod, or MPI's own sum; auto: Horovod where it is installed"
+    )
 
 
 class Training(Section):
-    """What both trainings have in common; `batch` is the global batch over all ranks."""
+    """What all trainings have in common; `batch` is the global batch over all ranks."""
 
-    epochs: Count
-    batch: Count
-    learning_rate: Positive
-    warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps")
-    decay: Literal["cosine", "none"] = Field("cosine", description="of the learning rate after warm-up")
+    epochs: Count = Field(description="passes over the data")
+    batch: Count = Field(1000, description="configurations of a step, on all ranks together")
+    learning_rate: Positive = Field(2e-3, description="learning rate after warm-up")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps with a rising learning rate")
+    decay: Literal["cosine", "none"] = Field(
+        "cosine", description="how the learning rate falls after warm-up"
+    )
     validations: Count = Field(1, description="looks at the held-out data in an epoch")
     patience: Count | None = Field(None, description="validations without improvement before stopping early")
     clip: Positive = Field(1.0, description="largest norm of the gradient")
     validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
 
 
-class Rnn(Training):
-    """Recurrent network, or another of its kind, that learns P(configuration)."""
-
-    order: Literal["raster", "snake", "spiral"] = "spiral"
-    architecture: Literal["gru", "transformer"] = "gru"
-    hidden: Count = 128
-    layers: int = Field(1, ge=1, le=4)
-    heads: Count = Field(4, description="of attention, in a transformer")
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of outputs left out in training")
-    positional: bool = Field(True, description="input and output weights of their own per site")
-    neighbours: bool = Field(True, description="each step sees the earlier neighbours of its site")
-    epochs: Count = 10
-    batch: Count = 1000
-    learning_rate: Positive = 2e-3
-    warm_start: bool = Field(
-        False, description="realizations of an ensemble begin with the network of the first one"
-    )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "bfloat16", description="of matrix products in training; bfloat16 where the hardware has it"
-    )
-
-    @model_validator(mode="after")
-    def _whole_heads(self):
-        if self.architecture == "transformer" and self.hidden % self.heads:
-            raise ValueError(f"hidden = {self.hidden} is not a multiple of heads = {self.heads}")
-        return self
-
-
 class Labels(Section):
     """Configurations that the RNN labels with energies, and from where they come, as shares."""
 
-    count: Count = 200_000
+    count: Count = Field(200_000, description="configurations to label")
     random: Share = Field(1.0, description="uniformly random ones")
     observed: Share = Field(0.0, description="observed ones")
     sampled: Share = Field(0.0, description="drawn from the RNN's P")
     tempered: Share = Field(0.0, description="visited by Metropolis with the RNN's energy")
     coldest: Positive | None = Field(
-        None, description="tempered: inverse temperatures from -1/coldest to 1/coldest; default T_o / 4"
-    )
+        None, description="tempered: inverse temperatures from -1/coldest to 1/coldest; default T_o / 4",
+        json_schema_extra=TEMPERATURE,
+    )  # fmt: skip
 
     @property
     def shares(self) -> dict[str, float]:
@@ -85,19 +67,23 @@ class Ednn(Training):
     tile energies, and the interactions that the observations call for.
     """
 
-    fit: Literal["labels", "pseudolikelihood", "table", "clusters"] = "labels"
-    focus: Count = 2
+    fit: Literal["labels", "pseudolikelihood", "table", "clusters"] = Field(
+        "labels", description="what it learns from: the RNN's labels, or the observations themselves"
+    )
+    focus: Count | Literal["auto"] = Field(
+        "auto", description="sites by which tiles step; auto: 2 where tables of tiles allow it, else 1"
+    )
     context: Annotated[
-        Annotated[Context, Tag("one")] | Annotated[tuple[Context, ...], Field(min_length=1), Tag("list")],
+        Annotated[Whole, Tag("one")] | Annotated[tuple[Whole, ...], Field(min_length=1), Tag("list")],
         Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
-    ] = 1
-    tolerance: Share = Field(0.1, description="error to labels that a smaller context may add, as a share")
+    ] = Field(1, description="sites that a tile sees around its focus; of a list the smallest that is enough")
+    tolerance: Share = Field(
+        0.1, description="several contexts: error to labels that a smaller one may add, as a share"
+    )
     samples: Count = Field(1_000_000, description="observations for a table or clusters, at most")
     shared: bool = Field(True, description="one network for all tiles; false for quenched disorder")
-    hidden: tuple[Count, ...] = (32, 64)
-    epochs: Count = 30
-    batch: Count = 1000
-    learning_rate: Positive = 2e-3
+    hidden: tuple[Count, ...] = Field((32, 64), description="units of each hidden layer")
+    epochs: Count = Field(30, description="passes over the data")
 
     @property
     def contexts(self) -> tuple[int, ...]:
@@ -111,18 +97,36 @@ class Ednn(Training):
 
     @model_validator(mode="after")
     def _direct(self):
-        if not self.is_network and (self.focus != 1 or len(self.contexts) > 1 or not self.shared):
+        many = self.focus not in (1, "auto") or len(self.contexts) > 1 or not self.shared
+        if not self.is_network and many:
             raise ValueError(
                 f"fit = '{self.fit}' takes tiles at every site: set focus = 1, one context, shared = true"
             )
         return self
+
+    def build(self, lattice: Lattice, n_states: int, context: int, mean: float, scale: float, seed: int):
+        """A new network with random weights, for energies of this mean and standard deviation (J)."""
+        from .. import networks
+
+        networks.start()
+        from ..networks.ednn import Ednn as Network
+        from ..sampling.streams import Purpose, generator
+
+        tiles = Tiling(lattice, self.focus, context).sites
+        random = generator(seed, Purpose.WEIGHTS, 1)
+        return Network(n_states, tiles, self.hidden, mean, scale, random, self.shared)
+
+
+Method = Literal["pairwise", "clusters", "table"]
 
 
 class Direct(Section):
     """Estimates of the energy without a network, fitted beside the networks for comparison."""
 
     samples: Count = Field(100_000, description="observations to fit to, at most")
-    side: int = Field(3, ge=2, description="of the tile that limits the range")
-    methods: tuple[Literal["pairwise", "clusters", "table"], ...] = Field(
-        ("pairwise", "clusters", "table"), min_length=1
+    side: Annotated[int, Field(ge=2)] | Literal["auto"] = Field(
+        "auto", description="edge of the tile that limits the range, in sites; auto: 3, or 2 if too large"
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] | Literal["auto"] = Field(
+        "auto", description="which estimates; auto: all that allow tiles of this side"
     )

@@ -4,45 +4,47 @@ import hashlib
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    field_serializer,
-    field_validator,
-    model_validator,
-)  # fmt: skip
+from pydantic import Discriminator, Field, Tag, field_serializer, field_validator, model_validator
 
 from ..physics import hamiltonian
 from ..physics.lattice import Lattice
-from ..sampling.streams import Purpose, generator
+from .section import ENERGY, Section
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Coupling = Annotated[float, Field(allow_inf_nan=False)]
 # Of a realization; the published ones are seeds of numpy's old generator, which takes 32 bits.
 Number = Annotated[int, Field(ge=0, lt=2**32)]
+# Files of couplings, by their ending.
+FILES = (".npy", ".txt", ".dat", ".csv")
 
 
-class Section(BaseModel):
-    """Base of all sections: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def _or_a_path(schema: dict) -> None:
+    """Tell editors that couplings may be the path of a file, which is read before the job is validated."""
+    ending = "|".join(FILES).replace(".", "[.]")
+    schema["anyOf"].append({"type": "string", "pattern": f"({ending})$"})
+    schema.update(ENERGY)
 
 
 class LatticeSection(Section):
     """Periodic lattice on which the system is observed."""
 
-    shape: tuple[Annotated[int, Field(ge=2)], ...] = Field(min_length=1, max_length=4)
+    shape: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        min_length=1, max_length=4, description="number of sites along each axis"
+    )
 
 
 class Ising(Section):
     """Ising model with uniform coupling, E = -J sum s_i s_j."""
 
-    kind: Literal["ising"]
-    coupling: Coupling = 1.0
+    kind: Literal["ising"] = Field(description="the Ising model")
+    coupling: Coupling = Field(
+        1.0, description="coupling of neighbours; negative for an antiferromagnet",
+        json_schema_extra=ENERGY,
+    )  # fmt: skip
+
+    @property
+    def n_states(self) -> int:
+        """Number of states of a site."""
+        return 2
 
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
@@ -52,10 +54,17 @@ class Ising(Section):
 class Potts(Section):
     """Potts model with uniform coupling."""
 
-    kind: Literal["potts"]
-    states: int = Field(3, ge=2, le=255)
-    form: Literal["clock", "delta"] = "clock"
-    coupling: Coupling = 1.0
+    kind: Literal["potts"] = Field(description="the Potts model")
+    states: int = Field(3, ge=2, le=255, description="number of states Q of a site")
+    form: Literal["clock", "delta"] = Field(
+        "clock", description="-J cos(2 pi (q_i - q_j) / Q), or -J where two neighbours have the same state"
+    )
+    coupling: Coupling = Field(1.0, description="coupling of neighbours", json_schema_extra=ENERGY)
+
+    @property
+    def n_states(self) -> int:
+        """Number of states of a site."""
+        return self.states
 
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
@@ -73,9 +82,13 @@ class EdwardsAnderson(Section):
     `realizations` makes an ensemble of so many instances, 0 and up, or of those listed.
     """
 
-    kind: Literal["edwards_anderson"]
-    couplings: Literal["gaussian", "bimodal", "published"] | tuple[tuple[Coupling, ...], ...] = "gaussian"
-    instance: Number = 0
+    kind: Literal["edwards_anderson"] = Field(description="the Edwards-Anderson glass")
+    couplings: Literal["gaussian", "bimodal", "published"] | tuple[tuple[Coupling, ...], ...] = Field(
+        "gaussian",
+        description="how couplings are drawn, or rows of numbers, or the path of a file of them",
+        json_schema_extra=_or_a_path,
+    )
+    instance: Number = Field(0, description="number of the realization")
     realizations: (
         Annotated[
             Annotated[int, Field(ge=1, le=100_000, strict=True), Tag("one")]
@@ -83,7 +96,7 @@ class EdwardsAnderson(Section):
             Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
         ]
         | None
-    ) = None
+    ) = Field(None, description="an ensemble: how many instances, 0 and up, or a list of their numbers")
 
     @field_validator("couplings", mode="before")
     @classmethod
@@ -103,8 +116,8 @@ class EdwardsAnderson(Section):
         return couplings
 
     @field_serializer("couplings")
-    def _digest(self, couplings) -> str:
-        if isinstance(couplings, str):
+    def _digest(self, couplings, info):
+        if isinstance(couplings, str) or not (info.context or {}).get("digest"):
             return couplings
         return "sha256:" + hashlib.sha256(np.array(couplings).tobytes()).hexdigest()
 
@@ -128,6 +141,11 @@ class EdwardsAnderson(Section):
         return self
 
     @property
+    def n_states(self) -> int:
+        """Number of states of a site."""
+        return 2
+
+    @property
     def numbers(self) -> tuple[int, ...]:
         """Instances of an ensemble; empty for a single realization."""
         given = self.realizations or 0
@@ -142,6 +160,8 @@ class EdwardsAnderson(Section):
         elif self.couplings == "published":
             couplings = hamiltonian.published_couplings(lattice, self.instance)
         else:
+            from ..sampling.streams import Purpose, generator  # compiles kernels; few who read a job need it
+
             random = generator(seed, Purpose.COUPLINGS, self.instance)
             couplings = hamiltonian.random_couplings(lattice, self.couplings, random)
         return hamiltonian.ising(lattice, couplings)

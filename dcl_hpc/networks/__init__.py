@@ -1,8 +1,40 @@
-"""What the networks are, and the loop that trains them."""
+"""What the networks are. Their modules import TensorFlow; `start` comes first where it shall be quiet."""
 
 import os
 import sys
 import tempfile
+from functools import cache
+from importlib.util import find_spec
+
+from ..errors import UserError
+
+
+def require() -> None:
+    """Make sure that there is what networks need.
+
+    Raises
+    ------
+    UserError
+        If a package is not installed.
+    """
+    names = {"tensorflow": "TensorFlow", "tensorboard": "TensorBoard"}
+    missing = [name for module, name in names.items() if find_spec(module) is None]
+    if missing:
+        raise UserError(
+            f"training networks needs {' and '.join(missing)}; pip install 'dcl_hpc[networks]', or fit "
+            "local energies without networks (ednn.fit = 'clusters', no 'rnn' in sweep.energies)"
+        )
+
+
+@cache
+def start() -> None:
+    """Import TensorFlow and choose this rank's GPU; raises as `require`."""
+    require()
+    if "tensorflow" not in sys.modules:
+        _import_tensorflow()
+    from .hardware import choose_gpu
+
+    choose_gpu()
 
 
 def _import_tensorflow() -> None:
@@ -23,9 +55,3 @@ def _import_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-_import_tensorflow()
-from .hardware import choose_gpu  # noqa: E402
-
-choose_gpu()

@@ -1,5 +1,6 @@
 """What the processor that trains can do."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -11,8 +12,9 @@ def choose_gpu() -> None:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         mine = gpus[int(os.environ.get("DCL_LOCAL_RANK", "0")) % len(gpus)]
-        tf.config.set_visible_devices(mine, "GPU")
-        tf.config.experimental.set_memory_growth(mine, True)
+        with contextlib.suppress(RuntimeError):  # the GPUs are in use already: someone else has chosen
+            tf.config.set_visible_devices(mine, "GPU")
+            tf.config.experimental.set_memory_growth(mine, True)
         # ten bits of mantissa would be seen in energies, which are sums of many logarithms
         tf.config.experimental.enable_tensor_float_32_execution(False)
 

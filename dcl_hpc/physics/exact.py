@@ -134,8 +134,7 @@ def _few_states(hamiltonian: Hamiltonian) -> bool:
 def _kaufman_coupling(hamiltonian: Hamiltonian) -> float:
     """J of the Ising ferromagnet with the same levels up to a constant, or 0 if there is none."""
     pair, lattice = hamiltonian.pair, hamiltonian.lattice
-    two_states = len(pair) == 2 and pair[0, 0] == pair[1, 1]
-    if lattice.dimension != 2 or not two_states or not hamiltonian.uniform:
+    if lattice.dimension != 2 or len(pair) != 2 or not hamiltonian.uniform or hamiltonian.field.any():
         return 0.0
     coupling = float(hamiltonian.couplings.flat[0] * (pair[0, 0] - pair[0, 1]) / 2)
     if all(side % 2 == 0 for side in lattice.shape):

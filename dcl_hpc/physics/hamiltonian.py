@@ -10,6 +10,7 @@ each axis, and a symmetric table g. Energies are in units of J and extensive.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -27,11 +28,14 @@ class Hamiltonian:
         Coupling of each site with its forward neighbour along each axis, in J.
     pair : ndarray of float64, shape (Q, Q)
         The symmetric table g.
+    order : {"vector", "majority"}
+        Which order parameter is the model's own, see `observables`.
     """
 
     lattice: Lattice
     couplings: np.ndarray
     pair: np.ndarray
+    order: Literal["vector", "majority"] = "vector"
 
     def __post_init__(self):
         expected = (self.lattice.n_sites, self.lattice.dimension)
@@ -57,6 +61,36 @@ class Hamiltonian:
             self.couplings[self.lattice.backward[:, axis], axis] for axis in range(self.lattice.dimension)
         ]
         return np.concatenate([self.couplings, np.stack(backward, axis=1)], axis=1)
+
+    @cached_property
+    def symmetries(self) -> tuple[tuple[int, ...], ...]:
+        """Relabellings of the states that leave the energy as it is, with all couplings.
+
+        The identity, q -> q + 1 and q -> -q (all that the clock form has) and the exchange of two states
+        (with q -> q + 1, all permutations), as far as they are symmetries; they generate the group. Spin
+        inversion of two states is (1, 0).
+        """
+        q = np.arange(self.n_states)
+        candidates = [q, np.roll(q, -1), -q % len(q), np.r_[1, 0, q[2:]]]
+        kept = [p for p in candidates if np.allclose(self.pair[np.ix_(p, p)], self.pair, rtol=0, atol=1e-12)]
+        return tuple(tuple(p.tolist()) for p in kept)
+
+    @property
+    def field(self) -> np.ndarray:
+        """Energy of each state of each site with all others uniformly random, shape (n_sites, Q), in J.
+
+        Relative to `mean_energy`: the part of the energy that is a sum over sites. Zero for the Ising,
+        clock and Potts models.
+        """
+        alone = self.pair.mean(axis=1) - self.pair.mean(axis=1).mean()
+        alone[np.abs(alone) < 1e-12] = 0
+        return -np.multiply.outer(self.neighbour_couplings.sum(axis=1), alone)
+
+    def order_parameter(self, states: np.ndarray) -> np.ndarray:
+        """Order parameter per site, float64 (n_chains,), of states, integers (n_sites, n_chains)."""
+        from .observables import ORDER_PARAMETERS  # compiled; not all who build a Hamiltonian need it
+
+        return ORDER_PARAMETERS[self.order](states, self.n_states)
 
     @property
     def mean_energy(self) -> float:
@@ -96,7 +130,9 @@ def clock(lattice: Lattice, states: int, coupling: float = 1.0) -> Hamiltonian:
 
 def potts(lattice: Lattice, states: int, coupling: float = 1.0) -> Hamiltonian:
     """Standard Potts model, E = -J sum delta(q_i, q_j)."""
-    return Hamiltonian(lattice, _broadcast(lattice, coupling), np.eye(states))
+    # of two states both order parameters are |m|
+    order = "majority" if states > 2 else "vector"
+    return Hamiltonian(lattice, _broadcast(lattice, coupling), np.eye(states), order)
 
 
 def _broadcast(lattice: Lattice, couplings) -> np.ndarray:

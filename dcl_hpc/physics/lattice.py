@@ -55,5 +55,13 @@ class Lattice:
         """All 2 x dimension neighbours, forward ones first, shape (n_sites, 2 dimension), int64."""
         return np.concatenate([self.forward, self.backward], axis=1)
 
+    @cached_property
+    def bonds(self) -> np.ndarray:
+        """Sites that each bond joins, shape (n_bonds, 2), int64; every bond once, in the order of `forward`.
+
+        Along an axis of length 2 the same two sites are joined twice.
+        """
+        return np.stack([np.arange(self.n_sites).repeat(self.dimension), self.forward.ravel()], axis=1)
+
     def __str__(self) -> str:
         return "x".join(map(str, self.shape))

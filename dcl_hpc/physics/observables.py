@@ -4,31 +4,36 @@ import numpy as np
 from numba import njit
 
 
-def order_parameter(states: np.ndarray, pair: np.ndarray) -> np.ndarray:
-    r"""Order parameter per site of each configuration.
-
-    For a table g(a, b) of the clock or Ising form this is
-    :math:`|\sum_j e^{2\pi i q_j/Q}|/N` (for Ising \|m\|); for the delta form
-    :math:`(Q \max_a n_a/N - 1)/(Q - 1)` (Wu, Rev. Mod. Phys. 54, 235, 1982).
+def vector_order(states: np.ndarray, n_states: int) -> np.ndarray:
+    r"""Length of the mean vector, :math:`|\sum_j e^{2\pi i q_j/Q}|/N`; for two states \|m\|.
 
     Parameters
     ----------
     states : ndarray of integers, shape (n_sites, n_chains)
-    pair : ndarray, shape (Q, Q)
-        Pair table of the Hamiltonian, which tells the form.
+    n_states : int
+        Q.
 
     Returns
     -------
     ndarray of float64, shape (n_chains,), between 0 and 1
     """
-    n_sites, q = len(states), len(pair)
-    counts = _counts(np.asarray(states), q)
-    if q > 2 and np.array_equal(pair, np.eye(q)):
-        return (q * counts.max(axis=0) / n_sites - 1) / (q - 1)
     # one configuration after the other, so that a value does not depend on which others are computed with it
-    angles = 2 * np.pi * np.arange(q) / q
+    angles = 2 * np.pi * np.arange(n_states) / n_states
+    counts = _counts(np.asarray(states), n_states)
     x, y = (sum(f * n for f, n in zip(form(angles), counts, strict=True)) for form in (np.cos, np.sin))
-    return np.sqrt(x * x + y * y) / n_sites
+    return np.sqrt(x * x + y * y) / len(states)
+
+
+def majority_order(states: np.ndarray, n_states: int) -> np.ndarray:
+    r"""Excess of the most frequent state, :math:`(Q \max_a n_a/N - 1)/(Q - 1)`.
+
+    Wu, Rev. Mod. Phys. 54, 235 (1982). Arguments and values as of `vector_order`.
+    """
+    counts = _counts(np.asarray(states), n_states)
+    return (n_states * counts.max(axis=0) / len(states) - 1) / (n_states - 1)
+
+
+ORDER_PARAMETERS = {"vector": vector_order, "majority": majority_order}
 
 
 @njit(cache=True)

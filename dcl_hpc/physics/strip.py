@@ -56,18 +56,6 @@ def _orbits(width: int, uniform: bool, permutations: tuple) -> tuple[np.ndarray,
     return first, size
 
 
-def _relabellings(pair: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    """Generators of relabellings of the states that leave the pair table as it is.
-
-    The identity, q -> q + 1 and q -> -q (all that the clock form has) and the exchange of two states
-    (with q -> q + 1, all permutations).
-    """
-    q = np.arange(len(pair))
-    candidates = [q, np.roll(q, -1), -q % len(q), np.r_[1, 0, q[2:]]]
-    kept = [p for p in candidates if np.allclose(pair[np.ix_(p, p)], pair, rtol=0, atol=1e-12)]
-    return tuple(tuple(p.tolist()) for p in kept)
-
-
 def starting_rows(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray]:
     """Row configurations to trace over and how often each counts.
 
@@ -81,7 +69,7 @@ def starting_rows(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray]:
     weights : ndarray of int64, shape (n,)
         Number of equivalent rows that each stands for.
     """
-    return _orbits(min(hamiltonian.lattice.shape), hamiltonian.uniform, _relabellings(hamiltonian.pair))
+    return _orbits(min(hamiltonian.lattice.shape), hamiltonian.uniform, hamiltonian.symmetries)
 
 
 def work(hamiltonian: Hamiltonian) -> float:
@@ -252,7 +240,7 @@ def magnetization_distribution(hamiltonian: Hamiltonian, temperature: float) -> 
         return raised
 
     _, p, _ = _trace(hamiltonian, begin, partial(_merge_weights, 1 / temperature), complete)
-    if (1, 0) in _relabellings(hamiltonian.pair):  # starting rows stand for their opposites, too
+    if (1, 0) in hamiltonian.symmetries:  # starting rows stand for their opposites, too
         p = p + p[::-1]
     return p / p.sum()
 

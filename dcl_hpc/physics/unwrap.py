@@ -46,3 +46,8 @@ def spiral(lattice: Lattice) -> np.ndarray:
 
 
 ORDERS = {"raster": raster, "snake": snake, "spiral": spiral}
+
+
+def suited(lattice: Lattice) -> str:
+    """The order for a lattice of this dimension: spiral in two dimensions, else snake."""
+    return "spiral" if lattice.dimension == 2 else "snake"

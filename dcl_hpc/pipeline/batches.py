@@ -1,21 +1,18 @@
 """Batch jobs that make what is missing of a run, each after those that it needs."""
 
-import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from ..errors import UserError
-from ..job.file import COUPLINGS
+from ..job.resources import Resources
+from ..job.systems import FILES
 from .run import Run
-from .stages import Resources
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "slurm" / "stage.sh"
 # The RNN of the first realization, which those of the others begin with.
 FIRST = "first"
-MEGABYTES = {"K": 2**-10, "M": 1, "G": 2**10, "T": 2**20}
 
 
 @dataclass(frozen=True)
@@ -101,27 +98,8 @@ def record(run: Run, output: str) -> str:
 
 def resources(run: Run, name: str) -> Resources:
     """What the batch jobs of a stage ask for: its own, unless the job file says otherwise."""
-    return run.study.stage(name).resources
-
-
-def requests(asked: Resources) -> list[str]:
-    """Arguments of sbatch for resources; memory is of a rank.
-
-    Raises
-    ------
-    UserError
-        If the memory is not written as a number with K, M, G or T.
-    """
-    result = [f"--ntasks={asked.ranks}", f"--cpus-per-task={asked.threads}", f"--time={asked.time}"]
-    if asked.memory is not None:
-        found = re.fullmatch(r"([0-9]+)([KMGT])", asked.memory)
-        if not found:
-            raise UserError(f"memory = {asked.memory!r}: write a number with K, M, G or T, such as 4G")
-        megabytes = int(found[1]) * MEGABYTES[found[2]] / asked.threads
-        result.append(f"--mem-per-cpu={math.ceil(megabytes)}M")
-    if asked.gpus:
-        result.append(f"--gpus-per-task={asked.gpus}")
-    return result
+    given = run.job.resources.get(name, Resources())
+    return run.study.stage(name).resources.model_copy(update=given.model_dump(exclude_none=True))
 
 
 def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tuple[Batch, str]]) -> list[str]:
@@ -144,7 +122,7 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
         f"--comment={mark(run)}",
         f"--output={log}-{'%A_%a' if batch.indices else '%j'}.out",
         "--kill-on-invalid-dep=yes",
-        *requests(resources(run, batch.stage)),
+        *resources(run, batch.stage).sbatch,
     ]
     if batch.indices:
         result.append(f"--array={_ranges(batch.indices)}")
@@ -152,7 +130,7 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
     after = [
         _dependency(batch, other, job)
         for other, job in before
-        if other.stage in needed or (other.name == FIRST and batch.name == "rnn")
+        if (other.stage in needed if other.name != FIRST else batch.name == "rnn")
     ]
     if after:
         result.append(f"--dependency={','.join(after)}")
@@ -166,7 +144,7 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
 def _absolute(change: str, run: Run) -> str:
     """An override that names a file of couplings, which is found from the job file, wherever that is kept."""
     key, _, value = change.partition("=")
-    if key.strip() != "hamiltonian.couplings" or not value.endswith(COUPLINGS):
+    if key.strip() != "hamiltonian.couplings" or not value.endswith(FILES):
         return change
     return f"{key}={(Path(run.job_path).parent / value).resolve()}"
 

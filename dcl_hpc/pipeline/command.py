@@ -6,7 +6,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from ..cluster import mpi
+from .. import networks, storage
+from ..cluster import mpi, startup
 from ..cluster.log import Log
 from ..cluster.signals import UNFINISHED, Stopped, StopRequest
 from ..errors import UserError
@@ -14,6 +15,7 @@ from ..job import file as job_file
 from .context import Context
 from .realizations import Work, perform
 from .run import Run
+from .stages import STUDIES
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
 
@@ -45,11 +47,11 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
             help="for arrays of Slurm: only the realization at this position of the job's list, from 0; in a "
             "job of a single system only this one of its sweeps",
         )  # fmt: skip
-    result.add_argument(
-        "--update", action="store_true",
-        help="make anew what is out of date: made by another job, from files that were replaced since, or "
-        "damaged; old files are moved to the folder old of the run",
-    )  # fmt: skip
+        result.add_argument(
+            "--update", action="store_true",
+            help="make anew what is out of date: made by another job, from files that were replaced since, "
+            "or damaged; old files are moved to the folder old of the run",
+        )  # fmt: skip
     return result
 
 
@@ -64,6 +66,9 @@ def accept_snapshots(command_parser: argparse.ArgumentParser) -> None:
 def load_run(options, ranks: int) -> Run:
     """The run that the arguments name; raises UserError."""
     job, text = job_file.load(options.job, tuple(options.overrides))
+    known = [stage.name for stage in STUDIES[job.study].stages]
+    if unknown := sorted(set(job.resources) - set(known)):
+        raise UserError(f"resources.{unknown[0]}: no such stage; there are {', '.join(known)}")
     snapshots = getattr(options, "snapshots", None)
     run = Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides), snapshots=snapshots)
     if snapshots is not None and run.realizations and options.index is None:
@@ -84,14 +89,13 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
     options = command_parser.parse_args(argv)
 
     def work(comm):
-        # read by TensorFlow when it is imported, which not all stages do
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(mpi.threads_per_rank(comm)))
-        os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-        os.environ["DCL_LOCAL_RANK"] = str(mpi.local_rank(comm))
+        storage.require_parallel(comm)
+        startup.prepare(comm)
         run = mpi.on_root(comm, load_run, options, comm.size)
         if not run.realizations and options.index is not None and stages != ("sweep",):
             raise UserError.everywhere("--index: this job is one system, not several realizations")
+        if run.job.trains_networks and {"rnn", "ednn"} & set(stages):
+            mpi.on_root(comm, networks.require)
         context = Context(run, comm, Log(comm.rank), StopRequest(), options.update)
         works = [_work(stage, options) for stage in stages]
         try:

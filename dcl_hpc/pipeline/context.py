@@ -4,10 +4,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+from .. import networks
 from ..cluster import mpi
 from ..cluster.lock import Lock
 from ..cluster.log import Log
 from ..cluster.signals import StopRequest
+from . import opening
 from .run import Run
 
 
@@ -27,9 +29,10 @@ class Context:
     @cached_property
     def parallel(self):
         """Data-parallel training over these ranks; imports TensorFlow when first asked for."""
+        networks.start()
         from ..training import data_parallel
 
-        return data_parallel.connect(self.comm)
+        return data_parallel.connect(self.comm, self.run.job.training.backend)
 
     def perform(self, output: str) -> None:
         """Make an output of this run, or go on with it, unless it is complete; collective.
@@ -48,6 +51,7 @@ class Context:
                 self.log(f"{output}: {self.run.path(output)} is complete")
             else:
                 self.run.stage(output).perform(self, output)
+                mpi.on_root(self.comm, opening.save, self.run)
             self.comm.Barrier()
 
     @contextmanager

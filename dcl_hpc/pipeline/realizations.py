@@ -9,6 +9,7 @@ from ..cluster import mpi
 from ..cluster.groups import share_out
 from ..cluster.log import Log
 from ..errors import UserError
+from . import opening
 from .context import Context
 from .run import Run
 from .stages import load
@@ -88,6 +89,7 @@ def perform(context: Context, works, index: int | None = None, together: bool = 
         raise UserError.everywhere(
             f"realization {parts[k].realization}: {failures[k]} ({len(failures)} of {len(parts)} failed)"
         )
+    mpi.on_root(comm, opening.save, run)
     if together and whole:
         load(run.study.together)(context)
 

@@ -6,19 +6,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import UserError
+from ..job.dependencies import canonical
 from ..job.study import Job
 from ..storage import identity, weights
 from ..storage.documents import digest_of, read_json, sync_folder
-from ..storage.foreign import ForeignConfigurations
+from ..storage.foreign import ForeignConfigurations, GivenConfigurations
 from ..storage.identity import Damaged
 from ..storage.store import Progress, progress
 from .provenance import provenance
 from .stages import STUDIES, Stage, Study
 from .state import UPDATE, OtherJob, Outdated, State, first_difference
 
-# What an ensemble's realizations call the network that they begin with, among their inputs.
-FIRST = "first realization's rnn"
+# What an ensemble's realizations call, among their inputs, those of the network that they begin with.
+FIRST = "first realization's "
 ELSE = f"choose another name (--set name=NEW), or {UPDATE}"
 
 
@@ -42,8 +45,8 @@ class Run:
         Its position in the list of realizations.
     first : Run, optional
         The ensemble's first realization, unless it is this one.
-    snapshots : str, optional
-        File of the user's own configurations, which the observations have to be of.
+    snapshots : str or ndarray, optional
+        The user's own configurations, by the address of their file, which the observations have to be of.
     """
 
     job: Job
@@ -55,7 +58,7 @@ class Run:
     realization: int | None = None
     position: int | None = None
     first: "Run | None" = None
-    snapshots: str | None = None
+    snapshots: str | np.ndarray | None = None
 
     @property
     def root(self) -> Path:
@@ -66,7 +69,7 @@ class Run:
     @property
     def study(self) -> Study:
         """The table of stages."""
-        return STUDIES["lattice"]
+        return STUDIES[self.job.study]
 
     @cached_property
     def realizations(self) -> tuple["Run", ...]:
@@ -95,10 +98,15 @@ class Run:
         """File of an output."""
         return self.root / self.stage(output).path(output)
 
-    def attributes(self, output: str) -> dict:
+    def attributes(self, output: str, imported: bool = False) -> dict:
         """Root attributes that say what a file is, what it depends on and where it came from.
 
         An unfinished file that is written anew keeps its identity.
+
+        Parameters
+        ----------
+        imported : bool
+            Whether the observations are the user's own: how chains would run does not matter to them.
         """
         path = self.path(output)
         if path.exists():
@@ -114,7 +122,7 @@ class Run:
             "job_file": self.job_text,
             "overrides": "\n".join(self.overrides),
             "job": self.job.model_dump_json(),
-            "dependencies": json.dumps(self._dependencies(output)),
+            "dependencies": json.dumps(self._dependencies(output, imported or self._is_imported())),
             "seed": self.job.seed,
             "ranks": self.ranks,
             **provenance(),
@@ -125,14 +133,15 @@ class Run:
         found: dict[str, str] = {}
         for name, path in self._inputs(output).items():
             if path.exists():
-                own = identity.read(path)
-                found |= own.inputs | {name: own.uuid}
+                own, prefix = identity.read(path), FIRST if name.startswith(FIRST) else ""
+                found |= {prefix + ancestor: number for ancestor, number in own.inputs.items()}
+                found[name] = own.uuid
         return found
 
     def _inputs(self, output: str) -> dict[str, Path]:
         paths = {name: self.path(name) for name in self.stage(output).needs(self.job, output)}
         if output == "rnn" and self.first and self.job.rnn.warm_start:
-            paths[FIRST] = self.first.path("rnn")
+            paths[FIRST + "rnn"] = self.first.path("rnn")
         return paths
 
     def state(self, output: str) -> State:
@@ -154,20 +163,21 @@ class Run:
     def _compare(self, output: str) -> None:
         """Compare what a file was made with and from with this job and the files that are there; raises."""
         path, found = self.path(output), identity.read(self.path(output))
-        made_by = "import" if "source" in found.about else output
+        imported = "source" in found.about if output == "observe" else self._is_imported()
         difference = first_difference(
-            found.about["dependencies"],
-            self._dependencies(made_by),
-            self._dependencies(made_by, changed=True),
+            canonical(found.about["dependencies"]),
+            self._dependencies(output, imported),
+            self._dependencies(output, imported, changed=True),
         )
         if difference:
             raise OtherJob(f"{path} was made by another job: {difference}; {ELSE}")
         if output == "observe" and self.snapshots is not None:
             self._compare_source(found.about)
         for name, number in found.inputs.items():
-            origin = self.first.path("rnn") if name == FIRST and self.first else self._known(name)
+            owner = self.first if name.startswith(FIRST) and self.first else self
+            origin = owner.path(name.removeprefix(FIRST))
             try:
-                there = identity.read(origin).uuid if origin else number
+                there = identity.read(origin).uuid
             except (FileNotFoundError, Damaged):
                 continue  # what is not there contradicts nothing; damage is told where it is
             if there != number:
@@ -186,17 +196,10 @@ class Run:
             raise Outdated(f"{path} was imported from {about['source']}{changed}; {ELSE}")
 
     @cached_property
-    def foreign(self) -> ForeignConfigurations:
+    def foreign(self) -> ForeignConfigurations | GivenConfigurations:
         """The user's own configurations."""
-        return ForeignConfigurations(
-            self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states
-        )
-
-    def _known(self, output: str) -> Path | None:
-        try:
-            return self.path(output)
-        except StopIteration:
-            return None
+        form = ForeignConfigurations if isinstance(self.snapshots, str) else GivenConfigurations
+        return form(self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states)
 
     def _state_of_report(self) -> State:
         """Whether the report is of what is there now."""
@@ -300,13 +303,12 @@ class Run:
         path = self.path("observe")
         return identity.read(path).about.get("source") if path.exists() else None
 
-    def _dependencies(self, output: str, changed: bool = False) -> dict:
+    def _dependencies(self, output: str, imported: bool, changed: bool = False) -> dict:
         """What the job says that an output depends on, and what is known of its inputs besides."""
-        if output.startswith("sweep_"):
-            output = output.rsplit("_", 1)[0]
-        result = self.job.dependencies(output, changed)
-        if output not in ("observe", "import") and "observe" in result and self._is_imported():
-            result["observe"] = self.job.dependencies("import", changed)["observe"] | {"imported": True}
+        sections = self.stage(output).sections(output)
+        result = self.job.dependencies(output, sections, changed, imported)
+        if imported and output != "observe" and "observe" in result:
+            result["observe"]["imported"] = True
         if "rnn" in result:
             wanted = result["rnn"].pop("warm_start", False)
             if wanted and self.first:

@@ -11,18 +11,9 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..energy.factory import ENERGIES
+from ..job.resources import Resources
 from ..job.study import Job
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a batch job of a stage asks for, unless the job file says otherwise; `time` is HH:MM:SS."""
-
-    ranks: int = 4
-    threads: int = 4
-    time: str = "02:00:00"
-    memory: str | None = None
-    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +37,7 @@ class Stage:
     depends_on : tuple of str
         Sections of the job file that its outputs depend on.
     resources : Resources
+        What a batch job asks for, unless the job file says otherwise.
     steps : callable (job)
         Names of files on the way, which only this stage reads.
     always : bool
@@ -66,6 +58,12 @@ class Stage:
     def path(self, output: str) -> str:
         """Path of an output in the folder of the run."""
         return self.file.format(output.partition("_")[2] or "network")
+
+    def sections(self, output: str) -> tuple[str, ...]:
+        """Sections of the job file that an output depends on; a sweep's are those of its energy."""
+        if self.name != "sweep":
+            return self.depends_on
+        return (*self.depends_on, *ENERGIES[sweep_of(output)[0]].sections)
 
     def perform(self, context, output: str) -> None:
         """Do the work; its module is imported now, since not all of them need the same libraries."""
@@ -113,23 +111,13 @@ def candidate(context: int) -> str:
     return f"ednn_context_{context}"
 
 
-def _sweeps(job: Job) -> tuple[str, ...]:
-    """All sweeps; the RNN knows the observed shape only."""
-    return tuple(
-        sweep_name(energy, shape)
-        for energy in job.sweep.energies
-        for shape in job.shapes
-        if energy != "rnn" or shape == job.lattice.shape
-    )
-
-
 def _evaluated(job: Job, output: str) -> tuple[str, ...]:
     return (*job.learned, *(["observe"] if job.direct else []))
 
 
 def _swept(job: Job, output: str) -> tuple[str, ...]:
-    energy = sweep_of(output)[0]
-    return () if energy == "true" else (energy,)
+    energy = ENERGIES[sweep_of(output)[0]]
+    return (energy.stage,) if energy.learned else ()
 
 
 def _reported(job: Job, output: str) -> tuple[str, ...]:
@@ -145,28 +133,28 @@ LATTICE = Study(
             wanted=lambda job: ("observe",),
             needs=lambda job, output: (),
             depends_on=OBSERVED,
-            resources=Resources(ranks=16, threads=1),
+            resources=Resources(ranks=16, threads=1, time="02:00:00"),
         ),
         Stage(
             "rnn", "stages.train:train_rnn", "train --network rnn", "rnn/{}.h5",
             wanted=lambda job: ("rnn",) if job.uses_rnn else (),
             needs=lambda job, output: ("observe",),
             depends_on=(*OBSERVED, "rnn"),
-            resources=Resources(time="08:00:00"),
+            resources=Resources(ranks=4, threads=4, time="08:00:00"),
         ),
         Stage(
             "label", "stages.label:label", "label", "labels.h5",
             wanted=lambda job: ("label",) if job.uses_labels else (),
             needs=lambda job, output: ("observe", "rnn"),
             depends_on=(*OBSERVED, "rnn", "labels"),
-            resources=Resources(),
+            resources=Resources(ranks=4, threads=4, time="02:00:00"),
         ),
         Stage(
             "ednn", "stages.train:train_ednn", "train --network ednn", "ednn/{}.h5",
             wanted=lambda job: ("ednn",) if job.uses_ednn else (),
             needs=lambda job, output: ("label",) if job.uses_labels else ("observe",),
             depends_on=(*OBSERVED, "rnn", "labels", "ednn"),
-            resources=Resources(time="08:00:00"),
+            resources=Resources(ranks=4, threads=4, time="08:00:00"),
             steps=lambda job: tuple(candidate(k) for k in job.ednn.contexts) if job.uses_ednn else (),
         ),
         Stage(
@@ -174,13 +162,13 @@ LATTICE = Study(
             wanted=lambda job: ("evaluate",) if job.compares else (),
             needs=_evaluated,
             depends_on=(*OBSERVED, "rnn", "labels", "ednn", "direct", "levels"),
-            resources=Resources(time="01:00:00"),
+            resources=Resources(ranks=4, threads=4, time="01:00:00"),
         ),
         Stage(
             "sweep", "stages.sweep:sweep", "sweep", "sweeps/{}.h5",
-            wanted=_sweeps,
+            wanted=lambda job: tuple(sweep_name(*sweep) for sweep in job.sweeps),
             needs=_swept,
-            depends_on=(*OBSERVED, "rnn", "labels", "ednn", "sweep"),
+            depends_on=(*SYSTEM, "sweep"),
             resources=Resources(ranks=16, threads=1, time="04:00:00"),
         ),
         Stage(

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..cluster import slurm
 from ..cluster.lock import Lock
 from ..errors import UserError
-from ..job.file import COUPLINGS
+from ..job.systems import FILES
 from ..storage.documents import read_json, write_json, write_text
 from .batches import REPOSITORY, SCRIPT, Batch, arguments, logs, mark, plan
 from .run import Run
@@ -51,7 +51,7 @@ def kept_job(run: Run) -> Path:
 def _keep_job(run: Run) -> None:
     """Keep the job file, and a file of couplings that it names, under the name that it has there."""
     named = tomllib.loads(run.job_text).get("hamiltonian", {}).get("couplings")
-    if isinstance(named, str) and named.endswith(COUPLINGS):
+    if isinstance(named, str) and named.endswith(FILES):
         source = Path(run.job_path).parent / named
         text = run.job_text.replace(named, f"submitted_couplings{source.suffix}")
         try:

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..energy.factory import LEARNED
 from ..errors import UserError
 from ..storage.documents import read_json
 from ..storage.evaluation import read_couplings
 from . import disorder
 from .disorder import average
 from .recovery import coupling_errors
-
-NETWORKS = ("rnn", "ednn")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _couplings(run) -> tuple[np.ndarray, dict] | None:
     bonds = [part["bond"] for part in parts]
     true = np.concatenate([part["true"][bond] for part, bond in zip(parts, bonds, strict=True)])
     found = {}
-    for name in [name for name in NETWORKS if name in parts[0]["recovered"]]:
+    for name in [name for name in LEARNED if name in parts[0]["recovered"]]:
         each = [part["recovered"][name] for part in parts]
         found[name] = {
             what: np.concatenate([item[what][bond] for item, bond in zip(each, bonds, strict=True)])
@@ -97,7 +96,7 @@ def numbers(run, ensemble: Ensemble) -> dict:
         "u_ground": average([member["sweeps"][0]["u_ground"] for member in members]),
         "direct": None,
         "couplings": _recovered(ensemble),
-        **{name: _accuracy([member[name] for member in members]) for name in NETWORKS},
+        **{name: _accuracy([member[name] for member in members]) for name in LEARNED},
         "exact": {"temperature": first[0]["temperature"]}
         | {name: average(rows) for name, rows in exact.items()},
         "sweeps": [
@@ -148,7 +147,7 @@ def _sweep(each: list[dict]) -> dict:
 def _row(number: int, member: dict) -> dict:
     """What is told of one realization."""
     row = {"realization": number, "u_ground": member["sweeps"][0]["u_ground"]}
-    row |= {name: member[name] for name in NETWORKS}
+    row |= {name: member[name] for name in LEARNED}
     row["couplings"] = {
         name: {key: found[key] for key in ("correlation", "slope", "rmse")}
         for name, found in (member["couplings"] or {}).items()

@@ -6,9 +6,14 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-NAMES = {"true": "true Hamiltonian", "rnn": "RNN", "ednn": "EDNN"}
-COLOURS = {"true": "#555555", "rnn": "#c44e52", "ednn": "#1f6fb4"}
-MARKERS = {"true": "s", "rnn": "^", "ednn": "o"}
+from ..energy.factory import ENERGIES
+
+NAMES = {name: energy.title for name, energy in ENERGIES.items()}
+# in the order of the energies, with some to spare
+COLOURS = dict(
+    zip(ENERGIES, ("#555555", "#c44e52", "#1f6fb4", "#55a868", "#8172b3", "#ccb974"), strict=False)
+)
+MARKERS = dict(zip(ENERGIES, "s^oDvP", strict=False))
 LABELS = {
     "u": "energy per site $u$ / J",
     "m": r"order parameter $\langle|m|\rangle$",
@@ -82,7 +87,7 @@ def learning_curves(histories: dict, ednn_fit: str = "labels"):
             else:
                 axis.plot(epochs, history["training"], "o-", ms=3, color="#999999", label="training")
                 axis.plot(epochs, history["validation"], "o-", ms=3, color=COLOURS[name], label="validation")
-                axis.set_ylabel(losses[name])
+                axis.set_ylabel(losses.get(name, "loss"))
                 if name == "ednn" and ednn_fit == "labels":
                     axis.set_yscale("log")
                 axis.legend()

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+from ..energy.factory import LEARNED
 from . import figures, recovery
 from .page import Figure, save
-from .system import NETWORKS, System
+from .system import System
 
 
 def draw(folder: Path, job, system: System, summary: dict) -> list[Figure]:
     """Draw all figures of a system and write them into a folder, in the order of the page."""
     pages = [_headline(folder, job, system)]
-    learned = {name: system.errors[name] for name in NETWORKS if name in system.errors}
+    learned = {name: system.errors[name] for name in LEARNED if name in system.errors}
     if learned:
         pages += _test_set(folder, system.energies, learned)
     if summary["couplings"]:

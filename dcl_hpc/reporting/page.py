@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 
+from ..energy.factory import LEARNED
 from ..pipeline.provenance import provenance
 from ..storage.documents import digest_of, write_json, write_text
 from ..storage.identity import Identity
@@ -56,6 +57,7 @@ def render(
     )
     return environment.get_template(template).render(
         summary=summary,
+        learned=LEARNED,
         interactions=_interactions(summary),
         worth=worth,
         warnings=warnings(

@@ -5,9 +5,9 @@ import time
 import numpy as np
 
 from ..cluster import mpi
+from ..energy.factory import LEARNED
 from ..pipeline.context import Context
 from ..storage.documents import read_json
-from .ensemble import NETWORKS
 
 
 def report_ensemble(context: Context) -> None:
@@ -60,7 +60,7 @@ def _draw(folder, ensemble, summary: dict) -> list:
     percent = {
         sweep["energy"]: disorder.relative(*ensemble.energies(sweep["energy"]))
         for sweep in summary["sweeps"]
-        if sweep["errors"] and sweep["energy"] in NETWORKS
+        if sweep["errors"] and sweep["energy"] in LEARNED
     }
     if percent:
         pages.append(
@@ -125,7 +125,7 @@ def headline(summary: dict) -> str:
     lines = [f"  {_count(len(summary['realizations']))}"]
     if summary["u_ground"]["value"] is not None:
         lines[0] += f", ground-state energy per site {_text(summary['u_ground'], 4)} J"
-    for name in NETWORKS:
+    for name in LEARNED:
         if found := summary[name]:
             kl = found.get("kl", {"value": None})
             lines.append(

@@ -3,6 +3,7 @@
 import time
 
 from ..cluster import mpi
+from ..energy.factory import LEARNED
 from ..pipeline.context import Context
 from ..storage.documents import read_json
 
@@ -78,7 +79,7 @@ def headline(summary: dict) -> str:
         lines.append(
             f"  context {row['context']}: held-out loss {row['loss']:.5f} +- {row['loss_error']:.5f}{chosen}"
         )
-    for name in ("rnn", "ednn"):
+    for name in LEARNED:
         if summary[name]:
             kl = summary[name].get("kl")
             lines.append(

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..energy.factory import LEARNED
 from ..storage import results
 from ..storage.evaluation import read_couplings
 from . import recovery, sweeps, tables
-
-NETWORKS = ("rnn", "ednn")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _evaluation(run) -> dict:
     path = run.path("evaluate")
     (energies, width), ladder = results.read_evaluation(path), results.read_test_ladders(path)
     others = [name for name in energies if name != "true"]
-    trained = [name for name in NETWORKS if name in energies and run.job.is_trained(name)]
+    trained = [name for name in LEARNED if name in energies and run.job.is_trained(name)]
     return {
         "energies": energies,
         "errors": {

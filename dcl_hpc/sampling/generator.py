@@ -1,7 +1,8 @@
 """The random generator of the kernels and their acceptance probability, compiled with numba."""
 
 import numpy as np
-from numba import njit
+
+from .compiled import njit
 
 OPTIONS = {"cache": True, "fastmath": {"nnan", "ninf", "nsz", "contract"}, "error_model": "numpy"}
 # Largest acceptance probability, see `acceptance`.

@@ -6,8 +6,8 @@ takes all chains through it. All sweeps visit the sites in order, in place.
 """
 
 import numpy as np
-from numba import njit
 
+from .compiled import njit
 from .generator import OPTIONS, acceptance, below, next_word, unit_float
 
 # Chains of a block.

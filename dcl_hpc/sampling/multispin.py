@@ -11,8 +11,8 @@ computed indices are unsigned because negative ones, which count from the end, w
 """
 
 import numpy as np
-from numba import njit
 
+from .compiled import njit
 from .generator import LAZY, OPTIONS, acceptance, next_word
 
 # Words in a row, and chains that they hold.

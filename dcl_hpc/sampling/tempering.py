@@ -9,9 +9,9 @@ knows all energies takes the same decisions.
 """
 
 import numpy as np
-from numba import njit
 
 from .chains import Chains
+from .compiled import njit
 from .generator import OPTIONS, next_word, unit_float
 from .streams import Purpose, streams
 

@@ -8,11 +8,11 @@ For large tables it is the tile's new energy; the present one is kept.
 """
 
 import numpy as np
-from numba import njit
 from numba.core.compiler import Compiler
 
 from ..physics.lattice import Lattice
 from . import kernels
+from .compiled import njit
 from .generator import OPTIONS, below, next_word
 
 # Most entries of all tables of differences: 512 KiB, so that they stay in the second-level cache.

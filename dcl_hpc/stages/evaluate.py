@@ -7,13 +7,14 @@ from functools import partial
 import numpy as np
 
 from ..cluster import mpi
-from ..energy import couplings, factory
+from ..energy import couplings
+from ..energy.factory import ENERGIES, energy_model
 from ..energy.true import TrueEnergy
 from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
 from ..sampling.levels import BETAS, collect
 from ..sampling.streams import Purpose, generator
-from ..storage.evaluation import coupling_fields
+from ..storage.evaluation import coupling_fields, table_fields
 from ..storage.observations import observed_rows
 from ..storage.store import array_field, write_file
 
@@ -26,14 +27,14 @@ def evaluate(context: Context, output: str) -> None:
     run, comm, log = context.run, context.comm, context.log
     job = run.job
     for name in job.learned:
-        mpi.on_root(comm, run.require, name)
+        mpi.on_root(comm, run.require, ENERGIES[name].stage)
     started = time.monotonic()
     true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
     states, ladder = _test_set(context, true)
     mine = mpi.share(comm, len(states))
     columns, recovered = {"true": true.energies(states.T.copy())}, {}
     for name in job.learned:
-        model = factory.energy_model(run, name)
+        model = energy_model(run, name)
         part = model.energies(np.ascontiguousarray(states[mine].T))
         columns[name] = mpi.gather(comm, part)
         if job.is_glass:
@@ -130,10 +131,12 @@ def _finish(context, states, ladder, columns, recovered, started: float) -> None
         pairs, bond = _pairs(run.job)
         true = couplings.true_couplings(run.job.build_hamiltonian(), pairs)
         layout |= coupling_fields(pairs, bond, true, recovered)
+    layout |= table_fields({name: local.table() for name, local in estimates.items()})
     found = {name: described(local)[:DESCRIBED] for name, local in estimates.items()}
     attributes = {
         **run.attributes("evaluate"),
         "level_width": level_width(run.job),
         "direct": json.dumps(found),
+        "direct_sides": json.dumps({name: local.side for name, local in estimates.items()}),
     }
     write_file(run.path("evaluate"), layout, attributes, total=1, done=1, wall=time.monotonic() - started)

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from ..cluster import mpi
-from ..energy import factory
+from ..energy.factory import energy_model
 from ..pipeline.context import Context
 from ..sampling.chains import Chains
 from ..sampling.streams import Purpose, generator
@@ -27,14 +27,14 @@ def label(context: Context, output: str) -> None:
     started = time.monotonic()
     if not mpi.on_root(comm, path.exists):
         mpi.on_root(comm, _create, run)
-    model = factory.rnn_energy(run)
+    model = energy_model(run, "rnn")
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
     with observed_rows(observations) as source, Store(path, comm, write=True) as store:
         _fill(context, store, model, source, started)
 
 
 def _create(run) -> None:
-    count, n_sites = run.job.labels.count, int(np.prod(run.job.lattice.shape))
+    count, n_sites = run.job.labels.count, run.job.build_lattice().n_sites
     layout = {
         "labels/states/value": Field((count, n_sites), np.uint8, ("sample", "site"), "states 0..Q-1"),
         "labels/energy/value": Field((count,), np.float32, ("sample",), "energy by the RNN, J"),
@@ -58,7 +58,7 @@ def configurations(job, source, block: int, model) -> np.ndarray:
     -------
     ndarray of uint8, shape (rows of the block, n_sites)
     """
-    labels, n_sites = job.labels, int(np.prod(job.lattice.shape))
+    labels, n_sites = job.labels, model.lattice.n_sites
     n = min(BLOCK, labels.count - block * BLOCK)
     random = generator(job.stream_seed, Purpose.LABELS, block)
     ends = np.round(n * np.cumsum(list(labels.shares.values()))).astype(int)

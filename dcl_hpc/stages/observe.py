@@ -11,7 +11,6 @@ import numpy as np
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..errors import UserError
-from ..physics.observables import order_parameter
 from ..pipeline.context import Context
 from ..sampling.ladder import TRIAL_REPLICAS, adapt
 from ..sampling.statistics import autocorrelation_time
@@ -87,7 +86,7 @@ class _Ensemble:
     def __init__(self, context, temperatures: np.ndarray):
         job, rungs = context.run.job, len(temperatures)
         hamiltonian = job.build_hamiltonian()
-        self.pair, self.temperatures = hamiltonian.pair, temperatures
+        self.hamiltonian, self.temperatures = hamiltonian, temperatures
         self.model = TrueEnergy(hamiltonian, job.observe.chains * rungs)
         self.mine = mpi.share(context.comm, job.observe.chains)
         self._own = slice(self.mine.start * rungs, self.mine.stop * rungs)
@@ -132,7 +131,7 @@ def _thinning(context, ensemble) -> tuple[int, float]:
             ensemble.advance(1)
             states = ensemble.observed()[:, :PILOT_CHAINS]
             energy.append(ensemble.model.energies(states))
-            order.append(order_parameter(states, ensemble.pair))
+            order.append(ensemble.hamiltonian.order_parameter(states))
             context.stop.check(comm)
         gathered = comm.gather(np.array([energy, order]))
         tau = mpi.on_root(comm, measure)
@@ -151,7 +150,7 @@ def _create(run, temperatures, thin: int, tau: float) -> None:
     steps, shape = thin * np.arange(1, records + 1), job.lattice.shape
     layout = {
         **observation_fields(records, n_chains, shape, steps, "sweeps since thermalization"),
-        **replica_fields(int(np.prod(shape)), n_chains, len(temperatures)),
+        **replica_fields(job.build_lattice().n_sites, n_chains, len(temperatures)),
         "ladder": array_field(temperatures, ("temperature",), "temperatures of the replicas, J/k_B"),
     }
     attributes = {
@@ -168,7 +167,7 @@ def _record(context, store, ensemble, thin: int, started: float) -> None:
     """Fill the file from where it is committed."""
     job, comm, mine = context.run.job, context.comm, ensemble.mine
     shape, n_chains, local = job.lattice.shape, job.observe.chains, mine.stop - mine.start
-    n_sites = int(np.prod(shape))
+    n_sites = job.build_lattice().n_sites
     done, slot, spent = store.committed, store.slot, store.wall_seconds
     batch = max(1, BUFFER // (n_sites * n_chains))
     with context.log.progress("observe", job.observe.samples, done * n_chains, "cfg") as progress:

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
-from ..physics.observables import order_parameter
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
 from ..storage.observations import observation_fields
@@ -40,7 +39,7 @@ def _import_from(context, source) -> None:
     if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)
-        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.pair)
+        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.order_parameter)
         source.require_unchanged()
         _create(run, source, hamiltonian.n_states, tau)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
@@ -64,7 +63,7 @@ def _check(context, source) -> None:
         source.check(on_block)
 
 
-def _correlation(source, model, pair) -> float:
+def _correlation(source, model, order_parameter) -> float:
     """Larger autocorrelation time of energy and order parameter, in configurations.
 
     It is measured along each leading axis of the source, since neighbours along one of them, such as
@@ -76,7 +75,7 @@ def _correlation(source, model, pair) -> float:
     step = max(1, BUFFER // source.n_sites)
     for start in range(0, n, step):
         states = np.ascontiguousarray(source.read(start, min(start + step, n)).T)
-        series.append([model.energies(states), order_parameter(states, pair)])
+        series.append([model.energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
     if n < inner:
         return max(autocorrelation_time(x[:, None]) for x in series)
@@ -93,7 +92,7 @@ def _create(run, source, n_states: int, tau: float) -> None:
     job, n = run.job, source.n
     layout = observation_fields(n, 1, job.lattice.shape, np.arange(1, n + 1), "number in the source, from 1")
     attributes = {
-        **run.attributes("import"),
+        **run.attributes("observe", imported=True),
         "temperature": job.observe.temperature,
         "n_states": n_states,
         "thin": 1,

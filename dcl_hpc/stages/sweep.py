@@ -8,9 +8,9 @@ import numpy as np
 
 from ..cluster import mpi
 from ..cluster.signals import Stopped
-from ..energy import factory
+from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
-from ..physics.observables import order_parameter
+from ..physics.lattice import Lattice
 from ..pipeline.context import Context
 from ..pipeline.stages import sweep_of
 from ..sampling.ladder import adapt
@@ -35,16 +35,16 @@ def sweep(context: Context, output: str) -> None:
         )
     energy, shape = sweep_of(output)
     path = run.path(output)
-    if energy != "true":
-        mpi.on_root(comm, run.require, energy)
+    if ENERGIES[energy].learned:
+        mpi.on_root(comm, run.require, ENERGIES[energy].stage)
     started = time.monotonic()
-    model = factory.energy_model(run, energy, shape)
+    model = energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):
         temperatures = _ladder(context, output, energy, model)
         mpi.on_root(comm, _create, run, output, energy, shape, temperatures)
-    pair = run.job.build_hamiltonian(shape).pair
+    order_parameter = run.job.build_hamiltonian(shape).order_parameter
     with Store(path, comm, write=True) as store:
-        _Sweep(context, store, output, model, pair).run(started)
+        _Sweep(context, store, output, model, order_parameter).run(started)
     if run.job.sweep.exchange:
         log(f"{output}: {exchange_line(*mpi.on_root(comm, read_exchange, path))}")
 
@@ -71,7 +71,7 @@ def _ladder(context, stage: str, energy: str, model) -> np.ndarray:
 def _create(run, stage: str, energy: str, shape, temperatures) -> None:
     settings = run.job.sweep
     thermalization, measured = settings.lengths(energy)
-    n_sites, replicas = int(np.prod(shape)), settings.ladders * len(temperatures)
+    n_sites, replicas = Lattice(shape).n_sites, settings.ladders * len(temperatures)
     series = ("measurement", "replica")
     listed = np.isin(temperatures, settings.listed)
     layout = {
@@ -101,10 +101,11 @@ def _create(run, stage: str, energy: str, shape, temperatures) -> None:
 class _Sweep:
     """One sweep over all temperatures, from where its file is committed."""
 
-    def __init__(self, context, store, stage, model, pair):
+    def __init__(self, context, store, stage, model, order_parameter):
         job, comm, key = context.run.job, context.comm, _key(stage)
         seed, share, everyone = job.stream_seed, partial(mpi.share, comm), partial(mpi.gather, comm)
-        self.context, self.store, self.stage, self.pair = context, store, stage, pair
+        self.context, self.store, self.stage = context, store, stage
+        self.order_parameter = order_parameter
         self.ladders = Ladders(1 / store.read("temperature"), job.sweep.ladders, seed, key)
         self.mine = share(self.ladders.slot.size)
         self.replicas = Replicas(
@@ -123,7 +124,7 @@ class _Sweep:
         buffer = []
 
         def measure(energy):
-            order = order_parameter(self.replicas.chains.states, self.pair)
+            order = self.order_parameter(self.replicas.chains.states)
             buffer.append((energy, order, self.replicas.slot.copy()))
             if self.overlaps:
                 self.overlaps.measure()

@@ -5,7 +5,8 @@ import time
 import numpy as np
 
 from ..cluster import mpi
-from ..energy import factory, reference
+from ..energy import reference
+from ..energy.ednn import has_table
 from ..inference.estimate import described, estimate
 from ..physics import exact
 from ..pipeline.context import Context
@@ -26,10 +27,12 @@ def train_rnn(context: Context, output: str) -> None:
     """Train the RNN of a job, or go on with it."""
     run, job = context.run, context.run.job
     path = mpi.on_root(context.comm, run.require, "observe")
-    network = factory.build_rnn(job)
+    network = job.build_rnn()
     if job.rnn.warm_start and run.first is not None:
         mpi.on_root(context.comm, run.first.require, "rnn")
-        factory.load_best(network, run.first)
+        from ..energy.rnn import load_best
+
+        load_best(network, run.first)
     _precision(context, network)
 
     def loss(states, seed=None):
@@ -72,7 +75,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     else:
         rows = observed_rows(run.path("observe"))
         mean, scale = 0.0, job.observe.temperature
-    network = factory.build_ednn(job, tile_context, mean, scale)
+    network = job.build_ednn(tile_context, mean, scale)
 
     def label_loss(states, energies, seed=None):
         return ((network.energy(states) - energies) / scale) ** 2
@@ -89,7 +92,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     energy, reference_error = _mean_over_random(job, network.energy, network.n_states, parallel)
     fit.settings["reference_per_tile"] = energy / len(network.tiles)
     # the mean over a table is exact
-    fit.settings["reference_error"] = 0.0 if factory.has_table(job, tile_context) else reference_error
+    fit.settings["reference_error"] = 0.0 if has_table(job, tile_context) else reference_error
     fit.save(finished=True, held_out=held_out.astype(np.float32))
     error, what = fit.result["validation"], f"train ednn, context {tile_context}: validation"
     if job.uses_labels:

@@ -1,10 +1,15 @@
-"""Recovered couplings in the file of the evaluation."""
+"""Recovered couplings and the tables of direct estimates in the file of the evaluation."""
+
+import json
 
 import h5py
+import numpy as np
 
+from ..errors import UserError
 from .store import Field, array_field
 
 GROUP = "couplings"
+TABLE = "direct/{}/table"
 
 
 def coupling_fields(pairs, bond, true, recovered: dict) -> dict[str, Field]:
@@ -55,3 +60,33 @@ def read_couplings(path) -> dict | None:
             if isinstance(item, h5py.Group)
         }
         return result
+
+
+def table_fields(tables: dict[str, np.ndarray]) -> dict[str, Field]:
+    """Data sets of direct estimates: for each the energy of every state of a tile, in J."""
+    about = "energy of every state of a tile, J; tiles at every site, their first site the leading digit"
+    return {
+        TABLE.format(name): array_field(table.astype(np.float32), ("state",), about)
+        for name, table in tables.items()
+    }
+
+
+def read_table(path, name: str) -> tuple[np.ndarray, int]:
+    """Tile energies of a direct estimate.
+
+    Returns
+    -------
+    table : float32 (n_states ** side**d,)
+        In J.
+    side : int
+        Of the tiles.
+
+    Raises
+    ------
+    UserError
+        If the file has no table of that name.
+    """
+    with h5py.File(path, "r", locking=False) as file:
+        if TABLE.format(name) not in file:
+            raise UserError(f"{path} does not hold the energy by {name!r}; move it away and evaluate again")
+        return file[TABLE.format(name)][()], json.loads(file.attrs["direct_sides"])[name]

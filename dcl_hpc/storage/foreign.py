@@ -1,5 +1,6 @@
 """Configurations in files of other programs: NumPy arrays, HDF5 data sets and text."""
 
+import hashlib
 import math
 import os
 import re
@@ -12,16 +13,15 @@ import h5py
 import numpy as np
 
 from ..errors import UserError
+from ..physics.configurations import Configurations, leading_axes
 from .documents import digest_of
 
 ADDRESS = re.compile(r"(.+?\.(npy|npz|h5|hdf5|txt|dat|csv))(?::(.*))?", re.IGNORECASE)
 # What NumPy, zipfile and h5py raise for files that are damaged or may not be read.
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
-# Sites that `check` looks at together.
-BLOCK = 2**22
 
 
-class ForeignConfigurations:
+class ForeignConfigurations(Configurations):
     """Configurations in a file of another program, read block by block.
 
     An array has the shape (..., *lattice) or (..., n_sites), its leading axes are flattened in C order;
@@ -52,7 +52,7 @@ class ForeignConfigurations:
     """
 
     def __init__(self, address: str, shape: tuple[int, ...], n_states: int):
-        self.shape, self.n_sites, self.n_states = tuple(shape), math.prod(shape), n_states
+        self.shape, self.n_sites = tuple(shape), math.prod(shape)
         found = ADDRESS.fullmatch(address)
         if not found:
             raise UserError(
@@ -72,22 +72,22 @@ class ForeignConfigurations:
             "h5": self._open_hdf5,
             "hdf5": self._open_hdf5,
         }
-        self._file, self._first_seen = None, {}
+        self._file = None
         try:
-            self._data, name = self._guarded(openers.get(kind, self._open_text), name)
+            data, name = self._guarded(openers.get(kind, self._open_text), name)
             self.identity, self._name = f"{self._path}:{name}" if name else str(self._path), name
             self._where = f"{file}:{name}" if name else file
-            self.leading = self._accept()
+            if data.dtype.kind in "buif":
+                if not data.size:
+                    raise UserError(
+                        f"{self._where} is empty, its shape is {data.shape}; write at least one configuration"
+                    )
+                if data.shape == self.shape:
+                    data = np.asarray(self._guarded(data.__getitem__, ()))[None]
+            super().__init__(data, shape, n_states, self._where)
         except BaseException:
             self.close()
             raise
-        self.n = math.prod(self.leading)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
 
     def close(self) -> None:
         """Close the file; nothing can be read any more."""
@@ -99,29 +99,8 @@ class ForeignConfigurations:
         """SHA-256 of the file, and the name of the array."""
         return f"{self._guarded(digest_of, self._path)}:{self._name}"
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Configurations start..stop-1 as states 0 ... Q-1.
-
-        Returns
-        -------
-        ndarray of uint8, shape (stop - start, n_sites)
-
-        Raises
-        ------
-        UserError
-            If a value is not a state, or -1 and 0 both occurred in what was read so far.
-        """
-        block = np.asarray(self._guarded(_rows, self._data, self.leading, start, stop))
-        return self._states(block.reshape(stop - start, self.n_sites), start)
-
-    def check(self, on_block=None) -> None:
-        """Read everything once; raises UserError as `read`, and calls on_block(n) after n more."""
-        step = max(1, BLOCK // self.n_sites)
-        for start in range(0, self.n, step):
-            stop = min(start + step, self.n)
-            self.read(start, stop)
-            if on_block is not None:
-                on_block(stop - start)
+    def _rows(self, start: int, stop: int) -> np.ndarray:
+        return self._guarded(super()._rows, start, stop)
 
     def require_unchanged(self) -> None:
         """Raise UserError if the file was written to since it was opened."""
@@ -166,7 +145,7 @@ class ForeignConfigurations:
         self._file = file = h5py.File(self._path, "r", locking=False)
         found = []
         file.visititems(lambda key, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
-        fitting = [x for x in found if x.shape == self.shape or self._leading(x.shape or ()) is not None]
+        fitting = [x for x in found if x.shape == self.shape or leading_axes(x.shape or (), self.shape)]
         if not name and len(fitting or found) == 1:
             name = (fitting or found)[0].name
         data = file.get(name) if name else None
@@ -204,71 +183,44 @@ class ForeignConfigurations:
             )
         return np.array(rows).reshape(len(rows), -1 if rows else self.n_sites), ""
 
-    def _accept(self) -> tuple[int, ...]:
-        """Leading axes; refuses what cannot be configurations."""
-        data, where, sides = self._data, self._where, ", ".join(map(str, self.shape))
-        if data.dtype.kind not in "buif":
-            raise UserError(
-                f"{where} has values of type {data.dtype}; save integers, booleans or whole floating-point "
-                "numbers"
-            )
-        if not data.size:
-            raise UserError(f"{where} is empty, its shape is {data.shape}; write at least one configuration")
-        if data.shape == self.shape:
-            self._data = np.asarray(self._guarded(data.__getitem__, ()))[None]
-        leading = self._leading(self._data.shape)
-        if leading is None:
-            raise UserError(
-                f"{where} has the shape {data.shape}, expected (n, {sides}) or (n, {self.n_sites}); "
-                + self._hint(data.shape)
-            )
-        return leading
 
-    def _leading(self, found: tuple[int, ...]) -> tuple[int, ...] | None:
-        for tail in (self.shape, (self.n_sites,)):
-            if len(found) > len(tail) and found[-len(tail) :] == tail:
-                return found[: -len(tail)]
-        return None
+class GivenConfigurations(Configurations):
+    """Configurations in an array that a program has in memory; like those of a file.
 
-    def _hint(self, found: tuple[int, ...]) -> str:
-        d = len(self.shape)
-        if found[:-1] in (self.shape, (self.n_sites,)):
-            return "configurations seem to be counted by the last axis: save numpy.moveaxis(array, -1, 0)"
-        side = round(found[-1] ** (1 / d)) if found else 0
-        other = found[1:] if len(found) == d + 1 else ()
-        if len(found) == 2 and side**d == found[1]:
-            other = (side,) * d
-        swapped = "its axes are swapped: transpose it, or " if other == self.shape[::-1] else ""
-        if other and min(other) > 1:
-            return f"{swapped}for a lattice of {'x'.join(map(str, other))} set lattice.shape = {list(other)}"
-        return "reshape it (text: one configuration a line), or set lattice.shape to its lattice"
+    Parameters
+    ----------
+    array : array_like
+        See `Configurations`; an array of the lattice's shape is one configuration.
+    shape, n_states
+        See `ForeignConfigurations`.
 
-    def _states(self, block: np.ndarray, start: int) -> np.ndarray:
-        q = self.n_states
-        good = (block >= (-1 if q == 2 else 0)) & (block < q)  # false for nan, too
-        if block.dtype.kind == "f":
-            good &= block == np.floor(block)
-        if not good.all():
-            row, site = np.argwhere(~good)[0]
-            place = [int(i) for i in np.unravel_index(site, self.shape)]
-            allowed = "-1 and 1, or 0 and 1" if q == 2 else f"0 ... {q - 1}"
-            raise UserError(
-                f"{self._where}: configuration {start + row} (counted from 0) has the value "
-                f"{block[row, site]} at site {place}; allowed are {allowed} for Q = {q} states, see "
-                "hamiltonian.states of the job"
-            )
-        if q > 2:
-            return block.astype(np.uint8)
-        for value in (-1, 0):
-            if value not in self._first_seen and (rows := (block == value).any(axis=1)).any():
-                self._first_seen[value] = start + int(np.argmax(rows))
-        if len(self._first_seen) == 2:
-            minus, zero = self._first_seen[-1], self._first_seen[0]
-            raise UserError(
-                f"{self._where} mixes conventions: configuration {minus} has the value -1, configuration "
-                f"{zero} the value 0 (counted from 0); write all states as -1 and 1, or all as 0 and 1"
-            )
-        return (block == 1).astype(np.uint8)
+    Attributes
+    ----------
+    identity, digest : str
+        What stands for the path of a file, and the digest of the values.
+
+    Raises
+    ------
+    UserError
+        If the array cannot hold configurations of this lattice, or holds none.
+    """
+
+    def __init__(self, array, shape: tuple[int, ...], n_states: int):
+        array = np.asarray(array)
+        if not array.size:
+            raise UserError(f"snapshots: the array is empty, its shape is {array.shape}")
+        super().__init__(array[None] if array.shape == tuple(shape) else array, shape, n_states, "snapshots")
+        self.digest = self._digest()
+        self.identity = f"an array in memory, sha256 {self.digest[:16]}"
+
+    def require_unchanged(self) -> None:
+        """Raise UserError if the array was written to since it was given."""
+        if self._digest() != self.digest:
+            raise UserError("snapshots: the array changed while it was read; leave it as it is meanwhile")
+
+    def _digest(self) -> str:
+        about = f"{self._data.dtype.str} {self._data.shape}".encode()
+        return hashlib.sha256(about + np.ascontiguousarray(self._data).tobytes()).hexdigest()
 
 
 def _stamp(path: Path) -> str:
@@ -277,21 +229,3 @@ def _stamp(path: Path) -> str:
     except OSError:
         return "missing"
     return f"{status.st_size} {status.st_mtime_ns}"
-
-
-def _rows(data, leading: tuple[int, ...], start: int, stop: int, index: tuple[int, ...] = ()) -> np.ndarray:
-    """Rows start..stop-1 of the leading axes flattened in C order, without reading more than these."""
-    if len(leading) == 1:
-        return data[(*index, slice(start, stop))]
-    inner, parts = math.prod(leading[1:]), []
-    while start < stop:
-        (row, offset), whole = divmod(start, inner), stop // inner
-        if offset == 0 and whole > row:
-            part, end = data[(*index, slice(row, whole))], whole * inner
-            part = part.reshape(-1, *part.shape[len(leading) :])
-        else:
-            end = min(stop, (row + 1) * inner)
-            part = _rows(data, leading[1:], offset, end - row * inner, (*index, row))
-        parts.append(part)
-        start = end
-    return np.concatenate(parts)

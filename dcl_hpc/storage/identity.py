@@ -3,8 +3,8 @@
 The beginning of every file is text, an HDF5 user block: `head -n 2 FILE` shows it. The first part, written
 once at creation, names the file (a random number of its own), the files that it was made from, and the values
 of the job that matter to it. The second, the seal, holds the SHA-256 of all HDF5 data; it is written when
-nothing changes any more. Both parts carry a checksum of their own. Nothing of this needs HDF5, which may crash on a
-damaged file.
+nothing changes any more. Both parts carry a checksum of their own. Nothing of this needs HDF5, which may
+crash on a damaged file.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ def read(path: Path) -> Identity:
     with open(path, "rb") as file:
         block = file.read(SEAL)
     if block.startswith(b"\x89HDF\r\n\x1a\n"):
-        raise Damaged(f"{path} was written by an earlier version of this program (file format 1)")
+        raise Damaged(f"{path} was written by an earlier version (file format 1) or another program")
     if not block.startswith(TITLE):
         raise Damaged(f"{path} is damaged or not a file of this program (its first line)")
     found = _parsed(path, block.removeprefix(TITLE))

@@ -1,7 +1,12 @@
 """The observation set: layout of its file, and reading it."""
 
-import numpy as np
+from pathlib import Path
 
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
 from .store import Field, Rows, array_field
 
 STATES = "observations/states/value"
@@ -41,3 +46,71 @@ def observation_fields(
             "true energy, J; for checks, never for learning",
         ),
     }
+
+
+class Observations:
+    """The configurations of an observation set as an array that stays in its file until it is indexed.
+
+    The first axis counts samples, in the order in which learners take them: record after record, in each of
+    them chain after chain. Indexing is that of NumPy and gives states 0 ... Q-1 as arrays of their own;
+    `numpy.asarray` reads all of them.
+
+    Parameters
+    ----------
+    path : path of a complete observation set
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, *lattice).
+    dtype : numpy.dtype
+        uint8.
+    n_states : int
+        States Q of a site.
+    temperature : float
+        At which the system was observed, in J/k_B.
+    source : str
+        What the configurations were imported from; "" for those of the job's own chains.
+    thin : int
+        Sweeps between records; 1 for imported ones.
+    autocorrelation_time : float
+        The larger one of energy and order parameter, in sweeps, or in configurations that were imported.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                states = file[STATES]
+                self.n_states = int(file.attrs["n_states"])
+                self.temperature = float(file.attrs["temperature"])
+                self.source = str(file.attrs.get("source", ""))
+                self.thin = int(file.attrs["thin"])
+                self.autocorrelation_time = float(file.attrs["autocorrelation_time"])
+                offset, whole = states.id.get_offset(), states.shape
+                if offset is None:  # not in one piece, e.g. rewritten by another program
+                    self._states = states[()]
+                else:
+                    self._states = np.memmap(path, states.dtype, "r", offset, whole)
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(f"{path} is damaged or not an observation set ({error})") from None
+        self._states = self._states.reshape(-1, *whole[2:])
+        self.shape, self.dtype, self.ndim = self._states.shape, self._states.dtype, self._states.ndim
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index) -> NDArray[np.uint8]:
+        return np.array(self._states[index])
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self._states, dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        lattice = "x".join(map(str, self.shape[1:]))
+        return f"<{len(self)} configurations of {lattice}, {self.n_states} states, T = {self.temperature:g}>"

@@ -122,3 +122,16 @@ def read_observed(path) -> dict:
         result = {name: file.attrs[name].item() for name in ("temperature", "thin", "autocorrelation_time")}
         records, chains = file["observations/states/value"].shape[:2]
         return result | {"samples": records * chains, "source": file.attrs.get("source", "")}
+
+
+def read_job(path) -> tuple[dict, str, tuple[str, ...]] | None:
+    """The job that a file was made with, the job file verbatim, and what --set changed.
+
+    None if it is not a file of this program.
+    """
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            values = json.loads(file.attrs["job"])
+            return values, file.attrs["job_file"], tuple(file.attrs["overrides"].splitlines())
+    except (OSError, KeyError, ValueError, RuntimeError):
+        return None

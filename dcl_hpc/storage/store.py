@@ -11,6 +11,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +80,10 @@ def write_file(path: Path, layout, attributes: dict, total: int, done: int = 0, 
     attributes = {**attributes, "uuid": who.uuid, "inputs": json.dumps(who.inputs)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        needed = sum(np.prod(e.shape) * np.dtype(e.dtype).itemsize for e in layout.values())
+        free = shutil.disk_usage(path.parent).free
+        if needed > free:
+            raise OSError(f"{needed / 2**20:.0f} MiB needed, {free / 2**20:.0f} MiB free")
         with h5py.File(temporary, "w", userblock_size=identity.BLOCK) as file:
             for name, value in attributes.items():
                 file.attrs[name] = value

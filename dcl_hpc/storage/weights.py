@@ -6,6 +6,7 @@ The checkpoint before the last is kept, and is used where the last is damaged.
 import contextlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import h5py
@@ -45,32 +46,36 @@ def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: di
         layout[f"history/{name}"] = array_field(np.array(values, float), ("validation",), name)
     new = path.with_name(f"{path.stem}.new{path.suffix}")
     write_file(new, layout, {**attributes, "settings": json.dumps(settings)}, total, done, wall)
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(path, previous(path))
+    if path.exists():
+        _keep(path)
     replace(new, path)
 
 
+def _keep(path: Path) -> None:
+    """Give a checkpoint a second name, which it keeps when the next one takes the first."""
+    temporary = previous(path).with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(path, temporary)
+    except OSError:  # not all file systems have hard links
+        shutil.copyfile(path, temporary)
+    replace(temporary, previous(path))
+
+
 def recover(path: Path) -> str:
-    """Take the checkpoint before the last where that is damaged or gone; why, or "" if nothing was done."""
-    earlier, reason = previous(path), ""
-    if not earlier.exists():
+    """Take the checkpoint before the last where that is damaged; why, or "" if nothing was done."""
+    earlier = previous(path)
+    if not (path.exists() and earlier.exists()):
         return ""
     try:
         identity.verify(path)
-    except FileNotFoundError:
-        reason = f"{path} is gone"
     except Damaged as error:
-        reason = str(error)
-    if not reason:
-        return ""
-    try:
-        identity.verify(earlier)
-    except Damaged:
-        return ""  # what is wrong with the last one is told when it is needed
-    if path.exists():
-        os.replace(path, path.with_name(path.name + ".damaged"))
-    replace(earlier, path)
-    return f"{reason}; going on from the checkpoint before it"
+        with contextlib.suppress(Damaged):  # if both are, that is told when they are needed
+            identity.verify(earlier)
+            os.replace(path, path.with_name(path.name + ".damaged"))
+            replace(earlier, path)
+            return f"{error}; going on from the checkpoint before it"
+    return ""
 
 
 def load(path: Path) -> tuple[dict, dict, dict]:

@@ -1,10 +1,14 @@
-"""Data-parallel training: Horovod behind a small interface, and its twin for one process.
+"""Data-parallel training behind a small interface: by Horovod, by MPI itself, or one process alone.
 
 The only module that imports Horovod.
 """
 
+from importlib.util import find_spec
+
 import numpy as np
 import tensorflow as tf
+
+from ..errors import UserError
 
 
 class SingleProcess:
@@ -52,6 +56,60 @@ class Horovod:
         return self._hvd.allreduce(tf.constant(values, tf.float64), op=self._hvd.Sum).numpy()
 
 
-def connect(comm):
-    """The interface for the ranks of a communicator."""
-    return Horovod(comm) if comm.size > 1 else SingleProcess()
+class Mpi:
+    """One rank of those of a communicator, which sums one buffer a step.
+
+    Parameters
+    ----------
+    comm : communicator of mpi4py
+        Of an MPI that lets any thread call it: TensorFlow calls from one of its own.
+    """
+
+    def __init__(self, comm):
+        self._comm = comm
+        self.rank, self.size = comm.rank, comm.size
+
+    def broadcast(self, variables) -> None:
+        """See `SingleProcess.broadcast`."""
+        for variable in variables:
+            value = np.array(variable.numpy())
+            self._comm.Bcast(value, root=0)
+            variable.assign(value)
+
+    def mean(self, tensors: list) -> list:
+        """See `SingleProcess.mean`; tensors of one type."""
+        flat = [tf.reshape(tensor, [-1]) for tensor in tensors]
+        own = tf.concat(flat, axis=0)
+        total = tf.ensure_shape(tf.numpy_function(self.sum, [own], own.dtype), own.shape)
+        parts = tf.split(total / self.size, [tf.size(part) for part in flat])
+        return [tf.reshape(part, tf.shape(tensor)) for part, tensor in zip(parts, tensors, strict=True)]
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """See `SingleProcess.sum`."""
+        result = np.empty_like(values)
+        self._comm.Allreduce(values, result)
+        return result
+
+
+def connect(comm, backend: str = "auto"):
+    """The interface for the ranks of a communicator; collective.
+
+    Parameters
+    ----------
+    comm : communicator
+    backend : {"auto", "horovod", "mpi"}
+        "auto" takes Horovod where all ranks have it.
+
+    Raises
+    ------
+    UserError
+        If Horovod is asked for and not installed.
+    """
+    if comm.size == 1:
+        return SingleProcess()
+    has_horovod = all(comm.allgather(find_spec("horovod") is not None))
+    if backend == "horovod" and not has_horovod:
+        raise UserError.everywhere(
+            "training.backend = 'horovod': Horovod is not installed; run ./install.sh, or take 'mpi'"
+        )
+    return Horovod(comm) if has_horovod and backend != "mpi" else Mpi(comm)

@@ -92,7 +92,7 @@ class Trainer:
         Maps the tensors of a batch to the loss of each row, float32 (rows,); in training it is given a
         `seed`, int32 (2,), of its own for every step and rank.
     batches : Batches
-    parallel : SingleProcess or Horovod
+    parallel : SingleProcess, Horovod or Mpi
     settings : object with epochs, validations, learning_rate, warmup, clip, decay, patience
     """
 

@@ -9,8 +9,10 @@ import pytest
 FILES = {
     "observations.h5",
     "rnn/network.h5",
+    "rnn/network.previous.h5",
     "labels.h5",
     "ednn/network.h5",
+    "ednn/network.previous.h5",
     "evaluation.h5",
     "sweeps/true_6x6.h5",
     "sweeps/rnn_6x6.h5",

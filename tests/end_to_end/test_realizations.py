@@ -162,7 +162,7 @@ def test_errors_are_those_of_the_realizations(summary, members):
 
 
 def test_samples_are_those_of_the_realizations(chain, summary, members):
-    """Effective samples: averages and the fewest; chains that are too short are counted, and told in words."""
+    """Effective samples: averages and the fewest; short chains are counted, and told in words."""
     for position, sweep in enumerate(summary["sweeps"]):
         each = [member["sweeps"][position] for member in members]
         samples = np.array([row["effective_samples"] for row in each])

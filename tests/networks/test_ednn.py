@@ -7,8 +7,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import numpy as np
 import pytest
 
-from dcl_hpc.energy.ednn import EdnnEnergy, tabulate
-from dcl_hpc.energy.factory import tile_energies
+from dcl_hpc.energy.ednn import EdnnEnergy, tabulate, tile_energies
 from dcl_hpc.networks.ednn import Ednn
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice

@@ -194,3 +194,52 @@ def test_wrong_tables_are_refused():
         hamiltonian.Hamiltonian(lattice, np.ones((12, 2)), np.array([[1.0, 0.0], [1.0, 1.0]]))
     with pytest.raises(ValueError, match="at least 2"):
         Lattice((1, 4))
+
+
+@pytest.mark.parametrize("shape", [(5,), *SHAPES, (2, 3, 2, 2)])
+def test_bonds_of_the_lattice(shape):
+    """Every bond once, in the order of the couplings; twins along sides of length 2."""
+    lattice = Lattice(shape)
+    number = {site: k for k, site in enumerate(itertools.product(*map(range, shape)))}
+    assert lattice.bonds.tolist() == [[number[a], number[b]] for a, b, _ in bonds(shape)]
+    assert len(lattice.bonds) == lattice.n_sites * lattice.dimension
+
+
+GAS = np.array([[0.0, 0.0], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        hamiltonian.ising(Lattice((2, 3))),
+        hamiltonian.clock(Lattice((2, 3)), 3),
+        hamiltonian.clock(Lattice((2, 2)), 4, -0.5),
+        hamiltonian.potts(Lattice((2, 2)), 4),
+        hamiltonian.Hamiltonian(Lattice((2, 3)), np.random.default_rng(9).normal(size=(6, 2)), GAS),
+    ],
+)
+def test_symmetries_leave_the_energy(model):
+    """Relabelled configurations have the energy that they had; a lattice gas has the identity alone."""
+    states = all_states(model.n_states, model.lattice.n_sites)
+    for relabelled in model.symmetries:
+        assert model.energy(np.array(relabelled)[states]) == pytest.approx(model.energy(states), abs=1e-12)
+    identity = tuple(range(model.n_states))
+    assert (set(model.symmetries) == {identity}) == (model.pair is GAS)
+
+
+def test_spin_inversion():
+    """The Ising model has it with any couplings."""
+    couplings = np.random.default_rng(9).normal(size=(6, 2))
+    assert set(hamiltonian.ising(Lattice((2, 3)), couplings).symmetries) == {(0, 1), (1, 0)}
+
+
+@pytest.mark.parametrize("pair", [GAS, hamiltonian.ising(Lattice((2, 2))).pair, np.eye(3)])
+def test_field_is_the_mean_energy_of_a_state(pair):
+    """Mean over all configurations in which a site has a state, less the mean over all."""
+    couplings = np.random.default_rng(10).normal(size=(6, 2))
+    model = hamiltonian.Hamiltonian(Lattice((2, 3)), couplings, pair)
+    states = all_states(len(pair), 6)
+    energy = model.energy(states) - model.mean_energy
+    expected = [[energy[states[:, i] == q].mean() for q in range(len(pair))] for i in range(6)]
+    assert model.field == pytest.approx(np.array(expected), abs=1e-12)
+    assert model.field.any() == (pair is GAS)

@@ -96,14 +96,15 @@ def test_names_reach_the_stages_as_they_are(dcl, programs, path, tmp_path, job_f
         assert f"--account={ODD}" in call and raw in call
         script = next(k for k, part in enumerate(call) if part.endswith(".sh"))
         given = call[script + 1 :]
-        assert given[:2] == [str(job), f"--runs={folder}"]
+        assert str(folder / "tiny" / "submitted.toml") in given and f"--runs={folder}" in given
         assert given[-2:] == ["--set=rnn.epochs=1", "--set=seed = 3"]
         started = subprocess.run(
             [call[script], *given], cwd=tmp_path, capture_output=True, text=True, check=False,
             env={**os.environ, **path, "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": "1"},
         )  # fmt: skip
         assert started.returncode == 0, started.stderr
-        assert calls(programs, "srun")[-1][-len(given) :] == given
+        module, *rest = calls(programs, "srun")[-1][-len(given) :]
+        assert module == f"dcl_hpc.{given[0]}" and rest == given[1:]
     assert not list(tmp_path.rglob("hacked")) and not (ROOT / "hacked").exists()
 
 
@@ -119,8 +120,8 @@ def test_chain_of_dependencies(dcl, programs, path, runs):
         after[stage] = [name for name, job in ids.items() if f"afterok:{job}" in dependencies(call)]
         assert len(after[stage]) == len(dependencies(call))
         assert ("--array=0-2" in call) == (stage == "sweep")
-    assert after["observe"] == [] and after["rnn"] == ["observe"] and after["label"] == ["rnn"]
-    assert after["ednn"] == ["observe", "label"] and after["sweep"] == ["rnn", "ednn"]
+    assert after["observe"] == [] and after["rnn"] == ["observe"] and after["label"] == ["observe", "rnn"]
+    assert after["ednn"] == ["label"] and after["evaluate"] == after["sweep"] == ["rnn", "ednn"]
     assert after["report"] == STAGES[:-1]
     kept = json.loads((runs / "tiny" / "submitted.json").read_text())
     assert kept["observe"] == ids["observe"] and kept["sweep_rnn_6x6"] == f"{ids['sweep']}_1"
@@ -164,13 +165,14 @@ def test_only_unfinished_realizations_are_submitted(dcl, programs, path, glass_f
     assert named == ["--array=1", "--array=1"]
 
 
-@pytest.mark.parametrize("script", ["observe", "train", "label", "evaluate", "sweep", "report"])
+@pytest.mark.parametrize("script", ["observe", "train", "stage"])
 def test_element_of_an_array_is_told_its_index(programs, path, script):
     """Every script hands the index of its element on, and nothing outside an array."""
     slurm = {"SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": "7"}
     for more in ({}, {"SLURM_ARRAY_JOB_ID": "6", "SLURM_ARRAY_TASK_ID": "3"}):
         subprocess.run(
-            [ROOT / "slurm" / f"{script}.sh", "a.toml"], env={**os.environ, **path, **slurm, **more}
+            [ROOT / "slurm" / f"{script}.sh", *["sweep"] * (script == "stage"), "a.toml"],
+            env={**os.environ, **path, **slurm, **more},
         )
     alone, element = calls(programs, "srun")
     assert alone[-1] == "a.toml" and element[-2:] == ["a.toml", "--index=3"]
@@ -245,7 +247,7 @@ def test_restarts_are_bounded(programs, path, tmp_path, restarts, requeued):
     slurm = {"SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": restarts,
              "SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "2"}  # fmt: skip
     done = subprocess.run(
-        [ROOT / "slurm" / "sweep.sh"], env={**os.environ, **path, **slurm},
+        [ROOT / "slurm" / "stage.sh", "sweep"], env={**os.environ, **path, **slurm},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 85

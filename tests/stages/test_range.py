@@ -77,7 +77,7 @@ def test_range_of_planted_interactions(case, tmp_path):
         "labels/energy/value": array_field(energy.astype(np.float32), ("sample",), "energy, J"),
     }
     write_file(run.path("label"), layout, run.attributes("label"), total=1, done=1)
-    train.train_ednn(Context(run, ALONE, Log(0), NEVER))
+    train.train_ednn(Context(run, ALONE, Log(0), NEVER), "ednn")
     with h5py.File(run.require("ednn")) as file:
         settings = json.loads(file.attrs["settings"])
     assert settings["context"] == expected

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dcl_hpc.errors import UserError
-from dcl_hpc.storage import foreign
+from dcl_hpc.physics import configurations
 from dcl_hpc.storage.foreign import ForeignConfigurations
 
 SHAPE = (4, 6)
@@ -139,7 +139,7 @@ def test_fortran_order(tmp_path):
 
 def test_only_what_is_asked_is_read(tmp_path, monkeypatch):
     """Blocks of HDF5 and .npy files are read from the file one by one."""
-    monkeypatch.setattr(foreign, "BLOCK", 5 * 24)
+    monkeypatch.setattr(configurations, "BLOCK", 5 * 24)
     read = []
     get = h5py.Dataset.__getitem__
     monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *given: read.append(get(*given)) or read[-1])
@@ -188,7 +188,7 @@ def test_paths_with_colons_and_dots(tmp_path):
 
 
 def test_identity_tells_sources_apart(tmp_path, monkeypatch):
-    """The identity does not depend on how an address is written; the stamp changes with the file."""
+    """The identity does not depend on how an address is written; the digest with the content."""
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["a"], file["b"] = STATES, STATES[:5]
     monkeypatch.chdir(tmp_path)
@@ -196,10 +196,10 @@ def test_identity_tells_sources_apart(tmp_path, monkeypatch):
         ForeignConfigurations(address, SHAPE, 2) for address in ("x.h5:a", f"{tmp_path}/./x.h5:/a", "x.h5:b")
     )
     assert one.identity == two.identity == f"{tmp_path}/x.h5:/a" != other.identity
-    assert one.stamp == two.stamp
+    assert one.digest == two.digest != other.digest
     one.require_unchanged()
     os.utime("x.h5", ns=(1, 1))
-    assert ForeignConfigurations("x.h5:a", SHAPE, 2).stamp != one.stamp
+    assert ForeignConfigurations("x.h5:a", SHAPE, 2).digest == one.digest
     with pytest.raises(UserError, match=r"x\.h5:/a changed while it was read; import it when"):
         one.require_unchanged()
     os.remove("x.h5")
@@ -353,7 +353,7 @@ def test_ambiguous_hdf5(tmp_path):
     ("found", "hint"),
     [
         ((30, 6, 4), r"axes are swapped: transpose it, or .* lattice\.shape = \[6, 4\]"),
-        ((4, 6, 30), r"counted by the last axis: save numpy\.moveaxis"),
+        ((4, 6, 30), r"counted by the last axis: take numpy\.moveaxis"),
         ((24, 30), r"counted by the last axis"),
         ((30, 8, 8), r"for a lattice of 8x8 set lattice\.shape = \[8, 8\]"),
         ((30, 64), r"for a lattice of 8x8 set lattice\.shape = \[8, 8\]"),
@@ -408,7 +408,7 @@ def test_wrong_text(tmp_path, text, message):
 )
 def test_wrong_value(tmp_path, monkeypatch, value, n_states):
     """A value that is no state is named with its place, in whatever block, and with what is allowed."""
-    monkeypatch.setattr(foreign, "BLOCK", 5 * 24)
+    monkeypatch.setattr(configurations, "BLOCK", 5 * 24)
     values = STATES.astype(float)
     values[17, 2, 3] = values[25, 0, 0] = value
     message = refusal(save(tmp_path, values, "npy"), n_states=n_states)
@@ -420,7 +420,7 @@ def test_wrong_value(tmp_path, monkeypatch, value, n_states):
 @pytest.mark.parametrize("kind", ["npy", "txt"])
 def test_mixed_conventions(tmp_path, monkeypatch, kind):
     """A file with both -1 and 0 is refused, though each block by itself would be accepted."""
-    monkeypatch.setattr(foreign, "BLOCK", 5 * 24)
+    monkeypatch.setattr(configurations, "BLOCK", 5 * 24)
     values = np.ones((30, *SHAPE), int)
     values[3, 1, 1], values[28, 2, 2] = -1, 0
     address = save(tmp_path, values, kind)

@@ -1,0 +1,93 @@
+"""Energies of configurations as people have them, in any of the accepted shapes and encodings."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import UserError
+from ..physics.configurations import Configurations
+from .model import EnergyModel
+
+# Sites whose energies are computed together.
+BLOCK = 2**24
+
+
+class CheckedEnergy:
+    """An energy model that says what it does not understand.
+
+    Configurations have the shape (..., *lattice) or (..., n_sites), sites in raster (C) order. Their values
+    are integers, booleans or whole floats: 0 ... Q-1, or for Q = 2 also -1 and +1 (-1 is state 0, +1 is state
+    1). Whatever else is refused: other shapes, other values, -1 and 0 in one array.
+
+    Learned energies are fixed up to a constant; zero is their mean over uniformly random configurations.
+
+    Parameters
+    ----------
+    model : EnergyModel
+    name : str
+        What it is called in messages and when it is shown.
+    """
+
+    def __init__(self, model: EnergyModel, name: str):
+        self.model, self.name = model, name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the lattice."""
+        return self.model.lattice.shape
+
+    @property
+    def n_states(self) -> int:
+        """States Q of a site."""
+        return self.model.n_states
+
+    def energies(self, configurations: ArrayLike) -> NDArray[np.float64]:
+        """Energy of each configuration, extensive, in J.
+
+        Parameters
+        ----------
+        configurations : array_like, shape (..., *lattice) or (..., n_sites)
+            An array of the shape of the lattice, or (n_sites,), is one configuration.
+
+        Returns
+        -------
+        ndarray of float64, shape (...)
+
+        Raises
+        ------
+        UserError
+            If the array is not made of configurations of this lattice.
+        """
+        try:
+            array = np.asarray(configurations)
+        except ValueError as error:  # rows of different lengths
+            raise UserError(f"configurations are not an array: {error}") from None
+        n_sites = self.model.lattice.n_sites
+        single = array.shape in (self.shape, (n_sites,))
+        rows = array[None] if single else array
+        source = Configurations(rows, self.shape, self.n_states, "the array of configurations", "shape")
+        result = np.empty(source.n)
+        step = max(1, BLOCK // n_sites)
+        for start in range(0, source.n, step):
+            stop = min(start + step, source.n)
+            states = np.ascontiguousarray(source.read(start, stop).T)
+            result[start:stop] = self.model.energies(states)
+        return result.reshape(() if single else source.leading)
+
+    def differences(self, before: ArrayLike, after: ArrayLike) -> NDArray[np.float64]:
+        """Energies of configurations less those of others, E(after) - E(before), in J.
+
+        Of learned energies only these mean anything.
+
+        Parameters
+        ----------
+        before, after : array_like
+            As in `energies`; leading axes are broadcast.
+
+        Returns
+        -------
+        ndarray of float64, shape (...)
+        """
+        return self.energies(after) - self.energies(before)
+
+    def __repr__(self) -> str:
+        return f"<energy {self.name!r} on {self.model.lattice}, {self.n_states} states>"

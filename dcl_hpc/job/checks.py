@@ -1,0 +1,107 @@
+"""What must agree between the sections of a job."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from ..energy.factory import ENERGIES
+from ..physics.lattice import Lattice
+from ..physics.tiles import Tiling
+from .defaults import most_states
+
+
+def mistakes(job) -> list[str]:
+    """Everything that does not agree, one line each."""
+    return [line for check in CHECKS for line in check(job)]
+
+
+def _rnn(job) -> Iterator[str]:
+    if job.rnn.order == "spiral" and len(job.lattice.shape) != 2:
+        yield "rnn.order = 'spiral' needs a two-dimensional lattice; take 'snake'"
+    if not job.sweeps:
+        title = ENERGIES[job.sweep.energies[0]].title
+        others = ", ".join(repr(name) for name, energy in ENERGIES.items() if energy.any_shape)
+        yield f"sweep.shapes: the {title} knows the observed shape only; add it, or {others}"
+
+
+def _hamiltonian(job) -> Iterator[str]:
+    shape = job.lattice.shape
+    if not job.is_glass:
+        if job.hamiltonian.coupling == 0:
+            yield "hamiltonian.coupling = 0 has no energy to learn"
+    elif job.hamiltonian.couplings == "published":
+        if len(shape) != 2:
+            yield "hamiltonian.couplings = 'published' needs a two-dimensional lattice"
+    elif not isinstance(job.hamiltonian.couplings, str):
+        couplings, sites = job.hamiltonian.couplings, job.build_lattice().n_sites
+        rows = {len(row) for row in couplings}
+        if len(couplings) != sites or rows != {len(shape)}:
+            yield (
+                f"hamiltonian.couplings has {len(couplings)} rows of {sorted(rows)} "
+                f"numbers; lattice.shape = {list(shape)} needs {sites} rows of {len(shape)}"
+            )
+
+
+def _direct(job) -> Iterator[str]:
+    if job.direct and job.is_glass:
+        yield "direct: these estimates take the energy to be the same everywhere; leave it out"
+    elif job.direct:
+        yield from _fits(job, "direct.side", job.direct.side, job.direct.methods, "direct.methods")
+    if job.uses_ednn and not job.ednn.is_network:
+        if job.is_glass:
+            yield (
+                f"ednn.fit = '{job.ednn.fit}' takes the energy to be the same everywhere; for "
+                "edwards_anderson take 'labels' or 'pseudolikelihood' with ednn.shared = false"
+            )
+        else:
+            yield from _fits(job, "ednn.context", 1 + 2 * job.ednn.contexts[0], (job.ednn.fit,), "ednn.fit")
+
+
+def _fits(job, key: str, side: int, methods, key_of_methods: str) -> Iterator[str]:
+    """Refuse tiles in which direct estimates cannot tell interactions apart, or that are too large."""
+    shape = job.lattice.shape
+    if min(shape) < 2 * side - 1:
+        yield (
+            f"{key}: tiles of side {side} meet themselves round the lattice {list(shape)}; take smaller "
+            f"tiles, or sides of at least {2 * side - 1}"
+        )
+        return
+    size, largest = job.hamiltonian.n_states**side ** len(shape), most_states()
+    for method in methods:
+        if size > largest[method]:
+            yield (
+                f"{key}: a tile of side {side} has {size} states, more than the {largest[method]} that "
+                f"'{method}' allows; take smaller tiles or other {key_of_methods}"
+            )
+
+
+def _shapes(job) -> Iterator[str]:
+    shape = job.lattice.shape
+    for other in job.shapes:
+        if len(other) != len(shape):
+            yield f"sweep.shapes: {list(other)} has not the dimension of lattice.shape"
+        elif job.is_glass and other != shape:
+            yield "sweep.shapes: a glass realization exists on its own lattice only"
+
+
+def _ednn(job) -> Iterator[str]:
+    if not job.uses_ednn:
+        return
+    shape = job.lattice.shape
+    if job.is_glass and job.ednn.is_network and job.ednn.shared:
+        yield (
+            "sweep.energies: one EDNN shared by all tiles cannot represent quenched disorder; set "
+            "ednn.shared = false, or take ['true', 'rnn'] for edwards_anderson"
+        )
+    if not job.ednn.shared and not job.is_glass and job.shapes != (shape,):
+        yield "sweep.shapes: with ednn.shared = false the EDNN knows the observed lattice only"
+    for other, context in product(dict.fromkeys((shape, *job.shapes)), job.ednn.contexts):
+        try:
+            Tiling(Lattice(other), job.ednn.focus, context)
+        except ValueError as error:
+            yield (
+                f"lattice {list(other)} does not fit ednn.focus = {job.ednn.focus}, "
+                f"ednn.context = {context}: {error}; change the shape, focus or context"
+            )
+
+
+CHECKS = (_rnn, _hamiltonian, _direct, _shapes, _ednn)

@@ -1,0 +1,92 @@
+"""What of a job the result of each stage depends on; a file made with other values belongs to another job."""
+
+from .simulations import Grid
+
+
+def dependencies(
+    job, output: str, sections: tuple[str, ...], changed: bool = False, imported: bool = False
+) -> dict:
+    """See `Job.dependencies`."""
+    values = job.model_dump(mode="json", context={"digest": True})
+    if output.startswith("ednn_context_"):
+        values["ednn"]["context"] = int(output.removeprefix("ednn_context_"))
+    result = {key: values[key] for key in sections}
+    if "labels" in result and not job.uses_labels:
+        result.pop("labels")
+        if not (output == "evaluate" and job.uses_rnn):
+            result.pop("rnn")
+    if imported and "observe" in result:  # how chains would have run does not matter
+        result["observe"] = {"temperature": values["observe"]["temperature"]}
+    if "sweep" in result:  # other energies and shapes do not matter to this one
+        shared = ("temperatures", "ladders", "exchange", "rungs")
+        result["sweep"] = {key: values["sweep"][key] for key in shared}
+    result = canonical(result)
+    if changed:
+        result = _only(result, job.model_dump(mode="json", exclude_defaults=True, context={"digest": True}))
+    if "sweep" in result:
+        result["sweep"]["lengths"] = list(job.sweep.lengths(output.split("_")[1]))
+    if output == "evaluate":
+        result["energies"] = job.learned
+    return result
+
+
+def canonical(values: dict) -> dict:
+    """Dependencies without what does not matter and with what is the same in one form.
+
+    Parameters
+    ----------
+    values : dict
+        Dependencies as plain JSON types, also those that an older file was made with.
+    """
+    values = dict(values)
+    if "rnn" in values and values["rnn"].get("architecture", "gru") == "gru":
+        values["rnn"] = _without(values["rnn"], "heads")
+    if "labels" in values:
+        values["labels"] = _labels(values["labels"])
+    if "ednn" in values:
+        values["ednn"] = _ednn(values["ednn"])
+    if "sweep" in values:
+        sweep = values["sweep"] = dict(values["sweep"])
+        if isinstance(sweep.get("temperatures"), dict):
+            sweep["temperatures"] = Grid(**sweep["temperatures"]).listed.tolist()
+        elif "temperatures" in sweep:
+            sweep["temperatures"] = sorted(set(sweep["temperatures"]))
+        if not sweep.get("exchange", True):
+            sweep.pop("rungs", None)
+    return values
+
+
+def _labels(section: dict) -> dict:
+    section = section if section.get("tempered") else _without(section, "coldest")
+    shares = {
+        name: section[name] for name in ("random", "observed", "sampled", "tempered") if name in section
+    }
+    total = sum(shares.values())
+    return section | {name: share / total for name, share in shares.items()}
+
+
+def _ednn(section: dict) -> dict:
+    if section.get("fit", "labels") in ("table", "clusters"):
+        return {
+            key: section[key] for key in ("fit", "context", "samples", "focus", "shared") if key in section
+        }
+    section, context = _without(section, "samples"), section.get("context", 1)
+    if isinstance(context, list):
+        context = sorted(set(context))
+        section["context"] = context if len(context) > 1 else context[0]
+    if isinstance(section.get("context", 1), int) or section.get("fit", "labels") != "labels":
+        section.pop("tolerance", None)
+    return section
+
+
+def _without(section: dict, *keys: str) -> dict:
+    return {key: value for key, value in section.items() if key not in keys}
+
+
+def _only(values: dict, kept: dict) -> dict:
+    """The values whose keys are in another dict too, section by section."""
+    return {
+        key: _only(value, kept[key]) if isinstance(value, dict) and isinstance(kept[key], dict) else value
+        for key, value in values.items()
+        if key in kept
+    }

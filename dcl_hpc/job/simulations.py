@@ -1,0 +1,130 @@
+"""What is simulated, as a job file describes it: observations, the test set, sweeps over temperatures."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from ..energy.factory import ENERGIES
+from .section import ENERGY, SWEEPS, TEMPERATURE, Count, Positive, Section, Whole
+
+# Temperatures of a ladder in all: those listed and others between them for equal acceptance; "auto" takes as
+# many as keep every acceptance rate above one half.
+Rungs = Annotated[int, Field(ge=2, le=1000)] | Literal["auto"]
+
+
+class ObserveExchange(Section):
+    """Each chain becomes a ladder of replicas, of which the one at the temperature is recorded."""
+
+    hottest: Positive = Field(description="highest temperature of a ladder", json_schema_extra=TEMPERATURE)
+    rungs: Rungs = Field("auto", description="temperatures of the ladder in all; auto keeps acceptance > 1/2")
+
+
+class Observe(Section):
+    """Observations at one temperature by Metropolis chains of the true Hamiltonian."""
+
+    temperature: Positive = Field(
+        description="the one temperature at which the system is observed", json_schema_extra=TEMPERATURE
+    )
+    samples: Count = Field(1_000_000, description="configurations to record, a multiple of chains")
+    chains: Count = Field(1000, description="independent Markov chains")
+    thermalization: Whole = Field(500, description="time before the first record", json_schema_extra=SWEEPS)
+    thin: Count | Literal["auto"] = Field(
+        "auto",
+        description="time between records; auto is twice the autocorrelation time",
+        json_schema_extra=SWEEPS,
+    )
+    exchange: ObserveExchange | None = Field(None, description="replica exchange with hotter replicas")
+
+    @model_validator(mode="after")
+    def _whole_records(self):
+        found = []
+        if self.samples % self.chains:
+            nearest = max(1, round(self.samples / self.chains)) * self.chains
+            found.append(
+                f"samples = {self.samples} is not a multiple of chains = {self.chains}; "
+                f"take samples = {nearest}"
+            )
+        if self.exchange and self.exchange.hottest <= self.temperature:
+            found.append(
+                f"exchange.hottest = {self.exchange.hottest} is not above temperature = {self.temperature}"
+            )
+        if found:
+            raise ValueError("\n".join(found))
+        return self
+
+
+class Levels(Section):
+    """Test set: configurations of every energy level, never used in training."""
+
+    per_level: Count = Field(1000, description="configurations of each level, as far as they are found")
+    width: Positive | None = Field(
+        None, description="bin of a continuous spectrum; left out: the model's own levels, or 1/50 of the "
+        "spectrum", json_schema_extra=ENERGY,
+    )  # fmt: skip
+    ladders: Count = Field(8, description="ladders of chains that look for levels")
+    max_sweeps: Count = Field(20_000, description="longest search for levels", json_schema_extra=SWEEPS)
+
+
+class Grid(Section):
+    """Equally spaced temperatures, both ends included."""
+
+    start: Positive = Field(description="lowest temperature", json_schema_extra=TEMPERATURE)
+    stop: Positive = Field(description="highest temperature", json_schema_extra=TEMPERATURE)
+    step: Positive = Field(description="from one temperature to the next", json_schema_extra=TEMPERATURE)
+
+    @property
+    def listed(self) -> np.ndarray:
+        """The temperatures in ascending order, float64."""
+        n = int(np.floor((self.stop - self.start) / self.step + 1e-9)) + 1
+        return np.round(self.start + self.step * np.arange(n), 12)
+
+
+class Sweep(Section):
+    """Predictions: Metropolis with replica exchange over temperatures, for each energy and shape."""
+
+    energies: tuple[Literal[*ENERGIES], ...] = Field(
+        ("true", "rnn", "ednn"), min_length=1, description="energies to sweep with"
+    )
+    shapes: tuple[tuple[Annotated[int, Field(ge=2)], ...], ...] = Field(
+        (), description="lattices to predict; none: the observed one"
+    )
+    temperatures: Annotated[
+        Annotated[tuple[Positive, ...], Tag("list")] | Annotated[Grid, Tag("grid")],
+        Discriminator(lambda value: "grid" if isinstance(value, (dict, Grid)) else "list"),
+    ] = Field(description="temperatures to predict, a list or a grid", json_schema_extra=TEMPERATURE)
+    ladders: Annotated[int, Field(ge=2)] = Field(16, description="independent ladders of replicas")
+    thermalization: Whole = Field(
+        500, description="time before the first measurement", json_schema_extra=SWEEPS
+    )
+    sweeps: Annotated[int, Field(ge=2)] = Field(
+        5000, description="time of measurement, once a sweep", json_schema_extra=SWEEPS
+    )
+    rnn_thermalization: Whole = Field(
+        100, description="as thermalization, for the RNN", json_schema_extra=SWEEPS
+    )
+    rnn_sweeps: Annotated[int, Field(ge=2)] = Field(
+        500, description="as sweeps, for the RNN", json_schema_extra=SWEEPS
+    )
+    exchange: bool = Field(True, description="whether neighbouring temperatures exchange replicas")
+    rungs: Rungs = Field("auto", description="temperatures of the ladder in all; auto keeps acceptance > 1/2")
+
+    def lengths(self, energy: str) -> tuple[int, int]:
+        """Sweeps of thermalization and of measurement with an energy."""
+        if ENERGIES[energy].slow:
+            return self.rnn_thermalization, self.rnn_sweeps
+        return self.thermalization, self.sweeps
+
+    @property
+    def listed(self) -> np.ndarray:
+        """Temperatures to predict in ascending order, float64; the ladder may have more."""
+        t = self.temperatures
+        return t.listed if isinstance(t, Grid) else np.unique(t)
+
+    @model_validator(mode="after")
+    def _ladder_has_rungs(self):
+        if len(self.listed) < 2:
+            raise ValueError("temperatures must name at least two temperatures")
+        if self.rungs != "auto" and self.rungs < len(self.listed):
+            raise ValueError(f"rungs = {self.rungs} is less than the {len(self.listed)} listed temperatures")
+        return self

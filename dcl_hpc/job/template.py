@@ -1,0 +1,80 @@
+"""New job files to fill in, with every key explained."""
+
+import textwrap
+
+from .reference import Key, Table, tables, toml
+
+_COMMON = {
+    "lattice": {"shape": [8, 8]},
+    "observe": {"temperature": 4.0},
+    "labels": {"random": 0.75, "observed": 0.25},
+    "sweep": {"temperatures": {"start": 0.5, "stop": 5.0, "step": 0.25}},
+}
+_START = "Start it with python -m dcl_hpc.run FILE."
+# For each kind of new job what it is about, and its values that are no defaults.
+KINDS = {
+    "ising": (
+        f"An Ising model, observed at one temperature and predicted at others. {_START}",
+        _COMMON | {"name": "ising", "hamiltonian": {"kind": "ising"}},
+    ),
+    "potts": (
+        f"A Potts model, observed at one temperature and predicted at others. {_START}",
+        _COMMON | {"name": "potts", "hamiltonian": {"kind": "potts", "states": 3, "form": "clock"}},
+    ),
+    "glass": (
+        f"Realizations of the Edwards-Anderson glass, each learned by itself. {_START}",
+        _COMMON
+        | {
+            "name": "glass",
+            "hamiltonian": {"kind": "edwards_anderson", "couplings": "gaussian", "realizations": 4},
+            "ednn": {"focus": 1, "shared": False},
+        },
+    ),
+    "snapshots": (
+        "Configurations of your own (.npy, .npz, .h5 or text), which take the place of those that would be "
+        "simulated: python -m dcl_hpc.observe FILE --from SNAPSHOTS, then python -m dcl_hpc.run FILE. Of the "
+        "section observe only the temperature counts then, at which they were taken; the Hamiltonian is what "
+        "predictions are compared with.",
+        _COMMON | {"name": "snapshots", "hamiltonian": {"kind": "ising"}},
+    ),
+}
+
+
+def new(kind: str) -> str:
+    """A commented job file that is valid as it is; what has its default is commented out."""
+    about, document = KINDS[kind]
+    lines = [*_comment(about), "# Lines that begin with # and a key show its default."]
+    for table in tables():
+        given = document
+        for part in table.name.split(".") if table.name else ():
+            given = given.get(part, {}) if isinstance(given, dict) else {}
+        if not _chosen(table, given):
+            continue
+        inactive = table.optional and not given
+        if table.name:
+            header = f"{'# ' * inactive}[{table.name}]"
+            lines += ["", *_comment(table.about.partition(". ")[0].rstrip(".") + "."), header]
+        for key in table.keys:
+            lines += _lines(key, given.get(key.name), inactive)
+    return "\n".join(lines) + "\n"
+
+
+def _chosen(table: Table, given: dict) -> bool:
+    """Whether a table has the form that the document asks for, and a header."""
+    defaults = {key.name: key.default for key in table.keys}
+    return not table.inline and all(
+        given.get(name, defaults[name]) == value for name, value in table.form.items()
+    )
+
+
+def _lines(key: Key, given, inactive: bool) -> list[str]:
+    explained = _comment(f"{key.meaning} ({key.values})")
+    if given is not None:
+        return [*explained, f"{key.name} = {toml(given)}"]
+    if key.default is None:
+        return [*explained, f"# {key.name} = ..."]
+    return [*explained, f"#{' ' * inactive}{key.name} = {toml(key.default)}"]
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)

@@ -1,0 +1,143 @@
+"""The record of a run, which opens its folder without the job file."""
+
+import contextlib
+import json
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..job import file as job_file
+from ..job.study import Job
+from ..storage.results import read_job
+from .run import Run
+
+RECORD = "job.json"
+# Beside it where the job is not from a file, for the commands.
+JOB_FILE = "job.toml"
+# Folders of results, seen from that of a run or of an ensemble.
+RESULTS = ("", "rnn/", "ednn/", "sweeps/", "realization_*/", "realization_*/*/")
+
+
+@dataclass(frozen=True)
+class MovedRun(Run):
+    """A run in a folder that does not have its name, such as a copy.
+
+    Parameters
+    ----------
+    at : Path
+        The folder.
+    """
+
+    at: Path = Path()
+
+    @property
+    def root(self) -> Path:
+        """See `Run.root`."""
+        return self.at if self.realization is None else self.at / f"realization_{self.realization}"
+
+
+def save(run: Run) -> None:
+    """Write the record of a run into its folder, unless it is there already.
+
+    Parameters
+    ----------
+    run : Run
+        Of a single system or an ensemble; its realizations have no record of their own.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be written.
+    """
+    if run.realization is not None:
+        return
+    record = {
+        "job": run.job.model_dump(mode="json"),
+        "job_file": run.job_text,
+        "job_path": run.job_path,
+        "overrides": list(run.overrides),
+    }
+    _write(run.root / RECORD, json.dumps(record, indent=1) + "\n")
+    if Path(run.job_path) == run.root / JOB_FILE:
+        _write(run.root / JOB_FILE, run.job_text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text beside and rename it, unless it is there; several commands may at a time."""
+    own = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.read_bytes() == text.encode():
+            return
+        own.write_bytes(text.encode())
+        os.replace(own, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            own.unlink()
+        raise UserError(f"cannot write {path}: {error}; check permissions and free space") from None
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in a folder, wherever that was moved or copied to.
+
+    The job is that of the folder's record; without one, that of the newest result.
+
+    Parameters
+    ----------
+    folder : path
+        runs/NAME, or runs/NAME/realization_K of an ensemble.
+
+    Raises
+    ------
+    UserError
+        If it is not the folder of a run, or its job is damaged.
+    """
+    root = Path(os.path.abspath(folder))
+    if not root.is_dir():
+        raise UserError(f"{folder} is not a folder; give that of a run, such as runs/NAME")
+    number = re.fullmatch(r"realization_(\d+)", root.name)
+    if number and not (root / RECORD).exists():
+        for run in open_run(root.parent).realizations:
+            if run.realization == int(number[1]):
+                return run
+    if (found := _recorded(root) or _of_results(root)) is None:
+        raise UserError(f"{folder} is not the folder of a run: it has no {RECORD} and no results")
+    job, text, job_path, overrides = found
+    if root.name == job.name:
+        return Run(job, text, job_path, root.parent, 1, overrides)
+    return MovedRun(job, text, job_path, root.parent, 1, overrides, at=root)
+
+
+def _recorded(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
+    path = root / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        values, text, job_path = record["job"], record["job_file"], record["job_path"]
+        overrides = tuple(record["overrides"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}); remove it: any command of the job writes it again"
+        ) from None
+    return job_file.from_dict(values, what=str(path)), text, job_path, overrides
+
+
+def _of_results(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
+    """The job that the newest result was made with."""
+    paths = {path for pattern in RESULTS for path in root.glob(f"{pattern}*.h5")}
+    for path in sorted(paths, key=lambda path: (-path.stat().st_mtime, path)):
+        if (found := read_job(path)) is None:
+            continue
+        values, text, overrides = found
+        hamiltonian = values.get("hamiltonian", {})
+        of_realization = path.relative_to(root).parts[0].startswith("realization_")
+        if of_realization or str(hamiltonian.get("couplings")).startswith("sha256:"):
+            job = job_file.parse(text, overrides, f"the job in {path}", root)
+        else:
+            job = job_file.from_dict(values, what=f"the job in {path}")
+        return job, text, f"{values['name']}.toml", overrides
+    return None

@@ -1,0 +1,132 @@
+"""One sweep as arrays over its temperatures: the numbers of the report."""
+
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..physics.hamiltonian import Hamiltonian
+from ..pipeline.run import Run
+from ..pipeline.stages import sweep_name
+from ..storage.results import read_sweep
+from . import tables
+from .frames import data_frame
+
+if TYPE_CHECKING:
+    import pandas
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class SweepCurves:
+    """Thermodynamics per site at the temperatures of a sweep.
+
+    Errors are standard errors by the jackknife over blocks longer than the autocorrelation time. The
+    additive constant of learned energies is fixed at infinite temperature.
+
+    Attributes
+    ----------
+    energy : str
+        By which the sweep was made.
+    shape : tuple of int
+        Of the lattice.
+    temperature : float64 (n,)
+        Those that the job lists, ascending, in J/k_B.
+    u, u_error : float64 (n,)
+        Energy per site, in J.
+    c, c_error : float64 (n,)
+        Specific heat per site, in k_B.
+    m, m_error : float64 (n,)
+        Order parameter per site.
+    chi, chi_error : float64 (n,)
+        Its susceptibility, N (<m^2> - <m>^2)/T, in 1/J.
+    autocorrelation_time : float64 (n,)
+        Integrated, of the energy, in sweeps; 1/2 for independent ones.
+    effective_samples : float64 (n,)
+        Independent configurations that would be worth as much.
+    overlap : dict of str to float64 ndarray, optional
+        Of glasses, see `tables.overlap_table`; None for others.
+    """
+
+    energy: str
+    shape: tuple[int, ...]
+    temperature: FloatArray
+    u: FloatArray
+    u_error: FloatArray
+    c: FloatArray
+    c_error: FloatArray
+    m: FloatArray
+    m_error: FloatArray
+    chi: FloatArray
+    chi_error: FloatArray
+    autocorrelation_time: FloatArray
+    effective_samples: FloatArray
+    overlap: dict[str, FloatArray] | None = None
+    hamiltonian: Hamiltonian | None = field(default=None, compare=False)
+
+    @cached_property
+    def _exact(self) -> dict[str, FloatArray]:
+        values = tables.exact_table(self.hamiltonian, self.temperature)
+        return {name: np.array(column, float) for name, column in values.items()}
+
+    @property
+    def u_exact(self) -> FloatArray:
+        """Exact u, float64 (n,), in J; nan where no method fits. Computed when first asked for."""
+        return self._exact["u"]
+
+    @property
+    def c_exact(self) -> FloatArray:
+        """Exact c, float64 (n,), in k_B; nan where no method fits."""
+        return self._exact["c"]
+
+    @property
+    def m_exact(self) -> FloatArray:
+        """Exact m, float64 (n,); nan where no method fits."""
+        return self._exact["m"]
+
+    @property
+    def chi_exact(self) -> FloatArray:
+        """Exact chi, float64 (n,), in 1/J; nan where no method fits."""
+        return self._exact["chi"]
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """A row for each temperature, all quantities as columns; raises UserError without pandas."""
+        named = {name: getattr(self, name) for name in COLUMNS}
+        return data_frame(named | {f"{name}_exact": self._exact[name] for name in ("u", "c", "m", "chi")})
+
+    def __len__(self) -> int:
+        return len(self.temperature)
+
+    def __repr__(self) -> str:
+        size, t = "x".join(map(str, self.shape)), self.temperature
+        return f"<sweep of {size} with energy {self.energy!r}, {len(t)} temperatures {t[0]:g} ... {t[-1]:g}>"
+
+
+COLUMNS = tuple(item.name for item in fields(SweepCurves) if item.type is FloatArray)
+
+
+def read_curves(run: Run, energy: str, shape: tuple[int, ...]) -> SweepCurves:
+    """The curves of one sweep of a single system or of one realization.
+
+    Raises
+    ------
+    UserError
+        If the job has no such sweep, or it is not complete.
+    """
+    if (energy, shape) not in run.job.sweeps:
+        there = ", ".join(f"({name!r}, {other})" for name, other in run.job.sweeps)
+        raise UserError(f"the job has no sweep ({energy!r}, {shape}); it has {there}")
+    series = read_sweep(run.require(sweep_name(energy, shape)))
+    hamiltonian = run.job.build_hamiltonian(shape)
+    n_sites = hamiltonian.lattice.n_sites
+    columns = tables.sweep_table(series, n_sites, tables.zero(energy, hamiltonian))
+    overlap = tables.overlap_table(series, n_sites)
+    return SweepCurves(
+        energy, shape, **{name: np.array(columns[name]) for name in COLUMNS},
+        overlap=None if overlap is None else {name: np.array(values) for name, values in overlap.items()},
+        hamiltonian=hamiltonian,
+    )  # fmt: skip

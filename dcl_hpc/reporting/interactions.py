@@ -1,0 +1,158 @@
+"""Interactions that a run has found, as a table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..pipeline.run import Run
+from ..storage import results
+from ..storage.evaluation import read_couplings
+from .frames import data_frame
+
+if TYPE_CHECKING:
+    import pandas
+
+# Rows of a table that are shown.
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """One interaction, E = - coupling * sum over the lattice of its function; for a bond of a glass no sum.
+
+    Attributes
+    ----------
+    sites : tuple of tuple of int
+        Offsets of the sites that take part; for a glass their places on the lattice.
+    coupling, error : float
+        Coupling and its standard error, in J.
+    tied : int
+        How many functions have this coupling by symmetry; `sites` are those of the first.
+    text : str
+        As the report writes it, with the charges if there are more than two states.
+    true : float, optional
+        The true coupling in J, where it is known: in glasses, 0 for sites that no bond joins.
+    """
+
+    sites: tuple[tuple[int, ...], ...]
+    coupling: float
+    error: float
+    tied: int = 1
+    text: str = ""
+    true: float | None = None
+
+    def __str__(self) -> str:
+        true = "" if self.true is None else f"  true {self.true:+.5f}"
+        return f"{self.coupling:+.5f} +- {self.error:.5f} J  {self.tied} x {self.text}{true}"
+
+
+class InteractionTable(Sequence[Interaction]):
+    """Interactions, strongest first.
+
+    Parameters
+    ----------
+    source : str
+        By what they were found.
+    rows : iterable of Interaction
+    """
+
+    def __init__(self, source: str, rows: Iterable[Interaction]):
+        self.source = source
+        self._rows = tuple(sorted(rows, key=lambda row: -abs(row.coupling)))
+
+    @overload
+    def __getitem__(self, index: int) -> Interaction: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Interaction, ...]: ...
+    def __getitem__(self, index):
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def coupling(self) -> NDArray[np.float64]:
+        """Couplings, float64 (n,), in J."""
+        return np.array([row.coupling for row in self._rows])
+
+    @property
+    def error(self) -> NDArray[np.float64]:
+        """Their standard errors, float64 (n,), in J."""
+        return np.array([row.error for row in self._rows])
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """A row for each interaction; raises UserError without pandas."""
+        names = Interaction.__dataclass_fields__
+        return data_frame({name: [getattr(row, name) for row in self._rows] for name in names})
+
+    def __repr__(self) -> str:
+        lines = [f"{len(self)} interactions by {self.source}", *map(str, self._rows[:SHOWN])]
+        return "\n".join(lines + ["..."] * (len(self) > SHOWN))
+
+
+def sources(run: Run) -> list[str]:
+    """By what a run finds interactions, as its job says: "ednn", "rnn", or methods of direct estimates."""
+    job = run.job
+    if job.is_glass:
+        return job.learned[::-1]
+    methods = [] if job.direct is None else list(job.direct.methods)
+    return ["ednn"] * (job.uses_ednn and not job.ednn.is_network) + methods
+
+
+def read_interactions(run: Run, source: str | None = None) -> InteractionTable:
+    """Interactions of a single system or of one realization.
+
+    Parameters
+    ----------
+    run : Run
+    source : str, optional
+        One of `sources`, by default the first.
+
+    Raises
+    ------
+    UserError
+        If the job finds none in this way, or the stage that does is not complete.
+    """
+    there = sources(run)
+    if not there:
+        raise UserError(
+            "this job lists no interactions: set ednn.fit = 'clusters', or add a section [direct] to it"
+        )
+    if (source := source or there[0]) not in there:
+        raise UserError(f"this job finds no interactions by {source!r}, but by {', '.join(map(repr, there))}")
+    if run.job.is_glass:
+        return InteractionTable(source, _couplings(run, source))
+    if source == "ednn":
+        rows = results.read_local_energy(run.require("ednn"))["interactions"]
+    else:
+        rows, _ = results.read_direct(run.require("evaluate"))[source]
+    if any("sites" not in row for row in rows):
+        raise UserError(f"{run.root}: interactions of an older version without their sites; fit them again")
+    return InteractionTable(source, map(_interaction, rows))
+
+
+def _interaction(row: dict) -> Interaction:
+    """Of what `inference.estimate.described` wrote."""
+    sites = tuple(map(tuple, row["sites"]))
+    return Interaction(sites, row["coupling"], row["error"], row["tied"], row["interaction"])
+
+
+def _couplings(run: Run, source: str) -> list[Interaction]:
+    """Of all pairs of sites that the evaluation looked at."""
+    found = read_couplings(run.require("evaluate"))
+    if found is None or source not in found["recovered"]:
+        raise UserError(f"{run.path('evaluate')} has no couplings by {source!r}; evaluate again")
+    by = found["recovered"][source]
+    sites = np.stack(np.unravel_index(found["pairs"], run.job.lattice.shape), axis=-1).tolist()
+    rows = zip(sites, by["value"].tolist(), by["error"].tolist(), found["true"].tolist(), strict=True)
+    return [
+        Interaction(
+            (first := tuple(pair[0]), second := tuple(pair[1])), value, error,
+            text=f"[{first} {second}]".replace(", ", ","), true=true,
+        )
+        for pair, value, error, true in rows
+    ]  # fmt: skip

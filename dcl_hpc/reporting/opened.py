@@ -1,0 +1,279 @@
+"""The Python interface: open a run, ask for its results as arrays, make its stages.
+
+What the commands write, and the functions that the report is made with. Energies are in J, temperatures in
+J/k_B. Mistakes raise `UserError`, one line each. Messages go to Python's logging as "dcl_hpc".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..cluster import mpi
+from ..cluster.log import LoggingLog
+from ..cluster.signals import StopRequest
+from ..energy.checked import CheckedEnergy
+from ..energy.factory import ENERGIES, energy_model
+from ..errors import UserError
+from ..job import file as job_file
+from ..job import toml
+from ..job.study import Job
+from ..physics.lattice import Lattice
+from ..pipeline import opening
+from ..pipeline.context import Context
+from ..pipeline.realizations import Work, perform
+from ..pipeline.run import Run
+from ..sampling.tile_tables import TileTables
+from ..storage.evaluation import read_table
+from ..storage.observations import Observations
+from .curves import SweepCurves, read_curves
+from .interactions import InteractionTable, read_interactions
+
+
+class OpenedRun:
+    """A run: results of its stages, and the stages themselves; see `open_run` and `start`.
+
+    Of an ensemble, `realizations` have the results.
+
+    Parameters
+    ----------
+    run : Run
+    """
+
+    def __init__(self, run: Run):
+        self._run = run
+
+    @property
+    def job(self) -> Job:
+        """The job; of a realization that of a single glass."""
+        return self._run.job
+
+    @property
+    def folder(self) -> Path:
+        """Where the results are."""
+        return self._run.root
+
+    @property
+    def realization(self) -> int | None:
+        """Which realization of an ensemble this is; None for a single system, and for an ensemble."""
+        return self._run.realization
+
+    @cached_property
+    def realizations(self) -> tuple["OpenedRun", ...]:
+        """Runs of an ensemble's realizations, in the order of the job's list; empty for a single system."""
+        return tuple(OpenedRun(run) for run in self._run.realizations)
+
+    @property
+    def observations(self) -> Observations:
+        """The observed configurations, which stay in their file until they are indexed.
+
+        Raises
+        ------
+        UserError
+            If they are not there, or not complete.
+        """
+        return Observations(self._single().require("observe"))
+
+    def energy(self, name: str = "ednn", shape: Sequence[int] | None = None) -> CheckedEnergy:
+        """An energy of the run, for configurations of any of the accepted shapes and encodings.
+
+        Parameters
+        ----------
+        name : str
+            "true", "rnn", "ednn", or a method of the job's direct estimates: "clusters", "pairwise", "table".
+        shape : tuple of int, optional
+            Of the lattice, by default the observed one. The RNN knows that one only, and a glass exists on
+            its own.
+
+        Raises
+        ------
+        UserError
+            If the run has no such energy, it is not learned yet, or does not hold on the shape.
+        """
+        run = self._single()
+        direct = () if run.job.direct is None else run.job.direct.methods
+        if name not in (*ENERGIES, *direct):
+            known = ", ".join(map(repr, (*ENERGIES, *direct)))
+            raise UserError(f"this run has no energy {name!r}; it has {known}")
+        shape, observed = _shape(shape, run.job), run.job.lattice.shape
+        bound = (
+            not (name in direct or ENERGIES[name].any_shape)
+            or run.job.is_glass
+            or (name == "ednn" and not run.job.ednn.shared)
+        )
+        if bound and shape != observed:
+            raise UserError(f"the energy {name!r} of this run exists on the observed lattice {observed} only")
+        try:
+            if name in ENERGIES:
+                model = energy_model(run, name, shape)
+            else:
+                table, side = read_table(run.require("evaluate"), name)
+                model = TileTables(Lattice(shape), run.job.build_hamiltonian().n_states, table, side)
+        except ValueError as error:
+            raise UserError(f"the energy {name!r} does not hold on the lattice {shape}: {error}") from None
+        return CheckedEnergy(model, name)
+
+    def interactions(self, source: str | None = None) -> InteractionTable:
+        """The interactions that were found, strongest first, with couplings and errors in J.
+
+        Parameters
+        ----------
+        source : str, optional
+            "ednn" for an EDNN that is no network, or of a glass; "rnn" of a glass; or a method of direct
+            estimates. By default the first that the job has.
+
+        Raises
+        ------
+        UserError
+            If the job finds none in this way, or the stage that does is not complete.
+        """
+        return read_interactions(self._single(), source)
+
+    def sweep(self, energy: str = "ednn", shape: Sequence[int] | None = None) -> SweepCurves:
+        """Thermodynamics that a sweep gave, the numbers of the report.
+
+        Parameters
+        ----------
+        energy : {"true", "rnn", "ednn"}
+        shape : tuple of int, optional
+            By default that of the observed lattice.
+
+        Raises
+        ------
+        UserError
+            If the job has no such sweep, or it is not complete.
+        """
+        run = self._single()
+        return read_curves(run, energy, _shape(shape, run.job))
+
+    def make(
+        self, *stages: str, snapshots: ArrayLike | Path | None = None, update: bool = False
+    ) -> "OpenedRun":
+        """Make stages of the run in this process, as the commands do; what is complete is left.
+
+        Of an ensemble, realizations are made one after the other. A stage that is interrupted goes on from
+        its last saved state.
+
+        Parameters
+        ----------
+        stages : str
+            Of "observe", "rnn", "label", "ednn", "evaluate", "sweep", "report"; by default all in order.
+        snapshots : array_like or path, optional
+            Configurations of your own in place of observed ones; see `CheckedEnergy` for what an array may
+            be, and the command observe for files.
+        update : bool
+            Whether what is out of date is moved aside and made anew.
+
+        Returns
+        -------
+        OpenedRun
+            This one.
+
+        Raises
+        ------
+        UserError
+            If a stage cannot be made.
+        """
+        known = [stage.name for stage in self._run.study.stages]
+        if unknown := [name for name in stages if name not in known]:
+            raise UserError(f"there is no stage {unknown[0]!r}; there are {', '.join(map(repr, known))}")
+        if snapshots is not None and self.realizations:
+            raise UserError(
+                "snapshots: every realization has its own; give them to realizations[k].make('observe', ...)"
+            )
+        chosen = [name for name in known if name in stages or not stages]
+        if snapshots is not None and "observe" not in chosen:
+            raise UserError("snapshots: they stand for observations, make('observe', snapshots=...)")
+        if isinstance(snapshots, (str, Path)):
+            snapshots = str(snapshots)
+        elif snapshots is not None:
+            snapshots = np.asarray(snapshots)
+        opening.save(self._run)
+        _perform(replace(self._run, snapshots=snapshots), chosen, update)
+        return self
+
+    def _single(self) -> Run:
+        if self._run.realizations:
+            raise UserError(f"{self.folder} is an ensemble: ask one of its realizations, realizations[k]")
+        return self._run
+
+    def __repr__(self) -> str:
+        job, size = self.job, "x".join(map(str, self.job.lattice.shape))
+        number = "" if self.realization is None else f", realization {self.realization}"
+        about = f"{job.hamiltonian.kind} on {size}, observed at T = {job.observe.temperature:g}"
+        return f"<run {job.name!r}{number} in {self.folder}: {about}>"
+
+
+def open_run(folder: str | Path) -> OpenedRun:
+    """Open the folder of a run, wherever it was moved or copied to; the job file is not needed.
+
+    Parameters
+    ----------
+    folder : path
+        runs/NAME, or runs/NAME/realization_K of an ensemble.
+
+    Raises
+    ------
+    UserError
+        If it is not the folder of a run.
+    """
+    return OpenedRun(opening.open_run(folder))
+
+
+def start(
+    job: Job | Mapping | str | Path, folder: str | Path = "runs", overrides: Mapping | None = None
+) -> OpenedRun:
+    """Begin a run, or go on with it: its folder is `folder`/NAME.
+
+    Parameters
+    ----------
+    job : Job, dict or path
+        A job, nested dictionaries with the keys of a job file, or the path of a job file.
+    folder : path
+    overrides : dict, optional
+        Values of a job file to change, such as {"rnn.epochs": 3}.
+
+    Returns
+    -------
+    OpenedRun
+
+    Raises
+    ------
+    UserError
+        If the job is not valid, or the folder cannot be written.
+    """
+    if isinstance(job, (str, Path)):
+        changes = tuple(toml.override(key, value) for key, value in (overrides or {}).items())
+        path, (job, text) = str(job), job_file.load(job, changes)
+    else:
+        if overrides:
+            raise UserError("overrides change a job file: give its path, or change the job itself")
+        job = job if isinstance(job, Job) else Job.from_dict(dict(job))
+        path = str(Path(folder) / job.name / opening.JOB_FILE)
+        text, changes = toml.document(job.model_dump(mode="json", exclude_unset=True)), ()
+    run = Run(job, text, path, Path(folder), 1, changes)
+    opening.save(run)
+    return OpenedRun(run)
+
+
+def _perform(run: Run, names: list[str], update: bool) -> None:
+    """Make stages of a run by this process alone."""
+    context = Context(run, mpi.alone(), LoggingLog(), StopRequest(listen=False), update)
+    works = [Work(name, lambda one, name=name: one.study.stage(name).wanted(one.job)) for name in names]
+    perform(context, works, together="report" in names)
+
+
+def _shape(shape, job: Job) -> tuple[int, ...]:
+    """A lattice's shape as a tuple, by default the observed one."""
+    if shape is None:
+        return job.lattice.shape
+    try:
+        found = tuple(int(side) for side in shape)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != len(job.lattice.shape) or min(found) < 2:
+        raise UserError(f"shape {shape}: give sides of at least 2, as many as in {job.lattice.shape}")
+    return found
