@@ -1,6 +1,6 @@
 """Errors of local energies found without an RNN, over several data sets, and seconds of each fit.
 
-    python benchmarks/direct.py [JOB] [--seeds N] [--json]
+    python benchmarks/direct.py [JOB] [--seeds N] [--quick] [--json]
 
 Runs observe, train and evaluate of the job for each seed. The error is the RMSE over the same number of
 configurations of every energy level; the median over data sets counts.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from outcome import finish
+from outcome import add_arguments, changed, finish
 
 from dcl_hpc.reporting import tables
 from dcl_hpc.storage import results
@@ -30,14 +30,22 @@ ENERGIES = {
 }
 
 
-def one(job: str, seed: int, folder: str) -> dict:
+# Fits that take seconds.
+QUICK = (
+    "lattice.shape=[6, 6]", "sweep.shapes=[[6, 6]]", "observe.samples=5000", "observe.chains=100",
+    "observe.thermalization=20", "ednn.epochs=1", "direct.samples=5000", "levels.per_level=10",
+    "levels.max_sweeps=1000",
+)  # fmt: skip
+
+
+def one(job: str, seed: int, folder: str, changes=()) -> dict:
     """RMSE (J), slope and seconds of every fit to one data set, and the interactions selected."""
     name = f"seed_{seed}"
-    settings = ["--runs", folder, "--set", f"seed={seed}", "--set", f"name={name}"]
+    settings = ["--runs", folder, *changed([f"seed={seed}", f"name={name}", *changes])]
     for module in ("observe", "train", "evaluate"):
         command = [sys.executable, "-m", f"dcl_hpc.{module}", job, *settings]
         threads = os.environ | {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
-        out = subprocess.run(command, env=threads, check=True, capture_output=True, text=True).stdout
+        out = subprocess.run(command, env=threads, check=True, stdout=subprocess.PIPE, text=True).stdout
     seconds = {
         method: float(value) for method, value in re.findall(r"estimate by (\w+) from .*: ([\d.]+) s", out)
     }
@@ -59,12 +67,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("job", nargs="?", default="jobs/direct_L8.toml")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     options = parser.parse_args()
-    found = []
+    found, changes = [], ()
+    if options.quick:
+        options.seeds, changes = 1, QUICK
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, options.seeds + 1):
-            found.append(one(options.job, seed, folder))
+            found.append(one(options.job, seed, folder, changes))
             row = "  ".join(
                 f"{method} {found[-1][method]['rmse']:.3f} J ({found[-1][method]['seconds']:.0f} s)"
                 for method in ENERGIES

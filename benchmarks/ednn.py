@@ -1,6 +1,6 @@
 """Speed of Monte Carlo with the EDNN's tables, beside the true Ising kernels in the same run.
 
-    python benchmarks/ednn.py [--json]
+    python benchmarks/ednn.py [--quick] [--json]
 
 A flip is one proposed change of one site; rates are flips per nanosecond on one core, the median of timings
 taken in turn, in CPU time. Tables are random: all their states occur, which is the hardest case for caches.
@@ -15,7 +15,7 @@ import time
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
-from outcome import finish
+from outcome import add_arguments, finish
 
 from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy
 from dcl_hpc.energy.true import TrueEnergy
@@ -81,7 +81,7 @@ def caller(sweep, flips: int):
     return call, flips * SWEEPS
 
 
-def measure(sweepers: dict, repeats: int = REPEATS) -> dict[str, float]:
+def measure(sweepers: dict, most: int | None = None) -> dict[str, float]:
     """Flips per nanosecond of each, the median of timings taken in turn."""
     lengths = {}
     for name, (sweep, _) in sweepers.items():
@@ -92,7 +92,7 @@ def measure(sweepers: dict, repeats: int = REPEATS) -> dict[str, float]:
             seconds = timed(sweep, n)
         lengths[name] = max(1, round(n * DURATION / seconds))
     rates = {name: [] for name in sweepers}
-    for _ in range(repeats):
+    for _ in range(min(most or REPEATS, REPEATS)):
         for name, (sweep, flips) in sweepers.items():
             rates[name].append(flips * lengths[name] / timed(sweep, lengths[name]) / 1e9)
     return {name: float(np.median(values)) for name, values in rates.items()}
@@ -103,6 +103,12 @@ def timed(sweep, n: int) -> float:
     started = time.process_time()
     sweep(n)
     return time.process_time() - started
+
+
+def shorten() -> None:
+    """Sizes and times of --quick."""
+    global CHAINS, REPEATS, DURATION, SIDES
+    CHAINS, REPEATS, DURATION, SIDES = 256, 1, 0.002, (16, 32)
 
 
 def scaling() -> dict[str, dict[str, float]]:
@@ -120,8 +126,10 @@ def scaling() -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     options = parser.parse_args()
+    if options.quick:
+        shorten()
     rates = measure({name: sweeper(*work) for name, work in models().items()})
     true, bits = rates["ising_vector"], rates["ising_bit_parallel"]
     print(f"{'kernel':<22}{'flips/ns':>10}{'ns/flip':>10}{'x vector':>10}{'x bits':>8}")

@@ -1,6 +1,6 @@
 """Compare sampled energies and specific heats with exact values, errors included.
 
-    python benchmarks/exact_checks.py [--json FILE]
+    python benchmarks/exact_checks.py [--quick] [--json FILE]
 
 Sweeps with the true energy run as the commands that users start, on two ranks. For each system z is the
 deviation of the energy per site from its exact value in units of the reported error. Replica exchange
@@ -56,11 +56,13 @@ SYSTEMS = {
     "potts_clock_q3_8x8": (POTTS, [8, 8], [0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 4.0], 10_000, True),
     "glass_69": (GLASS, [8, 8], [0.5, 1.0, 2.0, 4.0], 20_000, True),
 }
+# What --quick looks at.
+QUICK = {"ising_4x4": (ISING, [4, 4], [2.0, 3.0, 5.0], 300, True)}
 
 
-def check(name: str, folder: Path, seed: int) -> dict:
+def check(name: str, system: tuple, folder: Path, seed: int) -> dict:
     """Run one system and compare."""
-    hamiltonian, shape, temperatures, sweeps, exchange = SYSTEMS[name]
+    hamiltonian, shape, temperatures, sweeps, exchange = system
     path = folder / f"{name}.toml"
     path.write_text(
         JOB.format(
@@ -107,11 +109,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all numbers to this file")
     parser.add_argument("--seed", type=int, default=2020)
+    parser.add_argument("--quick", action="store_true", help="one small system, in seconds")
     options = parser.parse_args()
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in SYSTEMS:
-            results[name] = r = check(name, Path(folder), options.seed)
+        for name, system in (QUICK if options.quick else SYSTEMS).items():
+            results[name] = r = check(name, system, Path(folder), options.seed)
             largest = {key: np.abs(r[f"z_{key}"]).max() for key in ("u", "c")}
             print(
                 f"{name:<28} largest |z| of u {largest['u']:.2f}, of c {largest['c']:.2f}; "

@@ -1,6 +1,6 @@
 """Kill observe and sweep at random moments: what was committed must never be lost.
 
-    python benchmarks/kill_safety.py [--times N] [--ranks R] [--seed S] [--json]
+    python benchmarks/kill_safety.py [--times N] [--ranks R] [--seed S] [--quick] [--json]
 
 Observations without and with replica exchange and a sweep, which commit as often as they can, are killed
 with SIGKILL in turn, one random rank or all and mpiexec, and started again. Every committed row and every
@@ -24,6 +24,7 @@ from collections import Counter
 from pathlib import Path
 
 import h5py
+from outcome import add_arguments
 
 from dcl_hpc.cluster.launch import SETTINGS
 
@@ -59,8 +60,8 @@ notes = os.open(f"{folder}/notes", os.O_WRONLY)
 observe.BUFFER, sweep.COMMIT_SECONDS = 1, -1.0
 Store.write, Store.write_alone = (noted(f, "writing", "writing") for f in (Store.write, Store.write_alone))
 Store.commit = noted(Store.commit, "committing", "sampling")
-work = noted({"observe": observe.observe, "sweep": sweep.sweep}[stage], "sampling", "ending")
-command.main(command.parser(stage, ""), work, argv=[f"{folder}/job.toml", *arguments])
+note("sampling")
+command.main(command.parser(stage, ""), stage, argv=[f"{folder}/job.toml", *arguments])
 """
 ROWS = ("observations", "validation", "series")
 
@@ -95,13 +96,13 @@ def read(path: Path) -> tuple[int, dict]:
 class Campaign:
     """Runs of all kinds in one folder, how often they were killed, and what was lost."""
 
-    def __init__(self, folder: Path, ranks: int, seed: int):
+    def __init__(self, folder: Path, kinds: list[str], ranks: int, seed: int):
         self.folder, self.ranks, self.random = folder, ranks, random.Random(seed)
         (folder / "job.toml").write_text(JOB)
         self.paths = {kind: folder / kind / "job" / name for kind, (_, name) in KINDS.items()}
         self.counts, self.moments = Counter(kills=0, losses=0), Counter()
         self.before, self.references, self.lengths = dict.fromkeys(KINDS, 0), {}, {}
-        for kind, n in itertools.product(KINDS, (1, ranks)):  # the first run is the reference
+        for kind, n in itertools.product(kinds, (1, ranks)):  # the first run is the reference
             started = time.monotonic()
             self.end(kind, self.start(kind, n))
             self.lengths[kind] = time.monotonic() - started
@@ -172,20 +173,23 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=100, help="kills (default 100)")
     parser.add_argument("--ranks", type=int, default=2, help="MPI ranks (default 2)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     options = parser.parse_args()
+    if options.quick:
+        options.times = 2
+    kinds = list(KINDS)[:1] if options.quick else list(KINDS)
     ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphaned ranks become children
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    started, turns = time.monotonic(), itertools.cycle(KINDS)
+    started, turns = time.monotonic(), itertools.cycle(kinds)
     with tempfile.TemporaryDirectory(prefix="kills_") as folder:
         try:
-            campaign = Campaign(Path(folder), options.ranks, options.seed)
+            campaign = Campaign(Path(folder), kinds, options.ranks, options.seed)
             counts = campaign.counts
             while counts["kills"] < options.times:
                 campaign.strike(next(turns))
                 line = f"{counts['kills']} of {options.times} kills, {counts['losses']} losses"
                 print(line, end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
-            for kind in [kind for kind in KINDS if campaign.paths[kind].exists()]:
+            for kind in [kind for kind in kinds if campaign.paths[kind].exists()]:
                 campaign.end(kind, campaign.start(kind, options.ranks))
         finally:
             kill_all()

@@ -1,6 +1,6 @@
 """Speed of the Metropolis kernels in flips per nanosecond and core, beside peapods in the same run.
 
-    python benchmarks/metropolis.py [--json]
+    python benchmarks/metropolis.py [--quick] [--json]
 
 A flip is one proposed change of one site. Each kernel is timed several times in turn with the others,
 on one core, and the median counts. `draw` is the time that the random numbers alone take: the share of it
@@ -15,7 +15,7 @@ import time
 os.environ["RAYON_NUM_THREADS"] = "1"
 
 import numpy as np
-from outcome import finish, on_ranks
+from outcome import add_arguments, finish, on_ranks
 
 from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
@@ -30,7 +30,7 @@ TEMPERATURE = 4.0
 REPEATS = 7
 # Seconds that one timing should last.
 DURATION = 0.3
-RANK_FLIPS = 1.5e10
+RANK_FLIPS, RANK_PAIRS = 1.5e10, 5
 
 
 def models() -> dict:
@@ -117,6 +117,12 @@ def measure(sweepers: dict) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in rates.items()}
 
 
+def shorten() -> None:
+    """Sizes and times of --quick."""
+    global CHAINS, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS
+    CHAINS, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS = 256, 1, 0.002, 1e7, 1
+
+
 def rank_work() -> None:
     """Run one rank's share of a fixed amount of work; rank 0 prints the seconds of the slowest."""
     from dcl_hpc.cluster import mpi
@@ -135,16 +141,19 @@ def rank_work() -> None:
         print(seconds)
 
 
-def two_ranks_speedup() -> float:
+def two_ranks_speedup(arguments) -> float:
     """Time of one rank over the time of two for the same work, the median of pairs taken in turn."""
-    return float(np.median([on_ranks(__file__, 1) / on_ranks(__file__, 2) for _ in range(5)]))
+    pairs = [[on_ranks(__file__, ranks, arguments=arguments) for ranks in (1, 2)] for _ in range(RANK_PAIRS)]
+    return float(np.median([one / two for one, two in pairs]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     parser.add_argument("--rank-work", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.quick:
+        shorten()
     if options.rank_work:
         rank_work()
         return
@@ -170,7 +179,7 @@ def main() -> None:
     for name in peers:
         print(f"{name:<16}{rates[name]:>10.3f}")
         result[name.replace(" ", "_")] = {"flips_per_ns": rates[name]}
-    result["two_ranks_speedup"] = two_ranks_speedup()
+    result["two_ranks_speedup"] = two_ranks_speedup(("--quick",) if options.quick else ())
     print(f"two ranks on two cores: {result['two_ranks_speedup']:.2f} times one rank")
     finish(result, "metropolis.py", options.json)
 

@@ -1,5 +1,6 @@
 """What the benchmarks share: work on several ranks, and the JSON object that ends a run."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -26,6 +27,19 @@ def on_ranks(script: str, ranks: int, *options: str, arguments=(), **environment
         command, env=os.environ | allowed | environment, capture_output=True, text=True, check=True
     )
     return float(answer.stdout.split()[-1])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what all benchmarks take."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, in seconds: shows that it works, measures nothing"
+    )
+
+
+def changed(settings) -> list[str]:
+    """Arguments of a command that change values of the job file."""
+    return [argument for setting in settings for argument in ("--set", setting)]
 
 
 def finish(result: dict, command: str, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """Speed and memory of the RNN: training, log P, Monte Carlo; beside matrix products, Keras and PyTorch.
 
-    python benchmarks/rnn.py [--json]
+    python benchmarks/rnn.py [--quick] [--json]
     python benchmarks/rnn.py --backends    training on two ranks by Horovod and by MPI itself alone
 
 8x8 Ising, one thread unless said otherwise. Timings are taken in turn with each other and the median of
@@ -28,7 +28,7 @@ if __name__ == "__main__":
     networks.start()  # imports TensorFlow quietly
 
 import numpy as np
-from outcome import finish, on_ranks
+from outcome import add_arguments, finish, on_ranks
 
 from dcl_hpc.energy.rnn import RnnEnergy
 from dcl_hpc.networks.hardware import has_bfloat16
@@ -46,6 +46,9 @@ import tensorflow as tf  # isort: skip
 
 LATTICE = Lattice((8, 8))
 SITES, BATCH, REPEATS = 64, 500, 7
+# Units of the networks that train, chains of the sweeps, pairs of runs under mpiexec, and numbers of
+# configurations whose memory is compared.
+HIDDEN, CHAINS, EACH, PAIRS, DATA = (256, 512), 512, (1, 16, 64, 256, 1024), 3, (200_000, 2_000_000)
 STATES = np.random.default_rng(1).integers(0, 2, (100_000, SITES)).astype(np.uint8)
 SETTINGS = SimpleNamespace(
     epochs=1, validations=1, learning_rate=2e-3, warmup=0.05, clip=1.0, decay="cosine", patience=None
@@ -70,9 +73,17 @@ class Source:
         return [STATES[start:stop]]
 
 
+def shorten() -> None:
+    """Sizes of --quick."""
+    global LATTICE, SITES, STATES, BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA
+    LATTICE, SITES, STATES = Lattice((4, 4)), 16, np.ascontiguousarray(STATES[:, :16])
+    BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA = 20, 1, (8,), 4, (1,), 1, (4000, 8000)
+
+
 def network(
-    hidden: int = 256, architecture: str = "gru", neighbours: bool = True, precision: str = "float32"
+    hidden: int | None = None, architecture: str = "gru", neighbours: bool = True, precision: str = "float32"
 ):
+    hidden = hidden or HIDDEN[0]
     common = {
         "generator": np.random.default_rng(2), "n_states": 2, "order": spiral(LATTICE), "positional": True,
         "neighbours": LATTICE.neighbours if neighbours else None, "precision": precision,
@@ -82,9 +93,9 @@ def network(
     return Transformer(hidden=hidden, heads=4, layers=2, **common)
 
 
-def trainer(net, parallel=None, batch: int = BATCH):
+def trainer(net, parallel=None):
     parallel = parallel or SingleProcess()
-    batches = Batches(Source(), batch, 0.1, 1, parallel.rank, parallel.size)
+    batches = Batches(Source(), BATCH, 0.1, 1, parallel.rank, parallel.size)
     return Trainer(
         net.trainable_variables, lambda s, seed=None: -net.log_prob(s, seed), batches, parallel, SETTINGS
     )
@@ -119,11 +130,13 @@ def log_prob(net):
 
 
 def keras_step(hidden: int):
-    """The same step by keras.layers.GRU: 64 states in, a softmax out of each."""
-    model = tf.keras.Sequential(
-        [tf.keras.layers.GRU(hidden, return_sequences=True), tf.keras.layers.Dense(2)]
-    )
-    optimizer = tf.keras.optimizers.Adam(2e-3)
+    """The same step by keras.layers.GRU, 64 states in, a softmax out of each; None without Keras."""
+    try:
+        keras = tf.keras
+        model = keras.Sequential([keras.layers.GRU(hidden, return_sequences=True), keras.layers.Dense(2)])
+    except (ImportError, AttributeError):  # TensorFlow takes it from a package of its own
+        return None
+    optimizer = keras.optimizers.Adam(2e-3)
     tokens = STATES[:BATCH].astype(np.int32)
     inputs = tf.one_hot(np.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=2), 3)
 
@@ -160,9 +173,9 @@ def torch_step(hidden: int):
     return step
 
 
-def sweeps(chains: int, full: bool, hidden: int = 256):
+def sweeps(chains: int, full: bool):
     """A sweep of Metropolis with the RNN's energy, or the full energies that it spares."""
-    net = network(hidden)
+    net = network()
     energy = RnnEnergy(LATTICE, net, 4.0)
     if not full:
         walkers = Chains.start(energy, np.full(chains, 0.25), range(chains), 1, Purpose.SWEEP)
@@ -176,13 +189,13 @@ def sweeps(chains: int, full: bool, hidden: int = 256):
     return recompute
 
 
-def in_turn(work: dict, repeats: int = REPEATS) -> dict[str, np.ndarray]:
+def in_turn(work: dict, repeats: int | None = None) -> dict[str, np.ndarray]:
     """Seconds of each, measured in turn after one call for compilation."""
     work = {name: function for name, function in work.items() if function}
     for function in work.values():
         function()
     times = {name: [] for name in work}
-    for _ in range(repeats):
+    for _ in range(1 if REPEATS == 1 else repeats or REPEATS):
         for name, function in work.items():
             started = time.perf_counter()
             function()
@@ -197,7 +210,7 @@ def ratio(times, a: str, b: str) -> float | None:
 
 def training_table() -> dict:
     result = {}
-    for hidden in (256, 512):
+    for hidden in HIDDEN:
         times = in_turn(
             {
                 "products": products(hidden, training=True),
@@ -232,7 +245,7 @@ def variants() -> dict:
     work = {
         "gru": training_step(network(neighbours=False)),
         "gru_neighbours": training_step(network()),
-        "transformer_128_2_layers": training_step(network(128, "transformer")),
+        "transformer_128_2_layers": training_step(network(HIDDEN[0] // 2, "transformer")),
     }
     times = in_turn(work, 3)
     result = {name: ratio(times, name, "gru") for name in work}
@@ -241,11 +254,10 @@ def variants() -> dict:
 
 
 def monte_carlo() -> dict:
-    chains = 512
-    times = in_turn({"suffix": sweeps(chains, False), "full": sweeps(chains, True)}, 3)
+    times = in_turn({"suffix": sweeps(CHAINS, False), "full": sweeps(CHAINS, True)}, 3)
     result = {"suffix_speedup": ratio(times, "full", "suffix")}
-    print(f"a sweep of {chains} chains: {result['suffix_speedup']:.2f} times faster than full energies")
-    cost = in_turn({n: sweeps(n, False) for n in (1, 16, 64, 256, 1024)}, 3)
+    print(f"a sweep of {CHAINS} chains: {result['suffix_speedup']:.2f} times faster than full energies")
+    cost = in_turn({n: sweeps(n, False) for n in EACH}, 3)
     result["ms_per_sweep_and_chain"] = {str(n): 1e3 * float(np.median(t)) / n for n, t in cost.items()}
     text = ", ".join(f"{value:.1f} ({n})" for n, value in result["ms_per_sweep_and_chain"].items())
     print(f"ms per sweep and chain (chains): {text}")
@@ -288,14 +300,16 @@ def backends() -> dict:
     return {"step_mpi_vs_horovod": float(np.median(runs)), "runs": runs}
 
 
-def two_ranks_vs_two_threads() -> float:
+def two_ranks_vs_two_threads(arguments) -> float:
     """Training speed of two ranks of one thread over that of one process with two."""
 
     def rate(ranks: int, threads: int) -> float:
         bind = "none" if threads > 1 else "core"
-        return on_ranks(__file__, ranks, "--bind-to", bind, TF_NUM_INTRAOP_THREADS=str(threads))
+        return on_ranks(
+            __file__, ranks, "--bind-to", bind, arguments=arguments, TF_NUM_INTRAOP_THREADS=str(threads)
+        )
 
-    pairs = [(rate(2, 1), rate(1, 2)) for _ in range(3)]
+    pairs = [(rate(2, 1), rate(1, 2)) for _ in range(PAIRS)]
     for two_ranks, two_threads in pairs:
         print(f"two ranks {two_ranks:.0f}, two threads {two_threads:.0f} configurations/s")
     return float(np.median([a / b for a, b in pairs]))
@@ -308,9 +322,9 @@ def memory_growth() -> dict:
     peaks = {}
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.toml"
-        for n in (200_000, 2_000_000):
+        for n in DATA:
             job.write_text(
-                f'name = "n{n}"\n[lattice]\nshape = [8, 8]\n[hamiltonian]\nkind = "ising"\n'
+                f'name = "n{n}"\n[lattice]\nshape = {list(LATTICE.shape)}\n[hamiltonian]\nkind = "ising"\n'
                 f"[observe]\ntemperature = 4.0\nsamples = {n}\n"
                 "[rnn]\nhidden = 8\nepochs = 1\nbatch = 2000\n[sweep]\ntemperatures = [3.0, 4.0]\n"
             )
@@ -324,11 +338,13 @@ def memory_growth() -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     parser.add_argument("--rank-work", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--backend", default="auto", help=argparse.SUPPRESS)
     parser.add_argument("--backends", action="store_true", help="compare the backends of training only")
     options = parser.parse_args()
+    if options.quick:
+        shorten()
     if options.rank_work:
         rank_work(options.backend)
         return
@@ -336,17 +352,18 @@ def main() -> None:
         finish(backends(), "rnn.py --backends", options.json)
         return
     training = training_table()
-    if training["256"]["train_vs_torch"] is None:
+    smallest = training[str(HIDDEN[0])]
+    if smallest["train_vs_torch"] is None:
         print("PyTorch is not installed (pip install torch): no comparison with it")
     details = {"training": training, "variants": variants(), "monte_carlo": monte_carlo()}
-    two_ranks = two_ranks_vs_two_threads()
+    two_ranks = two_ranks_vs_two_threads(("--quick",) if options.quick else ())
     print(f"two ranks of one thread: {two_ranks:.2f} times one process with two threads")
     details["peak_memory_mib"] = memory_growth()
     small, large = details["peak_memory_mib"].values()
     result = {
         "train_fraction_of_gemm": min(row["train_fraction_of_gemm"] for row in training.values()),
-        "train_vs_keras": training["256"]["train_vs_keras"],
-        "train_vs_torch": training["256"]["train_vs_torch"],
+        "train_vs_keras": smallest["train_vs_keras"],
+        "train_vs_torch": smallest["train_vs_torch"],
         "two_ranks_vs_two_threads": two_ranks,
         "suffix_speedup": details["monte_carlo"]["suffix_speedup"],
         "memory_growth_10x_data": large / small,

@@ -1,6 +1,7 @@
 """Transfer: a local energy found on a small lattice, in Monte Carlo on larger ones, against exact values.
 
     python benchmarks/transfer.py JOB [--runs FOLDER] [--ranks N] [--sizes 16 32 64 128] [--json]
+    python benchmarks/transfer.py --quick [--json]
 
 JOB is an Ising job whose EDNN is complete in FOLDER. Every size is swept with replica exchange between the
 temperatures below, which lie close to each other around the transition; u is compared with Kaufman's
@@ -16,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from outcome import finish
+from outcome import add_arguments, changed, finish
 
 from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
@@ -30,6 +31,19 @@ NEAR = np.round(np.arange(2.16, 2.4401, 0.02), 2)
 LADDERS = 8
 # Proposed flips: of small lattices, and per site of a row of large ones, where correlations last longer.
 FLIPS, FLIPS_PER_ROW = 4e10, 1.25e9
+# The job of --quick, whose local energy is learned here, and its sweeps.
+QUICK = (
+    "lattice.shape=[6, 6]", 'sweep.energies=["ednn"]', "sweep.shapes=[[6, 6]]", "observe.samples=10000",
+    "observe.chains=100", 'ednn.fit="clusters"', "ednn.focus=1", "ednn.samples=10000",
+)  # fmt: skip
+QUICK_SWEEPS = 400
+
+
+def command(options, module: str, folder: Path, *arguments: str) -> None:
+    """Run a command of the program on all ranks; what it says goes to the standard error output."""
+    line = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", f"dcl_hpc.{module}", options.job]
+    line += ["--runs", str(folder), *changed(QUICK if options.quick else ()), *arguments]
+    subprocess.run(line, env={**SETTINGS, **os.environ}, check=True, stdout=sys.stderr)
 
 
 def sweep(options, folder: Path, length: int) -> Path:
@@ -37,14 +51,13 @@ def sweep(options, folder: Path, length: int) -> Path:
     temperatures = sorted({*COARSE, *NEAR.tolist()})
     flips = max(FLIPS, FLIPS_PER_ROW * length)
     sweeps = int(min(flips / (length**2 * LADDERS * len(temperatures)), 40_000))
+    sweeps = QUICK_SWEEPS if options.quick else sweeps
     settings = {
         "energies": '["ednn"]', "shapes": f"[[{length}, {length}]]", "temperatures": str(temperatures),
         "ladders": LADDERS, "rungs": len(temperatures), "thermalization": sweeps // 2, "sweeps": sweeps // 2,
     }  # fmt: skip
-    changes = [argument for key, value in settings.items() for argument in ("--set", f"sweep.{key}={value}")]
-    command = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", "dcl_hpc.sweep", options.job]
-    command += ["--runs", str(folder), "--energy", "ednn", *changes]
-    subprocess.run(command, env={**SETTINGS, **os.environ}, check=True, stdout=sys.stderr)
+    changes = changed(f"sweep.{key}={value}" for key, value in settings.items())
+    command(options, "sweep", folder, "--energy", "ednn", *changes)
     return next(folder.glob(f"*/sweeps/ednn_{length}x{length}.h5"))
 
 
@@ -77,19 +90,25 @@ def compare(job, length: int, path: Path) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("job")
+    parser.add_argument("job", nargs="?", default="jobs/ising_L8.toml")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="+", default=[16, 32, 64, 128])
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     options = parser.parse_args()
-    job, text = job_file.load(options.job)
-    trained = Run(job, text, options.job, options.runs, options.ranks).require("ednn")
+    if options.quick:
+        options.ranks, options.sizes = 1, [12]
+    job, text = job_file.load(options.job, QUICK if options.quick else ())
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / job.name / "ednn").mkdir(parents=True)
-        shutil.copy(trained, folder / job.name / "ednn")
+        if options.quick:
+            command(options, "observe", folder)
+            command(options, "train", folder, "--network", "ednn")
+        else:
+            trained = Run(job, text, options.job, options.runs, options.ranks).require("ednn")
+            (folder / job.name / "ednn").mkdir(parents=True)
+            shutil.copy(trained, folder / job.name / "ednn")
         for length in options.sizes:
             row = compare(job, length, sweep(options, folder, length))
             rows.append(row)

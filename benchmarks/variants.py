@@ -1,19 +1,20 @@
 """What the choices of the RNN are worth: KL divergence and training time at equal data.
 
-    python benchmarks/variants.py [JOB] [--ranks N] [--json]
+    python benchmarks/variants.py [JOB] [--ranks N] [--quick] [--json]
 
 Observes once and trains each variant on the same configurations.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import h5py
-from outcome import finish
+from outcome import add_arguments, changed, finish
 
 from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
@@ -29,27 +30,34 @@ VARIANTS = {
 }
 
 
+# A training that takes seconds, and the variants of --quick.
+QUICK = ("observe.chains=100", "observe.thermalization=20", "rnn.hidden=4", "rnn.epochs=1", "rnn.batch=100")
+FEW = ("default",)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("job", nargs="?", default="jobs/demo.toml")
     parser.add_argument("--samples", type=int, default=300_000)
     parser.add_argument("--ranks", type=int, default=2)
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     options = parser.parse_args()
+    if options.quick:
+        options.samples, options.ranks = 2000, 1
     result = {"samples": options.samples, "variants": {}}
-    common = ["--set", f"observe.samples={options.samples}"]
+    common = changed([f"observe.samples={options.samples}", *(QUICK if options.quick else ())])
     name = job_file.load(options.job)[0].name
     with tempfile.TemporaryDirectory() as folder:
         network = Path(folder) / name / "rnn" / "network.h5"
-        for variant, changes in VARIANTS.items():
-            settings = [argument for change in changes for argument in ("--set", change)]
+        for variant in FEW if options.quick else VARIANTS:
+            settings = changed(VARIANTS[variant])
             for module in ("observe", "train"):
                 command = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", f"dcl_hpc.{module}"]
                 command += [options.job, "--runs", folder, *common, *(settings if module == "train" else [])]
                 subprocess.run(command, env={**SETTINGS, **os.environ}, check=True, stdout=subprocess.DEVNULL)
             with h5py.File(network) as file:
                 kl, seconds = file["history/excess"][-1], file["progress/wall_seconds"][0]
-            network.unlink()
+            shutil.rmtree(network.parent)  # the next variant begins anew
             result["variants"][variant] = {"kl": float(kl), "seconds": float(seconds)}
             print(f"{variant:<30} KL {kl:.4f} nats, {seconds:.0f} s of training", flush=True)
     finish(result, f"variants.py {options.job} --samples {options.samples}", options.json)

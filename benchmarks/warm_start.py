@@ -1,6 +1,7 @@
 """What a warm start saves: KL divergence of RNNs that begin with another realization's network.
 
-    python benchmarks/warm_start.py [JOB] [--realizations N] [--samples N] [--ranks N] [--json]
+    python benchmarks/warm_start.py [JOB] [--realizations N] [--samples N] [--ranks N] [--quick]
+        [--json]
 
 Observes each realization once and trains with and without `rnn.warm_start` for one, two and three epochs.
 The first realization, from which the others start, is not counted.
@@ -8,6 +9,7 @@ The first realization, from which the others start, is not counted.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,12 +17,16 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from outcome import finish
+from outcome import add_arguments, changed, finish
 
 from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 
 EPOCHS = (1, 2, 3)
+# Trainings that take seconds.
+QUICK = (
+    "lattice.shape=[4, 4]", "observe.chains=100", "observe.thermalization=20", "rnn.hidden=4", "rnn.batch=100"
+)  # fmt: skip
 
 
 def main() -> None:
@@ -29,14 +35,17 @@ def main() -> None:
     parser.add_argument("--realizations", type=int, default=4)
     parser.add_argument("--samples", type=int, default=200_000)
     parser.add_argument("--ranks", type=int, default=2)
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    add_arguments(parser)
     options = parser.parse_args()
+    if options.quick:
+        options.realizations, options.samples, options.ranks = 2, 2000, 1
     common = [f"hamiltonian.realizations={options.realizations}", f"observe.samples={options.samples}"]
+    common += QUICK if options.quick else ()
     result = {"samples": options.samples, "realizations": options.realizations, "trainings": []}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / job_file.load(options.job)[0].name
         for warm in (False, True):
-            for epochs in EPOCHS:
+            for epochs in EPOCHS[:1] if options.quick else EPOCHS:
                 train(
                     options, folder, [*common, f"rnn.warm_start={str(warm).lower()}", f"rnn.epochs={epochs}"]
                 )
@@ -52,14 +61,14 @@ def main() -> None:
                     flush=True,
                 )
                 for file in files:
-                    file.unlink()
+                    shutil.rmtree(file.parent)  # the next training begins anew
     arguments = f"--realizations {options.realizations} --samples {options.samples} --ranks {options.ranks}"
     finish(result, f"warm_start.py {options.job} {arguments}", options.json)
 
 
 def train(options, folder: str, settings: list[str]) -> None:
     """Observe, unless that was done, and train the RNNs of all realizations."""
-    changes = [argument for setting in settings for argument in ("--set", setting)]
+    changes = changed(settings)
     for module in ("observe", "train"):
         command = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", f"dcl_hpc.{module}"]
         command += [options.job, "--runs", folder, *changes]

@@ -1,4 +1,9 @@
-"""Log lines and progress of rank 0; the other ranks are silent."""
+"""Log lines and progress of rank 0; the other ranks are silent.
+
+Lines are records of the logger "dcl_hpc". It prints them, unless it was given a handler before the first one:
+who uses this program from Python sends them elsewhere by `logging.getLogger("dcl_hpc").addHandler(...)`, and
+by `setLevel(logging.INFO)` for more than warnings.
+"""
 
 import logging
 import sys
@@ -7,6 +12,26 @@ import time
 from tqdm import tqdm
 
 LINE = "{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} {rate_fmt}, {remaining} left {postfix}"
+LOGGER = logging.getLogger("dcl_hpc")
+
+
+class Terminal(logging.Handler):
+    """Writes records to the standard output, each in one piece, above progress bars."""
+
+    def emit(self, record) -> None:
+        """Write one record."""
+        with tqdm.external_write_mode(file=sys.stdout):
+            sys.stdout.write(self.format(record) + "\n")
+            sys.stdout.flush()
+
+
+def tell(text: str) -> None:
+    """Log lines in one record; a warning if they have the word."""
+    if not LOGGER.handlers:
+        LOGGER.addHandler(Terminal())
+        LOGGER.setLevel(logging.INFO)
+        LOGGER.propagate = False  # libraries give the root logger handlers of their own
+    LOGGER.log(logging.WARNING if "warning:" in text else logging.INFO, "%s", text)
 
 
 class Log:
@@ -28,10 +53,7 @@ class Log:
     def __call__(self, text: str) -> None:
         """Print one line."""
         if self.loud:
-            whole = "".join(f"{self.about}{line}\n" for line in text.split("\n"))
-            with tqdm.external_write_mode(file=sys.stdout):
-                sys.stdout.write(whole)  # in one piece, among the lines of other groups
-                sys.stdout.flush()
+            tell("\n".join(self.about + line for line in text.split("\n")))
 
     def progress(self, title: str, total: int, done: int = 0, unit: str = "it"):
         """A progress bar on a terminal, a line every ten seconds elsewhere."""
@@ -86,8 +108,7 @@ class Progress:
             postfix=note,
             bar_format=LINE,
         )
-        sys.stdout.write(meter + "\n")
-        sys.stdout.flush()
+        tell(meter)
 
     def __enter__(self):
         return self

@@ -121,6 +121,17 @@ def gather(comm, values):
     return result
 
 
+def any_rank(comm, *flags: bool) -> list[bool]:
+    """Whether each flag is set on any rank; collective, and without pickling, as loops ask often."""
+    if comm.size == 1:
+        return list(flags)
+    from mpi4py import MPI
+
+    values = np.array(flags, np.uint8)
+    comm.Allreduce(MPI.IN_PLACE, values, MPI.MAX)
+    return values.astype(bool).tolist()
+
+
 def share(comm, n: int) -> slice:
     """Contiguous part of n items that belongs to this rank, sizes differing by at most one."""
     return slice(comm.rank * n // comm.size, (comm.rank + 1) * n // comm.size)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import UserError
+from . import mpi
 
 # Exit code of a stage that saved its work and wants to be started again.
 UNFINISHED = 85
@@ -83,13 +84,17 @@ class StopRequest:
 
     def agreed(self, comm) -> bool:
         """Whether any rank was asked to stop; collective."""
+        return self.meet(comm)[0]
+
+    def meet(self, comm, due: bool = False) -> tuple[bool, bool]:
+        """Whether any rank was asked to stop, and whether any says that saving is due; collective."""
         if self.guard is not None and time.monotonic() - self._guarded > GUARD_SECONDS:
             self._guarded = time.monotonic()
             if not self.guard():
                 raise UserError("another process has taken over this run; nothing more is written here")
-        agreed = any(comm.allgather(self.received)) if comm.size > 1 else self.received
+        agreed, due = mpi.any_rank(comm, self.received, due)
         self.waiting()
-        return agreed
+        return agreed, due
 
     def waiting(self) -> None:
         """Tell that this rank lives, also while it has no others to agree with."""

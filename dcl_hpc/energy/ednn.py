@@ -14,6 +14,70 @@ CHUNK = 2**16
 NETWORK_BLOCK = 256
 
 
+class TileNetworks:
+    """Outputs of trained networks of tiles, on columns of states; one network for all tiles or one for each.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        weights_0, biases_0, ...; with a leading axis of tiles if each tile has a network of its own.
+    n_states : int
+    scale : float
+        Energy unit of the networks, in J.
+    dtype
+        Of all arithmetic.
+    """
+
+    def __init__(self, arrays: dict, n_states: int, scale: float, dtype):
+        self.n_states, self.scale, self.dtype = n_states, np.dtype(dtype).type(scale), np.dtype(dtype)
+        n_layers = sum(name.startswith("weights_") for name in arrays)
+        # matrices that act on columns
+        self._layers = [
+            tuple(
+                np.ascontiguousarray(np.atleast_2d(arrays[f"{kind}_{k}"]).swapaxes(-1, -2), dtype)
+                for kind in ("weights", "biases")
+            )
+            for k in range(n_layers)
+        ]
+
+    def energies(self, states: np.ndarray, tiles=slice(None)) -> np.ndarray:
+        """Energies in J, (..., n), of tile states, uint8 (..., sites_per_tile, n).
+
+        Parameters
+        ----------
+        tiles : index
+            Which tiles these are, where each has a network of its own.
+        """
+        if self.n_states == 2:
+            x = 2 * states.astype(self.dtype) - 1
+        else:
+            hot = states[..., None, :] == np.arange(self.n_states)[:, None]
+            x = hot.reshape(*states.shape[:-2], -1, states.shape[-1]).astype(self.dtype)
+        for k, (weights, biases) in enumerate(self._layers):
+            if k:
+                np.maximum(x, 0, out=x)
+            own = slice(None) if weights.ndim == 2 else tiles
+            x = weights[own] @ x + biases[own]
+        return self.scale * x[..., 0, :]
+
+
+def tile_energies(arrays: dict, scale: float, n_states: int):
+    """The trained network of one tile as a function of its states.
+
+    Parameters
+    ----------
+    arrays, scale, n_states
+        As in `TileNetworks`.
+
+    Returns
+    -------
+    callable
+        Maps states, uint8 (n, sites_per_tile), to energies in J, float64 (n,).
+    """
+    network = TileNetworks(arrays, n_states, scale, np.float64)
+    return lambda states: network.energies(states.T)
+
+
 def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
     """Energy of every state of a tile, float32 (n_states ** sites_per_tile,), in J.
 
@@ -88,9 +152,8 @@ class TileNetworkEnergy:
 
     def __init__(self, lattice, focus, context, n_states, arrays, scale, reference: float = 0.0):
         tiling = Tiling(lattice, focus, context)
-        self.lattice, self.n_states, self.scale, self.reference = lattice, n_states, scale, reference
+        self.lattice, self.n_states, self.reference = lattice, n_states, reference
         self._tiles, self._members = tiling.sites, tiling.members
-        n_layers = sum(name.startswith("weights_") for name in arrays)
         shape = arrays["weights_0"].shape
         n_inputs = self._tiles.shape[1] * (1 if n_states == 2 else n_states)
         if shape[-2] != n_inputs or shape[:-2] not in ((), (len(self._tiles),)):
@@ -98,14 +161,7 @@ class TileNetworkEnergy:
                 f"weights_0 has shape {shape}; {len(self._tiles)} tiles of {self._tiles.shape[1]} sites with"
                 f" {n_states} states need {n_inputs} inputs"
             )
-        # matrices that act on columns, one for each chain
-        self._layers = [
-            tuple(
-                np.ascontiguousarray(np.atleast_2d(arrays[f"{kind}_{k}"]).swapaxes(-1, -2), np.float32)
-                for kind in ("weights", "biases")
-            )
-            for k in range(n_layers)
-        ]
+        self._networks = TileNetworks(arrays, n_states, scale, np.float32)
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
@@ -143,18 +199,13 @@ class TileNetworkEnergy:
 
     def _energies_of(self, tiles, states):
         """Energies of some tiles, float32 (tiles, n_chains), in J."""
-        x = states[self._tiles[tiles]]
-        if self.n_states == 2:
-            x = 2 * x.astype(np.float32) - 1
-        else:
-            hot = x[:, :, None] == np.arange(self.n_states)[:, None]
-            x = hot.reshape(len(tiles), -1, states.shape[1]).astype(np.float32)
-        for k, (weights, biases) in enumerate(self._layers):
-            if k:
-                np.maximum(x, 0, out=x)
-            own = slice(None) if weights.ndim == 2 else tiles
-            x = weights[own] @ x + biases[own]
-        return np.float32(self.scale) * x[:, 0]
+        return self._networks.energies(states[self._tiles[tiles]], tiles)
+
+
+def has_table(job, context: int) -> bool:
+    """Whether all states of a job's tile fit a table; its mean, the zero of the energy, is exact then."""
+    side = job.ednn.focus + 2 * context
+    return job.build_hamiltonian().n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
 
 
 def of_run(run, shape: tuple[int, ...]):
@@ -168,7 +219,7 @@ def of_run(run, shape: tuple[int, ...]):
     best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
     sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
     n_tiles = lattice.n_sites // focus**lattice.dimension
-    if n_states**sites > MAX_TABLE:
+    if not has_table(job, context):
         reference = settings["reference_per_tile"] * n_tiles
         return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference)
     if job.ednn.shared:
@@ -177,34 +228,3 @@ def of_run(run, shape: tuple[int, ...]):
         own = [{name: array[tile] for name, array in best.items()} for tile in range(n_tiles)]
     tables = [tabulate(tile_energies(arrays, scale, n_states), n_states, sites) for arrays in own]
     return EdnnEnergy(lattice, focus, context, n_states, np.array(tables))
-
-
-def tile_energies(arrays: dict, scale: float, n_states: int):
-    """The trained network of one tile as a numpy function of its states.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        weights_0, biases_0, ...
-    scale : float
-        Energy unit of the network, in J.
-
-    Returns
-    -------
-    callable
-        Maps states, uint8 (n, sites_per_tile), to energies in J, float64 (n,).
-    """
-    layers = sum(name.startswith("weights_") for name in arrays)
-
-    def energies(states):
-        if n_states == 2:
-            x = 2.0 * states - 1
-        else:
-            x = np.eye(n_states)[states].reshape(len(states), -1)
-        for k in range(layers):
-            x = x @ arrays[f"weights_{k}"] + arrays[f"biases_{k}"]
-            if k < layers - 1:
-                x = np.maximum(x, 0)
-        return scale * x[:, 0]
-
-    return energies

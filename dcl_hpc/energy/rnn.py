@@ -29,7 +29,7 @@ class RnnEnergy:
     def __init__(self, lattice: Lattice, network, temperature: float, reference: float = 0.0):
         self.lattice, self.n_states, self._network = lattice, network.n_states, network
         self.temperature, self.reference = temperature, reference
-        self._log_prob = tf.function(network.log_prob, reduce_retracing=True, autograph=False)
+        self._log_prob = tf.function(network.log_prob_of_columns, reduce_retracing=True, autograph=False)
         self._sample = tf.function(
             self._draw,
             input_signature=[tf.TensorSpec([len(network.order), None], tf.float32)],
@@ -47,9 +47,9 @@ class RnnEnergy:
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
-        rows = states.T
         step = self._network.rows
-        parts = [self._log_prob(tf.constant(rows[k : k + step])) for k in range(0, len(rows), step)]
+        blocks = [states[:, k : k + step] for k in range(0, states.shape[1], step)]
+        parts = [self._log_prob(tf.constant(block)) for block in blocks]
         log_prob = np.concatenate([p.numpy() for p in parts]).astype(np.float64)
         return -self.temperature * log_prob - self.reference
 

@@ -84,7 +84,11 @@ class Autoregressive(tf.Module):
         -------
         float32 (batch,)
         """
-        sequence = tf.transpose(tf.gather(tf.cast(states, tf.int32), self.order, axis=1))
+        return self.log_prob_of_columns(tf.transpose(states), seed)
+
+    def log_prob_of_columns(self, states, seed=None):
+        """The same for states, uint8 (n_sites, batch), as Markov chains have them."""
+        sequence = tf.gather(tf.cast(states, tf.int32), self.order)
         return tf.reduce_sum(self.chosen(self.logits(sequence, seed), sequence), axis=0)
 
     def logits(self, sequence, seed=None):

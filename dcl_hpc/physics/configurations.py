@@ -75,6 +75,15 @@ class Configurations:
         self.leading, self.n = leading, math.prod(leading)
         self._first_seen: dict[int, int] = {}
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Close what the array is read from, if it is a file; nothing can be read any more."""
+
     def read(self, start: int, stop: int) -> np.ndarray:
         """Configurations start..stop-1 as states 0 ... Q-1.
 

@@ -12,6 +12,7 @@ from ..pipeline.provenance import provenance
 from ..storage.documents import digest_of, write_json, write_text
 from ..storage.identity import Identity
 from .figures import close
+from .sweeps import warnings, worth
 
 # Interactions of one estimate on the page, strongest first.
 SHOWN = 20
@@ -58,6 +59,10 @@ def render(
         summary=summary,
         learned=LEARNED,
         interactions=_interactions(summary),
+        worth=worth,
+        warnings=warnings(
+            summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
+        ),
         figures=figures,
         description=description,
         provenance=provenance,

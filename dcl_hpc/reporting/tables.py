@@ -4,7 +4,7 @@ import numpy as np
 
 from ..physics import exact
 from ..physics.observables import thermodynamics
-from ..sampling.statistics import autocorrelation_time, jackknife, reweight
+from ..sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, reweight, too_short
 
 QUANTITIES = ("u", "m", "c", "chi")
 OVERLAPS = ("abs_q", "q2", "q4", "binder")
@@ -14,7 +14,7 @@ MAX_BLOCKS, TIMES_PER_BLOCK = 10, 10
 MAX_BINS = 101
 
 
-def energy_errors(model: np.ndarray, true: np.ndarray, width: float) -> dict:
+def energy_errors(model: np.ndarray, true: np.ndarray, width: float, ladder=None) -> dict:
     """Errors of an energy model on the test set.
 
     Energies are compared after subtracting their means over the set, since only differences mean
@@ -26,30 +26,44 @@ def energy_errors(model: np.ndarray, true: np.ndarray, width: float) -> dict:
         Energies in J.
     width : float
         Spacing of the levels in J.
+    ladder : ndarray of int, shape (n,), optional
+        Which of several independent ladders drew each configuration.
 
     Returns
     -------
     dict
-        `rmse` (J); `slope` of E_model on E_true; and per level `level` (true energy, J), `bias`,
-        `spread` (J) and `level_rmse` (J).
+        `rmse` (J); `slope` of E_model on E_true; `rmse_error` and `slope_error`, by the jackknife over
+        ladders, None without two of them; and per level `level` (true energy, J), `bias`, `spread` (J)
+        and `level_rmse` (J).
     """
-    model, true = model - model.mean(), true.copy()
-    reference = true.mean()
-    difference = model - (true - reference)
-    keys = np.round(true / width)
+    model, true = model - model.mean(), true - (reference := true.mean())
+    difference = model - true
+    keys = np.round((true + reference) / width)
     rows = {"level": [], "bias": [], "spread": [], "level_rmse": []}
     for key in np.unique(keys):
         mine = difference[keys == key]
-        rows["level"].append(float(true[keys == key].mean()))
+        rows["level"].append(float(true[keys == key].mean() + reference))
         rows["bias"].append(float(mine.mean()))
         rows["spread"].append(float(mine.std()))
         rows["level_rmse"].append(float(np.sqrt((mine**2).mean())))
-    centred = true - reference
+    moments = np.stack([difference, true, difference**2, difference * true, true**2], axis=1)
+    groups = np.zeros(len(true), int) if ladder is None else ladder
+    (rmse, slope), errors = jackknife_of_strata(_rmse_and_slope, moments, keys, groups)
+    rmse_error, slope_error = (None if np.isnan(error) else float(error) for error in errors)
     return {
-        "rmse": float(np.sqrt((difference**2).mean())),
-        "slope": float(centred @ model / (centred @ centred)),
+        "rmse": float(rmse),
+        "rmse_error": rmse_error,
+        "slope": float(slope),
+        "slope_error": slope_error,
         **rows,
     }
+
+
+def _rmse_and_slope(means: np.ndarray) -> np.ndarray:
+    """From averages of d = E_model - E_true, t = E_true, d^2, d t and t^2, shape (..., 5)."""
+    d, t, dd, dt, tt = np.moveaxis(means, -1, 0)
+    rmse = np.sqrt(np.maximum(dd - d**2, 0))
+    return np.stack([rmse, 1 + (dt - d * t) / (tt - t**2)], axis=-1)
 
 
 def zero(energy: str, hamiltonian) -> float:
@@ -57,7 +71,7 @@ def zero(energy: str, hamiltonian) -> float:
     return 0.0 if energy == "true" else hamiltonian.mean_energy / hamiltonian.lattice.n_sites
 
 
-def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
+def sweep_table(series, n_sites: int, offset: float = 0.0, offset_error: float = 0.0) -> dict:
     """Thermodynamics per site with jackknife errors at every temperature of a sweep.
 
     Blocks are stretches of single ladders, at least several autocorrelation times long.
@@ -65,19 +79,20 @@ def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
     Parameters
     ----------
     series : SweepSeries
-    offset : float
-        Constant to add to u, in J per site.
+    offset, offset_error : float
+        Constant to add to u and its standard error, in J per site; the latter is part of every error of u.
 
     Returns
     -------
     dict
-        `temperature` (those that the job lists), `autocorrelation_time` (sweeps), `effective_samples`
-        (independent ones that would be worth as much), and for each of u, m, c, chi the list of values
-        and `NAME_error`.
+        `temperature` (those that the job lists), `sweeps` (measurements of each chain),
+        `autocorrelation_time` (sweeps), `effective_samples` (independent ones that would be worth as much),
+        `too_short` (whether chains are, for their autocorrelation time and so the errors to be trusted), and
+        for each of u, m, c, chi the list of values and `NAME_error`.
     """
     listed = np.flatnonzero(series.listed)
-    table = {"temperature": series.temperature[listed].tolist()}
-    table |= {"autocorrelation_time": [], "effective_samples": []}
+    table = {"temperature": series.temperature[listed].tolist(), "sweeps": series.energy.shape[2]}
+    table |= {"autocorrelation_time": [], "effective_samples": [], "too_short": []}
     for name in QUANTITIES:
         table[name], table[f"{name}_error"] = [], []
     for k in listed:
@@ -86,7 +101,9 @@ def sweep_table(series, n_sites: int, offset: float = 0.0) -> dict:
         data = np.stack([energy - origin, (energy - origin) ** 2, order, order**2], axis=1)
         values, errors = jackknife(lambda m, t=t: thermodynamics(m, t, n_sites), _blocks(data, tau))
         values[0] += origin / n_sites + offset
+        errors[0] = np.hypot(errors[0], offset_error)
         table["autocorrelation_time"].append(tau)
+        table["too_short"].append(too_short(energy.shape[1], tau))
         table["effective_samples"].append(energy.size / (2 * tau))
         for name, value, error in zip(QUANTITIES, values, errors, strict=True):
             table[name].append(float(value))

@@ -102,14 +102,17 @@ def adapt(
         mine = share(ladders.slot.size)
         replicas = Replicas(model, ladders, mine, seed, Purpose.SWEEP, key, gather)
         kept = []
+
+        def keep(energy, ladders=ladders, kept=kept):
+            kept.append((energy, ladders.slot.copy()))
+
         for sweep in range(length):
-            energy = gather(replicas.sweep()).reshape(ladders.slot.shape)
-            if sweep >= length // 2:
-                kept.append(np.take_along_axis(energy, np.argsort(ladders.slot, axis=1), axis=1))
-            ladders.exchange(energy)
-            replicas.follow()
+            replicas.advance(1, keep if sweep >= length // 2 else None)
             on_sweep()
-        barrier = np.array([local_barrier(values) for values in np.concatenate(kept).T])
+        own, slots = (np.stack(column) for column in zip(*kept, strict=True))
+        energy = gather(np.ascontiguousarray(own.T)).T.reshape(slots.shape)
+        by_temperature = np.take_along_axis(energy, np.argsort(slots, axis=2), axis=2)
+        barrier = np.array([local_barrier(values) for values in by_temperature.reshape(-1, len(betas)).T])
         measured = betas
         betas = place(fixed, measured, barrier, count)
         if len(betas) < FIRST_TEMPERATURES and trial < ROUNDS - 1:  # keep the mesh of the measurement fine

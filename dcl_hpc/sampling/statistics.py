@@ -9,13 +9,16 @@ from scipy.special import logsumexp
 # Configurations of each temperature that reweighting uses, and acceptance below which temperatures are too
 # far apart for it.
 REWEIGHTED, LEAST_OVERLAP = 1000, 0.05
+# Series shorter than so many times 2 tau give too short a time; emcee's rule, whose time is 2 tau.
+FEWEST_TIMES = 50
 
 
 def autocorrelation_time(series: np.ndarray) -> float:
     """Integrated autocorrelation time in steps of the series, at least 1/2.
 
     Sokal's self-consistent window as implemented by emcee, averaged over chains; the convention
-    is tau = 1/2 + sum of the autocorrelation function, so independent data have 1/2.
+    is tau = 1/2 + sum of the autocorrelation function, so independent data have 1/2. Of a short series it
+    is too small; `too_short` tells.
 
     Parameters
     ----------
@@ -27,6 +30,14 @@ def autocorrelation_time(series: np.ndarray) -> float:
         return 0.5
     tau = integrated_time(series[:, :, None], c=5, tol=0, quiet=True, has_walkers=True)[0]
     return max(0.5, float(tau) / 2)
+
+
+def too_short(n_steps: int, tau: float) -> bool:
+    """Whether a series is too short for its autocorrelation time, and errors that rely on it, to be trusted.
+
+    The rule is emcee's (Foreman-Mackey et al., PASP 125, 306, 2013), 50 times 2 tau in our convention.
+    """
+    return bool(n_steps < FEWEST_TIMES * 2 * tau)
 
 
 def jackknife(estimator, blocks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -49,6 +60,40 @@ def jackknife(estimator, blocks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarr
     value = estimator(sums.sum(axis=0) / lengths.sum())
     left_out = estimator((sums.sum(axis=0) - sums) / (lengths.sum() - lengths))
     return value, np.sqrt((n - 1) * left_out.var(axis=0))
+
+
+def jackknife_of_strata(estimator, values: np.ndarray, strata, groups) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate and standard error of a stratified sample by leaving out one independent group at a time.
+
+    Averages are those of each stratum's average, weighted as in the whole sample: leaving out a group
+    does not change how much a stratum counts. Where it leaves nothing of one, that keeps its average.
+
+    Parameters
+    ----------
+    estimator : callable
+        As in `jackknife`.
+    values : ndarray, shape (n, n_observables)
+    strata, groups : array_like, shape (n,)
+        Which of them each sample belongs to.
+
+    Returns
+    -------
+    value, error : ndarrays, shape (n_estimates,)
+        The error is nan if there are fewer than two groups.
+    """
+    strata, groups = (np.unique(labels, return_inverse=True)[1] for labels in (strata, groups))
+    n_groups, n_strata = groups.max() + 1, strata.max() + 1
+    sums, counts = np.zeros((n_groups, n_strata, values.shape[1])), np.zeros((n_groups, n_strata, 1))
+    np.add.at(sums, (groups, strata), values)
+    np.add.at(counts, (groups, strata), 1)
+    total, size = sums.sum(axis=0), counts.sum(axis=0)
+    left, rest = total - sums, size - counts
+    averages = np.where(rest > 0, left / np.maximum(rest, 1), total / size)
+    value = estimator(total.sum(axis=0) / size.sum())
+    if n_groups < 2:
+        return value, np.full_like(value, np.nan)
+    left_out = estimator((averages * size).sum(axis=1) / size.sum())
+    return value, np.sqrt((n_groups - 1) * left_out.var(axis=0))
 
 
 def reweight(energies: list[np.ndarray], temperatures, targets) -> tuple[np.ndarray, np.ndarray] | None:

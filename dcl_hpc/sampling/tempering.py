@@ -170,13 +170,16 @@ class Replicas:
         Maps the energies of the own replicas to those of all; the identity for a single process.
     first : int
         Global number of the ladders' first replica.
+    exchanges : bool
+        Whether `advance` exchanges temperatures; never in ladders of one.
     """
 
     def __init__(
         self, model, ladders: Ladders, mine: slice, seed: int, purpose: Purpose,
-        realization: int = 0, gather=lambda energy: energy, first: int = 0,
+        realization: int = 0, gather=lambda energy: energy, first: int = 0, exchanges: bool = True,
     ):  # fmt: skip
         self.model, self.ladders, self.mine, self._gather = model, ladders, mine, gather
+        self.exchanges = exchanges and len(ladders.betas) > 1
         numbers = range(first + mine.start, first + mine.stop)
         beta = ladders.beta.ravel()[mine]
         self.chains = Chains.start(model, beta, numbers, seed, purpose, realization)
@@ -185,6 +188,26 @@ class Replicas:
     def slot(self) -> np.ndarray:
         """Temperature index of each own replica, int64 (n,)."""
         return self.ladders.slot.ravel()[self.mine]
+
+    def advance(self, n_sweeps: int = 1, measure=None) -> None:
+        """Sweep and exchange; all processes take part.
+
+        Parameters
+        ----------
+        n_sweeps : int
+            Each of them is followed by an exchange.
+        measure : callable (energy), optional
+            Called between sweep and exchange, with the energies of the own replicas in J, float64 (n,).
+        """
+        if measure is None and not self.exchanges:
+            self.chains.sweep(self.model, n_sweeps)
+            return
+        for _ in range(n_sweeps):
+            energy = self.sweep()
+            if measure is not None:
+                measure(energy)
+            if self.exchanges:
+                self.exchange(energy)
 
     def sweep(self, n_sweeps: int = 1) -> np.ndarray:
         """Sweep the own replicas; returns their energies in J, float64 (n,)."""

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def evaluate(context: Context, output: str) -> None:
         mpi.on_root(comm, run.require, ENERGIES[name].stage)
     started = time.monotonic()
     true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
-    states = mpi.on_root(comm, _test_set, context, true)
+    states, ladder = _test_set(context, true)
     mine = mpi.share(comm, len(states))
     columns, recovered = {"true": true.energies(states.T.copy())}, {}
     for name in job.learned:
@@ -42,7 +43,7 @@ def evaluate(context: Context, output: str) -> None:
     log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
     if scarce := int((counts < job.levels.per_level).sum()):
         log(f"evaluate: {scarce} levels have fewer than {job.levels.per_level}; raise levels.max_sweeps")
-    mpi.on_root(comm, _finish, context, states, columns, recovered, started)
+    mpi.on_root(comm, _finish, context, states, ladder, columns, recovered, started)
 
 
 def level_width(job) -> float:
@@ -56,17 +57,20 @@ def level_width(job) -> float:
     return float(couplings.sum() * (pair[-1] - pair[0]) / 50)
 
 
-def _test_set(context, true) -> np.ndarray:
-    """Configurations of every level, uint8 (n, n_sites), drawn by rank 0 alone."""
-    job = context.run.job
+def _test_set(context, true) -> tuple[np.ndarray, np.ndarray]:
+    """Configurations of every level, uint8 (n, n_sites), and the ladder of each; see `collect`."""
+    job, comm = context.run.job, context.comm
     with context.log.progress("evaluate", job.levels.max_sweeps, unit="sweeps") as progress:
 
-        def on_block(sweeps):
+        def on_stretch(sweeps):
             progress.step(sweeps)
-            context.stop.check(mpi.alone())
+            context.stop.check(comm)
 
         scale = float(np.abs(job.build_hamiltonian().couplings).mean())
-        return collect(true, job.stream_seed, job.levels, level_width(job), scale, on_block)
+        return collect(
+            true, job.stream_seed, job.levels, level_width(job), scale, on_stretch,
+            partial(mpi.share, comm), partial(mpi.gather, comm),
+        )  # fmt: skip
 
 
 def _pairs(job):
@@ -95,8 +99,8 @@ def _recover(context, model, name: str) -> couplings.Recovered:
 def _direct_estimates(context) -> dict:
     """Local energies that each method finds in the first observations."""
     run, settings = context.run, context.run.job.direct
-    source = observed_rows(run.require("observe"))
-    states = source.read(0, min(source.n, settings.samples))[0]
+    with observed_rows(run.require("observe")) as source:
+        states = source.read(0, min(source.n, settings.samples))[0]
     result = {}
     for method in settings.methods:
         started = time.monotonic()
@@ -108,14 +112,17 @@ def _direct_estimates(context) -> dict:
     return result
 
 
-def _finish(context, states, columns, recovered, started: float) -> None:
+def _finish(context, states, ladder, columns, recovered, started: float) -> None:
     """Add the direct estimates and write the file."""
     run = context.run
     estimates, errors = _direct_estimates(context) if run.job.direct else {}, {}
     for name, found in estimates.items():
         energy = found.energy(states, run.job.build_lattice())
         columns[f"direct_{name}"], errors[f"direct_{name}"] = energy
-    layout = {"test/states/value": array_field(states, ("sample", "site"), "states 0..Q-1")}
+    layout = {
+        "test/states/value": array_field(states, ("sample", "site"), "states 0..Q-1"),
+        "test/ladder": array_field(ladder, ("sample",), "independent ladder that it was drawn by"),
+    }
     for name, energy in columns.items():
         layout[f"test/energy/{name}"] = array_field(energy, ("sample",), f"energy by {name}, J")
     for name, error in errors.items():

@@ -98,11 +98,7 @@ class _Ensemble:
 
     def advance(self, n_sweeps: int) -> None:
         """Sweep, with an exchange after every sweep."""
-        if len(self.temperatures) == 1:
-            self.replicas.chains.sweep(self.model, n_sweeps)
-            return
-        for _ in range(n_sweeps):
-            self.replicas.exchange(self.replicas.sweep())
+        self.replicas.advance(n_sweeps)
 
     def observed(self) -> np.ndarray:
         """Configurations at the observed temperature, uint8 (n_sites, chains of this rank)."""

@@ -29,10 +29,13 @@ def import_observations(context: Context) -> None:
 
 
 def _import(context) -> None:
+    with context.run.foreign as source:
+        _import_from(context, source)
+
+
+def _import_from(context, source) -> None:
     run, log, started = context.run, context.log, time.monotonic()
-    job, path = run.job, run.path("observe")
-    hamiltonian = job.build_hamiltonian()
-    source = run.foreign
+    path, hamiltonian = run.path("observe"), run.job.build_hamiltonian()
     if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)

@@ -106,10 +106,11 @@ class _Sweep:
         seed, share, everyone = job.stream_seed, partial(mpi.share, comm), partial(mpi.gather, comm)
         self.context, self.store, self.stage = context, store, stage
         self.order_parameter = order_parameter
-        self.exchanges = job.sweep.exchange
         self.ladders = Ladders(1 / store.read("temperature"), job.sweep.ladders, seed, key)
         self.mine = share(self.ladders.slot.size)
-        self.replicas = Replicas(model, self.ladders, self.mine, seed, Purpose.SWEEP, key, everyone)
+        self.replicas = Replicas(
+            model, self.ladders, self.mine, seed, Purpose.SWEEP, key, everyone, exchanges=job.sweep.exchange
+        )
         self.overlaps = Overlaps(self.replicas, share, everyone) if OVERLAP in store else None
 
     def run(self, started: float) -> None:
@@ -121,18 +122,26 @@ class _Sweep:
             self._thermalize()
         committed = time.monotonic()
         buffer = []
+
+        def measure(energy):
+            order = self.order_parameter(self.replicas.chains.states)
+            buffer.append((energy, order, self.replicas.slot.copy()))
+            if self.overlaps:
+                self.overlaps.measure()
+
         with context.log.progress(self.stage, store.total, done, "sweeps") as progress:
             while done < store.total:
-                buffer.append(self._advance())
+                self.replicas.advance(1, measure)
                 done += 1
                 progress.step(1)
                 due = done == store.total or time.monotonic() - committed > COMMIT_SECONDS
-                stop = context.stop.agreed(context.comm)
-                if context.comm.bcast(due) or stop:
+                stop, due = context.stop.meet(context.comm, due)
+                if stop or due:
                     half = 1 - half
                     self._write(done, half, buffer)
                     store.commit(done, half, spent + time.monotonic() - started)
-                    committed, buffer = time.monotonic(), []
+                    committed = time.monotonic()
+                    buffer.clear()
                 if stop and done < store.total:
                     raise Stopped
 
@@ -140,24 +149,9 @@ class _Sweep:
         size, n_temperatures = self.ladders.slot.size, len(self.ladders.betas)
         self.context.log(f"{self.stage}: {size} replicas at {n_temperatures} temperatures, thermalizing")
         for _ in range(int(self.store.attribute("thermalization"))):
-            self._exchange(self.replicas.sweep())
+            self.replicas.advance()
             self.context.stop.check(self.context.comm)
         self.ladders.forget_statistics()
-
-    def _advance(self):
-        """One sweep of the own replicas, measured, then an exchange."""
-        energy = self.replicas.sweep()
-        order = self.order_parameter(self.replicas.chains.states)
-        slot = self.replicas.slot.copy()
-        if self.overlaps:
-            self.overlaps.measure()
-        self._exchange(energy)
-        return energy, order, slot
-
-    def _exchange(self, energy) -> None:
-        """Exchange temperatures, which all ranks decide alike, if the job wants it."""
-        if self.exchanges:
-            self.replicas.exchange(energy)
 
     def _write(self, done: int, half: int, buffer) -> None:
         store, rows = self.store, slice(done - len(buffer), done)

@@ -5,6 +5,8 @@ import time
 import numpy as np
 
 from ..cluster import mpi
+from ..energy import reference
+from ..energy.ednn import has_table
 from ..inference.estimate import described, estimate
 from ..physics import exact
 from ..pipeline.context import Context
@@ -15,8 +17,8 @@ from ..storage.observations import observed_rows
 from ..storage.store import Rows
 from .fit import Fit
 
-# of 2048 configurations each, for the zero of learned energies
-REFERENCE_BLOCKS = 16
+# Configurations for the zero of learned energies: the error of an 8x8 RNN's zero is then 2e-5 J per site.
+REFERENCE_BLOCKS, REFERENCE_BLOCK = 16, 2048
 # rows that are read together outside the training loop
 CHUNK = 10_000
 
@@ -32,16 +34,17 @@ def train_rnn(context: Context, output: str) -> None:
 
         load_best(network, run.first)
     _precision(context, network)
-    source = observed_rows(path)
-    baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
 
     def loss(states, seed=None):
         return -network.log_prob(states, seed)
 
-    fit = Fit(context, "rnn", job.rnn, network, loss, source, {})
-    fit.run(baseline)
-    log_p = _mean_over_random(job, network.log_prob, network.n_states, context.parallel)
+    with observed_rows(path) as source:
+        baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
+        fit = Fit(context, "rnn", job.rnn, network, loss, source, {})
+        fit.run(baseline)
+    log_p, error = _mean_over_random(job, network.log_prob, network.n_states, context.parallel)
     fit.settings["reference"] = -job.observe.temperature * log_p
+    fit.settings["reference_error"] = job.observe.temperature * error
     fit.save(finished=True)
     if baseline is not None:
         context.log(f"train rnn: KL divergence to the exact distribution {fit.result['excess']:.4f} nats")
@@ -66,10 +69,11 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     """Train the network of tiles with one context."""
     run, job, parallel = context.run, context.run.job, context.parallel
     if job.uses_labels:
-        source = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
-        mean, scale = _mean_and_deviation(Rows(run.path("label"), ["labels/energy/value"]))
+        with Rows(run.path("label"), ["labels/energy/value"]) as energies:
+            mean, scale = _mean_and_deviation(energies)
+        rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
     else:
-        source = observed_rows(run.path("observe"))
+        rows = observed_rows(run.path("observe"))
         mean, scale = 0.0, job.observe.temperature
     network = job.build_ednn(tile_context, mean, scale)
 
@@ -81,11 +85,14 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
 
     loss = label_loss if job.uses_labels else pseudo_loss
     settings = {"scale": scale, "context": tile_context}
-    fit = Fit(context, stage, job.ednn, network, loss, source, settings)
-    fit.run()
-    energy = _mean_over_random(job, network.energy, network.n_states, parallel)
+    with rows as source:
+        fit = Fit(context, stage, job.ednn, network, loss, source, settings)
+        fit.run()
+        held_out = fit.trainer.held_out_losses()
+    energy, reference_error = _mean_over_random(job, network.energy, network.n_states, parallel)
     fit.settings["reference_per_tile"] = energy / len(network.tiles)
-    held_out = fit.trainer.held_out_losses()
+    # the mean over a table is exact
+    fit.settings["reference_error"] = 0.0 if has_table(job, tile_context) else reference_error
     fit.save(finished=True, held_out=held_out.astype(np.float32))
     error, what = fit.result["validation"], f"train ednn, context {tile_context}: validation"
     if job.uses_labels:
@@ -127,9 +134,9 @@ def _direct_estimate(context) -> None:
     """Fit a table or cluster interactions to the observations."""
     run, job = context.run, context.run.job
     started = time.monotonic()
-    source = observed_rows(run.path("observe"))
     side = 1 + 2 * job.ednn.contexts[0]
-    states = source.read(0, min(source.n, job.ednn.samples))[0]
+    with observed_rows(run.path("observe")) as source:
+        states = source.read(0, min(source.n, job.ednn.samples))[0]
     found = estimate(job, job.ednn.fit, states, side)
     if not len(found.coupling):
         context.log("train ednn: no interaction is called for, the energy is 0; observe more, or colder")
@@ -177,15 +184,17 @@ def _exact_surprise(job, source, n_validation: int):
     return result / temperature + solution.ln_z
 
 
-def _mean_over_random(job, function, n_states: int, parallel) -> float:
-    """Mean over uniformly random configurations of what gives float32 (n,) for states, uint8 (n, n_sites).
+def _mean_over_random(job, function, n_states: int, parallel) -> tuple[float, float]:
+    """Mean of energies over uniformly random configurations and its standard error; see `energy.reference`.
 
-    The zero of the energies, which is where they are at infinite temperature.
+    Parameters
+    ----------
+    function : callable
+        Gives float32 (n,) for states, uint8 (n, n_sites).
     """
-    sums, n_sites = np.zeros(2), job.build_lattice().n_sites
+    sums, lattice = np.zeros(3), job.build_lattice()
     for block in range(parallel.rank, REFERENCE_BLOCKS, parallel.size):
         random = generator(job.stream_seed, Purpose.REFERENCE, block)
-        states = random.integers(0, n_states, (2048, n_sites), np.uint8)
-        sums += function(states).numpy().sum(dtype=float), len(states)
-    total, n = parallel.sum(sums)
-    return float(total / n)
+        states = reference.random_groups(lattice, n_states, REFERENCE_BLOCK // n_states, random)
+        sums += reference.sums_of_groups(function(states).numpy(), n_states)
+    return reference.mean_and_error(parallel.sum(sums))

@@ -72,17 +72,27 @@ class ForeignConfigurations(Configurations):
             "h5": self._open_hdf5,
             "hdf5": self._open_hdf5,
         }
-        data, name = self._guarded(openers.get(kind, self._open_text), name)
-        self.identity, self._name = f"{self._path}:{name}" if name else str(self._path), name
-        self._where = f"{file}:{name}" if name else file
-        if data.dtype.kind in "buif":
-            if not data.size:
-                raise UserError(
-                    f"{self._where} is empty, its shape is {data.shape}; write at least one configuration"
-                )
-            if data.shape == self.shape:
-                data = np.asarray(self._guarded(data.__getitem__, ()))[None]
-        super().__init__(data, shape, n_states, self._where)
+        self._file = None
+        try:
+            data, name = self._guarded(openers.get(kind, self._open_text), name)
+            self.identity, self._name = f"{self._path}:{name}" if name else str(self._path), name
+            self._where = f"{file}:{name}" if name else file
+            if data.dtype.kind in "buif":
+                if not data.size:
+                    raise UserError(
+                        f"{self._where} is empty, its shape is {data.shape}; write at least one configuration"
+                    )
+                if data.shape == self.shape:
+                    data = np.asarray(self._guarded(data.__getitem__, ()))[None]
+            super().__init__(data, shape, n_states, self._where)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
+        if self._file is not None:
+            self._file.close()
 
     @cached_property
     def digest(self) -> str:
@@ -132,7 +142,8 @@ class ForeignConfigurations(Configurations):
             return data[name], name
 
     def _open_hdf5(self, name: str):
-        file, found = h5py.File(self._path, "r", locking=False), []
+        self._file = file = h5py.File(self._path, "r", locking=False)
+        found = []
         file.visititems(lambda key, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
         fitting = [x for x in found if x.shape == self.shape or leading_axes(x.shape or (), self.shape)]
         if not name and len(fitting or found) == 1:

@@ -76,6 +76,12 @@ def read_evaluation(path) -> tuple[dict[str, np.ndarray], float]:
         return energies, float(file.attrs["level_width"])
 
 
+def read_test_ladders(path) -> np.ndarray | None:
+    """Ladder that drew each configuration of the test set; None in files of earlier versions."""
+    with h5py.File(path, "r", locking=False) as file:
+        return file["test/ladder"][()] if "test/ladder" in file else None
+
+
 def read_history(path) -> dict[str, np.ndarray]:
     """Learning curves of a network, one value per validation."""
     with h5py.File(path, "r", locking=False) as file:
@@ -93,6 +99,12 @@ def read_local_energy(path) -> dict:
     with h5py.File(path, "r", locking=False) as file:
         settings = json.loads(file.attrs["settings"])
     return {name: settings[name] for name in ("context", "search", "interactions") if name in settings}
+
+
+def read_reference_error(path) -> float:
+    """Standard error of a network's zero of energy, in J for the observed lattice; 0 where it is exact."""
+    with h5py.File(path, "r", locking=False) as file:
+        return float(json.loads(file.attrs["settings"]).get("reference_error", 0.0))
 
 
 def read_direct(path) -> dict[str, tuple[list, float]]:

@@ -200,6 +200,16 @@ class Rows:
         self._inner = self._data[0].shape[1] if leading == 2 else None
         self.n = int(np.prod(self._data[0].shape[:leading]))
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         """Rows start..stop-1 of every data set, remaining axes flattened."""
         return [self._read(data, start, stop) for data in self._data]

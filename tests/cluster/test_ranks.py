@@ -55,6 +55,7 @@ from dcl_hpc.stages import sweep
 from dcl_hpc.cluster import mpi
 from dcl_hpc.cluster.log import Log
 from dcl_hpc.cluster.signals import Stopped, StopRequest
+from dcl_hpc.pipeline.context import Context
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage.store import Store
 

@@ -65,7 +65,7 @@ def test_chain_ends_with_its_results(chain, summary):
     """The last lines tell the errors of both networks and of every sweep, as in summary.json."""
     out = chain[1].stdout
     for name in ("rnn", "ednn"):
-        assert f"{summary[name]['rmse']:.3f} J" in out
+        assert f"{summary[name]['rmse']:.3f} +- {summary[name]['rmse_error']:.3f} J" in out
     for sweep in summary["sweeps"]:
         assert re.search(rf"{sweep['energy']} +6x6 .*{sweep['max_abs_du']:.4f} J per site", out)
 
@@ -124,6 +124,27 @@ def test_summary_of_sweeps(summary):
         worst = np.argmax(abs(u - exact))
         assert sweep["max_abs_du"] == pytest.approx(abs(u - exact)[worst])
         assert sweep["t_at_max"] == sweep["temperature"][worst]
+
+
+@pytest.mark.mpi
+def test_short_chains_are_told(chain, folder, summary):
+    """Sweeps of 5 and 30 measurements are too short, as log and page say; effective samples are known."""
+    text = (folder / "report" / "index.html").read_text(encoding="utf-8")
+    for sweep in summary["sweeps"]:
+        assert sweep["too_short"] == [True] * 4 and len(sweep["effective_samples"]) == 4
+        told = (
+            f"{sweep['energy']} 6x6, T = 2, 3, 4, 5: chains of {sweep['sweeps']} sweeps are shorter than 50"
+        )
+        assert told in text and f"warning: {told}" in chain[1].stdout
+
+
+@pytest.mark.mpi
+def test_error_of_the_zero_is_in_the_errors(summary):
+    """The RNN's zero has an error, that of a table of all tiles has none."""
+    errors = {sweep["energy"]: sweep["reference_error"] for sweep in summary["sweeps"]}
+    assert errors["true"] == errors["ednn"] == 0 < errors["rnn"] < 0.01
+    rnn = next(sweep for sweep in summary["sweeps"] if sweep["energy"] == "rnn")
+    assert min(rnn["u_error"]) >= errors["rnn"]
 
 
 @pytest.mark.mpi

@@ -161,6 +161,18 @@ def test_errors_are_those_of_the_realizations(summary, members):
             assert abs(each[who, at]) == np.abs(each[:, at]).max()
 
 
+def test_samples_are_those_of_the_realizations(chain, summary, members):
+    """Effective samples: averages and the fewest; short chains are counted, and told in words."""
+    for position, sweep in enumerate(summary["sweeps"]):
+        each = [member["sweeps"][position] for member in members]
+        samples = np.array([row["effective_samples"] for row in each])
+        assert is_average(sweep["effective_samples"], samples)
+        assert sweep["fewest_effective_samples"] == samples.min(axis=0).tolist()
+        assert sweep["too_short"] == np.sum([row["too_short"] for row in each], axis=0).tolist()
+        assert max(sweep["too_short"]) > 0
+    assert f"of {len(members)} realizations: error bars are too small" in chain[1].stdout
+
+
 def test_overlaps_are_averaged(folder, summary, members):
     """Overlaps per realization as measured; their averages, and the Binder parameter of averages."""
     for k, sweep in enumerate(summary["sweeps"]):

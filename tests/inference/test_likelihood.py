@@ -81,6 +81,16 @@ def test_derivatives_of_the_table_are_the_same(observations):
         assert np.allclose(functions.T @ second @ functions, information)
 
 
+@pytest.mark.parametrize("shift", [-1e6, 1e6])
+def test_a_constant_means_nothing(observations, shift):
+    """Added to a whole table, whose fields are then all far below or above zero, it changes nothing."""
+    table = some_functions(observations.window) @ np.random.default_rng(8).normal(size=5) / 3
+    for together in (True, False):
+        expected = likelihood.table_scores(observations, table, together=together)
+        found = likelihood.table_scores(observations, table + shift, together=together)
+        assert np.allclose(found, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(("shape", "side", "q"), SMALL)
 def test_exact_probabilities_give_the_exact_couplings(shape, side, q):
     """With the Boltzmann weights of all configurations, words and the free table are recovered."""

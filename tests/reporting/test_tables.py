@@ -64,6 +64,27 @@ def test_scatter_is_found():
     assert np.abs(result["bias"]).max() < 4 * 0.5 / np.sqrt(200)
 
 
+def test_errors_of_errors_cover_them():
+    """RMSE and slope of 200 test sets whose ladders have errors of their own scatter as their errors say."""
+    random, ladder = np.random.default_rng(12), np.arange(len(LEVELS)) % 10
+    found = []
+    for _ in range(200):
+        tilt, noise = 0.01 * random.standard_normal(10), random.standard_normal(len(LEVELS))
+        found.append(energy_errors((1 + tilt[ladder]) * LEVELS + 0.5 * noise, LEVELS, 4.0, ladder))
+    for name in ("rmse", "slope"):
+        scatter = np.std([row[name] for row in found])
+        assert np.mean([row[f"{name}_error"] for row in found]) == pytest.approx(scatter, rel=0.2)
+
+
+def test_no_ladders_no_errors():
+    """Test sets of one ladder, or of earlier versions, have values without errors."""
+    noise = np.random.default_rng(13).standard_normal(len(LEVELS))
+    results = [energy_errors(LEVELS + noise, LEVELS, 4.0, x) for x in (None, np.zeros(len(LEVELS), int))]
+    assert results[0] == results[1]
+    assert results[0]["rmse_error"] is None and results[0]["slope_error"] is None
+    assert results[0]["rmse"] == energy_errors(LEVELS + noise, LEVELS, 4.0, LEVELS.astype(int))["rmse"]
+
+
 def test_level_errors_add_up():
     """Per level rmse^2 = bias^2 + spread^2, and their mean over equal levels is the total rmse^2."""
     noise = np.random.default_rng(3).standard_normal(len(LEVELS)) + 0.01 * LEVELS**2
@@ -132,6 +153,22 @@ def test_offset_moves_u_alone():
     plain, moved = (sweep_table(series([2.0, 3.0], steps=200), 64, x) for x in (0.0, 1.5))
     assert moved.pop("u") == pytest.approx([u + 1.5 for u in plain.pop("u")])
     assert moved == plain
+
+
+def test_error_of_the_offset_is_part_of_every_error_of_u():
+    """In quadrature, and of nothing else."""
+    plain, uncertain = (sweep_table(series([2.0, 3.0], steps=200), 64, 1.5, x) for x in (0.0, 0.003))
+    expected = np.hypot(plain.pop("u_error"), 0.003)
+    assert uncertain.pop("u_error") == pytest.approx(expected)
+    assert uncertain == plain
+
+
+@pytest.mark.parametrize(("rho", "steps", "short"), [(0.0, 200, False), (0.9, 600, True), (0.9, 4000, False)])
+def test_short_chains_are_flagged(rho, steps, short):
+    """With 2 tau = (1 + rho)/(1 - rho) chains need 50 and 950 sweeps."""
+    table = sweep_table(series([2.0, 3.0], steps=steps, rho=rho), 64)
+    assert table["too_short"] == [short, short]
+    assert table["sweeps"] == steps
 
 
 def with_overlaps(q):

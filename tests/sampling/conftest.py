@@ -1,5 +1,7 @@
 """Energies of tiny lattices, one or more for every kernel, with all their configurations enumerated."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -144,3 +146,31 @@ def scatter():
         return Chains(states, np.array(beta, float), streams)
 
     return start
+
+
+def _together(size, run):
+    """Results of run(share, gather) on processes that are threads here."""
+    barrier, parts = threading.Barrier(size, timeout=60), [None] * size
+
+    def process(rank):
+        def share(n):
+            bounds = np.linspace(0, n, size + 1).astype(int)
+            return slice(bounds[rank], bounds[rank + 1])
+
+        def gather(energy):
+            parts[rank] = energy
+            barrier.wait()
+            every = np.concatenate(parts)
+            barrier.wait()
+            return every
+
+        return run(share, gather)
+
+    with ThreadPoolExecutor(size) as threads:
+        return list(threads.map(process, range(size)))
+
+
+@pytest.fixture(scope="session")
+def together():
+    """Run the share of every process: `together(3, lambda share, gather: ...)` gives their results."""
+    return _together

@@ -1,8 +1,6 @@
 """Placing temperatures: known barriers, and ladders whose pairs are accepted equally often."""
 
 import itertools
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -150,30 +148,8 @@ def test_close_temperatures_get_nothing_between():
     assert alone(SMALL, np.array([5.0, 5.2]), "auto", 200).tolist() == [5.0, 5.2]
 
 
-def together(size, run):
-    """Results of run(share, gather) on processes that are threads here."""
-    barrier, parts = threading.Barrier(size, timeout=60), [None] * size
-
-    def process(rank):
-        def share(n):
-            bounds = np.linspace(0, n, size + 1).astype(int)
-            return slice(bounds[rank], bounds[rank + 1])
-
-        def gather(energy):
-            parts[rank] = energy
-            barrier.wait()
-            every = np.concatenate(parts)
-            barrier.wait()
-            return every
-
-        return run(share, gather)
-
-    with ThreadPoolExecutor(size) as threads:
-        return list(threads.map(process, range(size)))
-
-
 @pytest.mark.parametrize("size", [2, 3])
-def test_ladder_does_not_depend_on_the_processes(size):
+def test_ladder_does_not_depend_on_the_processes(together, size):
     """Every process places the temperatures that a single one places, bit by bit."""
     listed = np.array([0.5, 1.9, 4.0])
     expected = alone(SMALL, listed, "auto", 60)

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+from emcee.autocorr import AutocorrError, integrated_time
 from scipy.signal import lfilter
 
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.sampling.statistics import autocorrelation_time, jackknife, reweight
+from dcl_hpc.sampling.statistics import (
+    autocorrelation_time,
+    jackknife,
+    jackknife_of_strata,
+    reweight,
+    too_short,
+)
 
 
 def ar1(rho, steps, chains, seed=1):
@@ -42,6 +49,19 @@ def test_constant_and_short_series():
     series = ar1(0.8, 20_000, 20)
     frozen = np.concatenate([series, np.ones((20_000, 5))], axis=1)
     assert autocorrelation_time(frozen) == autocorrelation_time(series)
+
+
+def test_short_series_are_told_as_emcee_does():
+    """50 times 2 tau, with the time that emcee finds in the same series."""
+    for steps in (500, 700, 900, 1100, 1300):
+        series = ar1(0.9, steps, 10)
+        tau = autocorrelation_time(series)
+        try:
+            integrated_time(series[:, :, None], c=5, tol=50, has_walkers=True)
+            found = False
+        except AutocorrError:
+            found = True
+        assert too_short(steps, tau) == found
 
 
 def test_thinned_series_is_nearly_independent():
@@ -84,6 +104,51 @@ def test_jackknife_of_a_variance():
     )
     assert value == pytest.approx(1, abs=4 * np.sqrt(2 / 20_000))
     assert error == pytest.approx(np.sqrt(2 / 20_000), rel=0.25)
+
+
+def test_jackknife_of_one_stratum_is_the_plain_one():
+    """Groups of a single stratum are blocks."""
+    x, groups = np.random.default_rng(7).normal(2, 1, 60), np.arange(60) % 12
+    value, error = jackknife_of_strata(np.sqrt, x[:, None] ** 2, np.zeros(60), groups)
+    expected = jackknife(np.sqrt, [x[None, groups == k] ** 2 for k in range(12)])
+    assert value == pytest.approx(expected[0])
+    assert error == pytest.approx(expected[1])
+
+
+def test_jackknife_of_strata_leaves_their_weights_alone():
+    """Strata that differ by much more than they scatter, and are spread unevenly over groups."""
+    random = np.random.default_rng(8)
+    strata, errors, deviations = np.repeat(np.arange(5), 200), [], []
+    for _ in range(200):
+        groups = random.integers(0, 20, len(strata)) % random.integers(5, 21, len(strata))
+        x = 1000.0 * strata + random.standard_normal(len(strata))
+        value, error = jackknife_of_strata(lambda m: m, x[:, None], strata, groups)
+        errors.append(error[0])
+        deviations.append(value[0] - 2000)
+    true = 1 / np.sqrt(len(strata))
+    assert np.std(deviations) == pytest.approx(true, rel=0.2)
+    assert np.mean(errors) == pytest.approx(true, rel=0.2)
+
+
+def test_jackknife_of_strata_with_correlated_groups():
+    """What a group has in common counts: n samples of g groups have the error 1/sqrt(g)."""
+    random = np.random.default_rng(9)
+    groups, strata = np.repeat(np.arange(16), 50), np.tile(np.arange(5), 160)
+    errors = []
+    for _ in range(50):
+        x = random.standard_normal(16)[groups]
+        errors.append(jackknife_of_strata(lambda m: m, x[:, None], strata, groups)[1][0])
+    assert np.mean(errors) == pytest.approx(0.25, rel=0.1)
+
+
+def test_one_group_has_no_error():
+    """Nothing can be left out; a stratum of one group alone keeps its average."""
+    x = np.arange(6.0)[:, None]
+    assert np.isnan(jackknife_of_strata(lambda m: m, x, np.zeros(6), np.zeros(6))[1])
+    value, error = jackknife_of_strata(lambda m: m, x, [0, 0, 0, 1, 1, 1], [0, 1, 0, 2, 2, 2])
+    assert value == pytest.approx(2.5)
+    # leaving out group 2 changes nothing, the others move the average of stratum 0 = 1 to 1 and to 1
+    assert error == pytest.approx(0)
 
 
 def exact_samples(temperatures, n):

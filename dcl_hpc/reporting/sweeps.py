@@ -1,0 +1,143 @@
+"""Tables of all sweeps of a system, and what their chains are worth in words."""
+
+import numpy as np
+
+from ..physics import exact
+from ..pipeline.stages import sweep_name, sweep_of
+from ..sampling.statistics import FEWEST_TIMES
+from ..sampling.tempering import communication_barrier
+from ..storage import results
+from . import tables
+
+# Temperatures of the curves between those that the job lists, and how exact their values are.
+FINE, TOLERANCE = 121, 1e-4
+
+
+def sweep_tables(run) -> dict[tuple[int, ...], list[dict]]:
+    """Tables of the sweeps on each shape.
+
+    Returns
+    -------
+    dict of shape to list of dict
+        One for each energy; see `tables.sweep_table`, and: `energy`, `shape`, exact values `u_exact` and
+        `c_exact`, `u_ground` (J per site), `overlap`, `exchange`, `reference_error` (J per site),
+        `max_abs_du` with its temperature `t_at_max`; `exact_curve` and the reweighted `curve`.
+    """
+    energies: dict[tuple[int, ...], list[str]] = {}
+    for name in run.data:
+        if run.stage(name).name == "sweep":
+            energy, shape = sweep_of(name)
+            energies.setdefault(shape, []).append(energy)
+    return {shape: _of_shape(run, shape, names) for shape, names in energies.items()}
+
+
+def _of_shape(run, shape, energies: list[str]) -> list[dict]:
+    """Tables of all sweeps on one shape, which share the exact values."""
+    hamiltonian, listed = run.job.build_hamiltonian(shape), run.job.sweep.listed
+    n_sites, ground = hamiltonian.lattice.n_sites, exact.ground_state_energy(hamiltonian)
+    fine = np.linspace(listed[0], listed[-1], FINE)
+    reference = tables.exact_table(hamiltonian, listed)
+    shared = {
+        "shape": list(shape),
+        "u_exact": reference["u"],
+        "c_exact": reference["c"],
+        "u_ground": None if ground is None else ground / n_sites,
+        "exact_curve": {"temperature": fine.tolist(), **tables.exact_table(hamiltonian, fine, TOLERANCE)},
+    }
+    result = []
+    for energy in energies:
+        series = results.read_sweep(run.path(sweep_name(energy, shape)))
+        offset, error = tables.zero(energy, hamiltonian), zero_error(run, energy)
+        table = tables.sweep_table(series, n_sites, offset, error)
+        worst, at = tables.largest_error(table, reference)
+        result.append(
+            {
+                "energy": energy,
+                **shared,
+                **table,
+                "reference_error": error,
+                "overlap": tables.overlap_table(series, n_sites),
+                "exchange": exchange(series) if run.job.sweep.exchange else None,
+                "max_abs_du": worst,
+                "t_at_max": at,
+                "curve": tables.reweighted_curve(series, fine, n_sites, offset),
+            }
+        )
+    return result
+
+
+def zero_error(run, energy: str) -> float:
+    """Standard error of the zero of an energy, in J per site; the same on lattices of all sizes."""
+    if energy == "true":
+        return 0.0
+    return results.read_reference_error(run.path(energy)) / int(np.prod(run.job.lattice.shape))
+
+
+def exchange(series) -> dict:
+    """How replica exchange went."""
+    return {
+        "ladder": series.temperature.tolist(),
+        "acceptance": series.acceptance.tolist(),
+        "communication_barrier": communication_barrier(series.acceptance),
+        "round_trips": series.round_trips,
+        "sweeps": series.energy.shape[2],
+        "replicas": series.energy.shape[1] * len(series.temperature),
+    }
+
+
+def summarized(by_shape: dict) -> list[dict]:
+    """All sweeps for summary.json, which has of curves the peak of c alone."""
+    return [
+        {key: value for key, value in sweep.items() if not key.endswith("curve")}
+        | {"c_peak": sweep["curve"] and sweep["curve"]["c_peak"]}
+        for sweeps in by_shape.values()
+        for sweep in sweeps
+    ]
+
+
+def warnings(sweeps: list[dict], realizations: int | None = None) -> list[str]:
+    """A sentence for each sweep that has chains too short to trust their errors.
+
+    Parameters
+    ----------
+    sweeps : list of dict
+        As in summary.json of a system or of an ensemble.
+    realizations : int, optional
+        How many an ensemble has.
+    """
+    result = []
+    for sweep in sweeps:
+        short = [k for k, flag in enumerate(sweep["too_short"]) if flag]
+        if not short:
+            continue
+        name = f"{sweep['energy']} {'x'.join(map(str, sweep['shape']))}"
+        temperatures = ", ".join(f"{sweep['temperature'][k]:g}" for k in short)
+        where, times = "", "autocorrelation_time"
+        if realizations is not None:
+            where = f" in up to {max(sweep['too_short'])} of {realizations} realizations"
+            times = f"longest_{times}"
+        tau = max(sweep[times][k] for k in short)
+        result.append(
+            f"{name}, T = {temperatures}: chains of {sweep['sweeps']} sweeps are shorter than {FEWEST_TIMES} "
+            f"autocorrelation times (2 tau = {2 * tau:.0f}){where}: error bars are too small"
+        )
+    return result
+
+
+def worth(sweep: dict) -> dict:
+    """Fewest and most effective samples of a sweep at its temperatures, and where there are fewest.
+
+    Parameters
+    ----------
+    sweep : dict
+        As in summary.json of a system or of an ensemble, where it is about single realizations.
+    """
+    fewest = sweep.get("fewest_effective_samples") or sweep["effective_samples"]
+    times = sweep.get("longest_autocorrelation_time") or sweep["autocorrelation_time"]
+    place = int(np.argmin(fewest))
+    return {
+        "fewest": fewest[place],
+        "at": sweep["temperature"][place],
+        "most": max(fewest),
+        "longest": 2 * max(times),
+    }

@@ -1,0 +1,120 @@
+"""All that is known of one system when its stages are complete, and its summary."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..energy.factory import LEARNED
+from ..storage import results
+from ..storage.evaluation import read_couplings
+from . import recovery, sweeps, tables
+
+
+@dataclass(frozen=True)
+class System:
+    """Results of a run.
+
+    Attributes
+    ----------
+    observed : dict
+        Attributes of the observations.
+    sweeps : dict of shape to list of dict
+        See `sweeps.sweep_tables`.
+    energies : dict of str to ndarray
+        Energies of the test set by each model in J.
+    errors : dict of str to dict
+        Of each learned and each directly estimated energy; see `tables.energy_errors`.
+    histories : dict of str to dict
+        Learning curves of the networks that were trained.
+    local : dict, optional
+        Context of the EDNN's tiles, and how it was found or which interactions there are.
+    direct : dict of str to tuple
+        Interactions that each direct estimate found and the RMS of its own errors in J.
+    couplings : dict, optional
+        See `read_couplings`.
+    """
+
+    observed: dict
+    sweeps: dict
+    energies: dict = field(default_factory=dict)
+    errors: dict = field(default_factory=dict)
+    histories: dict = field(default_factory=dict)
+    local: dict | None = None
+    direct: dict = field(default_factory=dict)
+    couplings: dict | None = None
+
+
+def read_system(run) -> System:
+    """Read the files of a run, all of them complete."""
+    job = run.job
+    found = {"observed": results.read_observed(run.path("observe")), "sweeps": sweeps.sweep_tables(run)}
+    if job.compares:
+        found |= _evaluation(run)
+    if job.uses_ednn:
+        found["local"] = results.read_local_energy(run.path("ednn"))
+    if job.direct:
+        found["direct"] = results.read_direct(run.path("evaluate"))
+    return System(**found)
+
+
+def _evaluation(run) -> dict:
+    """What the test set tells."""
+    path = run.path("evaluate")
+    (energies, width), ladder = results.read_evaluation(path), results.read_test_ladders(path)
+    others = [name for name in energies if name != "true"]
+    trained = [name for name in LEARNED if name in energies and run.job.is_trained(name)]
+    return {
+        "energies": energies,
+        "errors": {
+            name: tables.energy_errors(energies[name], energies["true"], width, ladder) for name in others
+        },
+        "histories": {name: results.read_history(run.path(name)) for name in trained},
+        "couplings": read_couplings(path),
+    }
+
+
+def numbers(run, system: System) -> dict:
+    """What summary.json tells of a system, but where it comes from."""
+    job = run.job
+    return {
+        "name": job.name if run.realization is None else f"{job.name}, realization {run.realization}",
+        "temperature": job.observe.temperature,
+        "rnn": _rnn(system),
+        "ednn": None if system.local is None else _accuracy(system, "ednn") | system.local,
+        "direct": _direct(job, system),
+        "couplings": _couplings(job, system),
+        "sweeps": sweeps.summarized(system.sweeps),
+    }
+
+
+def _accuracy(system, name: str) -> dict:
+    """Errors of an energy on the test set."""
+    if name not in system.errors:
+        return {}
+    return {key: system.errors[name][key] for key in ("rmse", "rmse_error", "slope", "slope_error")}
+
+
+def _rnn(system) -> dict | None:
+    if "rnn" not in system.errors:
+        return None
+    history = system.histories["rnn"]
+    best, kl = int(np.argmin(history["validation"])), history.get("excess")
+    return _accuracy(system, "rnn") | {"kl": None if kl is None else float(kl[best])}
+
+
+def _direct(job, system) -> dict | None:
+    if not job.direct:
+        return None
+    found = {
+        name: _accuracy(system, f"direct_{name}")
+        | {"predicted_error": predicted, "interactions": interactions}
+        for name, (interactions, predicted) in system.direct.items()
+    }
+    return {"samples": min(job.direct.samples, system.observed["samples"])} | found
+
+
+def _couplings(job, system) -> dict | None:
+    if not system.couplings:
+        return None
+    bond, true, found = (system.couplings[key] for key in ("bond", "true", "recovered"))
+    return {name: recovery.coupling_errors(bond, true, found[name]) for name in job.learned}
