@@ -513,7 +513,7 @@ def test_dependencies_of_older_files(job_file):
     old["sweep"]["temperatures"] = {"start": 2.0, "stop": 5.0, "step": 1.0}
     assert canonical(old) == new == canonical(new)
     awkward = Job.load(job_file, {"labels": {"random": 0.1, "observed": 0.2, "sampled": 0.7}})
-    for stage in DEPENDENCIES:
+    for stage in OUTPUTS:
         assert canonical(awkward.dependencies(stage)) == awkward.dependencies(stage)
 
 
