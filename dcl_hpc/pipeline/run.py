@@ -15,7 +15,7 @@ from ..storage import identity, weights
 from ..storage.documents import digest_of, read_json, sync_folder
 from ..storage.foreign import ForeignConfigurations, GivenConfigurations
 from ..storage.identity import Damaged
-from ..storage.store import Progress, progress
+from ..storage.progress import Progress, progress
 from .provenance import provenance
 from .stages import STUDIES, Stage, Study
 from .state import UPDATE, OtherJob, Outdated, State, first_difference

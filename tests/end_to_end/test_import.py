@@ -13,7 +13,7 @@ from dcl_hpc.errors import UserError
 from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage import results
-from dcl_hpc.storage.store import Rows
+from dcl_hpc.storage.rows import Rows
 
 UNFINISHED = 85
 PREFIX = "dcl_hpc: error: "
