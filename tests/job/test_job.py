@@ -104,6 +104,7 @@ def test_unknown_key_is_refused(job_file, key):
         ("sweep.energies=[]", "sweep.energies"),
         ('sweep.energies=["exact"]', "sweep.energies"),
         ("name=a/b", "name"),
+        ("levels.max_sweeps=200", "levels.max_sweeps"),
         ("name=", "name"),
         ("labels.random=0.0", "labels"),
         ("observe.exchange=true", "observe.exchange"),
