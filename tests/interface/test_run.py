@@ -70,7 +70,14 @@ def test_sweeps_are_those_of_the_report(ising):
     for expected in summary["sweeps"]:
         found = ising.sweep(expected["energy"], tuple(expected["shape"]))
         assert found.energy == expected["energy"] and list(found.shape) == expected["shape"]
-        for name in ("temperature", "autocorrelation_time", "effective_samples", "u_exact", "c_exact"):
+        for name in (
+            "temperature",
+            "autocorrelation_time",
+            "effective_samples",
+            "too_short",
+            "u_exact",
+            "c_exact",
+        ):
             assert getattr(found, name).tolist() == expected[name]
         for name in ("u", "c", "m", "chi"):
             assert getattr(found, name).tolist() == expected[name]
