@@ -33,6 +33,10 @@ class Log:
                 sys.stdout.write(whole)  # in one piece, among the lines of other groups
                 sys.stdout.flush()
 
+    def part(self, rank: int, about: str, bars: bool) -> "Log":
+        """A log of the same kind for a part of the work; see the parameters of the class."""
+        return Log(rank, about, bars)
+
     def progress(self, title: str, total: int, done: int = 0, unit: str = "it"):
         """A progress bar on a terminal, a line every ten seconds elsewhere."""
         return Progress(self.about + title, total, done, unit, self.bars)
@@ -43,6 +47,10 @@ class LoggingLog(Log):
 
     def __init__(self, about: str = ""):
         super().__init__(0, about, bars=False)
+
+    def part(self, rank: int, about: str, bars: bool) -> "LoggingLog":
+        """See `Log.part`."""
+        return LoggingLog(about)
 
     def __call__(self, text: str) -> None:
         """Log each line, warnings as such."""

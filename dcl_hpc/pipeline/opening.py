@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..job import file as job_file
 from ..job.study import Job
+from ..storage.documents import replace
 from ..storage.results import read_job
 from .run import Run
 
@@ -73,7 +74,7 @@ def _write(path: Path, text: str) -> None:
         if path.exists() and path.read_bytes() == text.encode():
             return
         own.write_bytes(text.encode())
-        os.replace(own, path)
+        replace(own, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             own.unlink()
@@ -133,9 +134,7 @@ def _of_results(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
         if (found := read_job(path)) is None:
             continue
         values, text, overrides = found
-        hamiltonian = values.get("hamiltonian", {})
-        of_realization = path.relative_to(root).parts[0].startswith("realization_")
-        if of_realization or str(hamiltonian.get("couplings")).startswith("sha256:"):
+        if path.relative_to(root).parts[0].startswith("realization_"):  # whose own job the values are
             job = job_file.parse(text, overrides, f"the job in {path}", root)
         else:
             job = job_file.from_dict(values, what=f"the job in {path}")

@@ -64,7 +64,7 @@ from dcl_hpc.physics import configurations
 
 configurations.BLOCK = 1
 address, *arguments = sys.argv[1:]
-read = foreign.ForeignConfigurations.read
+read = configurations.Configurations.read
 
 
 def stopped(source, start, stop):
@@ -74,7 +74,7 @@ def stopped(source, start, stop):
     return read(source, start, stop)
 
 
-foreign.ForeignConfigurations.read = stopped
+configurations.Configurations.read = stopped
 command.main(
     command.parser("observe", ""),
     lambda context, options: snapshots.import_observations(context, address),
