@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,6 @@ from dcl_hpc.job import file, toml
 from dcl_hpc.pipeline import opening
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage import weights
-
-JOBS = sorted(Path(__file__).parents[2].glob("jobs/*.toml"))
 
 
 def load(path, runs, *overrides: str) -> Run:
@@ -122,11 +119,10 @@ def test_record_is_written_once(run):
     ],
 )
 def test_damaged_record(tmp_path, text, message):
-    """A record that cannot be understood is refused in one line."""
+    """A record that cannot be understood is refused."""
     (tmp_path / opening.RECORD).write_text(text)
-    with pytest.raises(UserError, match=message) as caught:
+    with pytest.raises(UserError, match=message):
         opening.open_run(tmp_path)
-    assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_run(tmp_path):
