@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dcl_hpc.errors import UserError
-from dcl_hpc.job import file, toml
+from dcl_hpc.job import file
 from dcl_hpc.pipeline import opening
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage import weights
@@ -140,13 +140,3 @@ def test_folder_that_cannot_be_written(job_file, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*job\.json: .* check permissions"):
         opening.save(load(job_file, tmp_path / "file"))
-
-
-@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.stem)
-def test_values_and_text_give_back_the_job(path):
-    """Any job is made again from its values, and from the job file that is written of them."""
-    job, _ = file.load(path)
-    for options in ({}, {"exclude_defaults": True}, {"exclude_unset": True}):
-        values = job.model_dump(mode="json", **options)
-        assert file.from_dict(json.loads(json.dumps(values))) == job
-        assert file.parse(toml.document(values), (), "text", path.parent) == job
