@@ -10,7 +10,7 @@ import jinja2
 
 from ..energy.factory import LEARNED
 from ..pipeline.provenance import provenance
-from ..storage.documents import digest_of, write_json, write_text
+from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
 from .figures import close
 from .sweeps import warnings, worth
@@ -34,9 +34,13 @@ class Figure:
 
 
 def save(path: Path, title: str, caption: str, figure) -> Figure:
-    """Write a figure of matplotlib as PNG, for the page."""
-    figure.savefig(path)
-    close(figure)
+    """Write a figure of matplotlib as PNG, for the page; raises UserError if it cannot be written."""
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        close(figure)
     return Figure(title, caption, path)
 
 
