@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from dcl_hpc.cluster import mpi
 from dcl_hpc.cluster.log import Log
 from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.context import Context
