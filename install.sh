@@ -183,7 +183,10 @@ vpip check
 CUDA_VISIBLE_DEVICES=-1 vpy - "$backend" <<'PY'
 import sys
 
-import h5py, tensorflow
+import h5py
+from dcl_hpc import networks
+networks.start()
+import tensorflow
 assert h5py.get_config().mpi, "h5py is not built with MPI"
 nccl = ""
 if sys.argv[1].endswith("Horovod"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..physics.exact import states_of
+from ..physics.codes import states_of
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..sampling import kernels

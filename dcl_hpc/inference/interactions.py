@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..physics.codes import codes_of
 from .window import Window
 
 
@@ -45,7 +46,7 @@ class Words:
         for axis in range(1, box.ndim):
             kept &= np.take(box, 0, axis).reshape(window.size, -1).any(axis=1)
         codes = np.flatnonzero(kept)
-        opposite = _opposite(charges[codes], window.n_states).astype(np.int64) @ window.powers
+        opposite = codes_of(_opposite(charges[codes], window.n_states), window.n_states)
         cosines, sines = codes[codes <= opposite], codes[codes < opposite]
         sine = np.repeat([False, True], [len(cosines), len(sines)])
         codes = np.concatenate([cosines, sines])
@@ -62,7 +63,7 @@ class Words:
     @cached_property
     def codes(self) -> np.ndarray:
         """Charges read as a number, int64 (n_words,)."""
-        return self.charges.astype(np.int64) @ self.window.powers
+        return codes_of(self.charges, self.window.n_states)
 
     @cached_property
     def keys(self) -> np.ndarray:
@@ -107,7 +108,7 @@ class Words:
         for k, permutation in enumerate(permutations):
             charges = _cornered(self.charges[:, permutation], self.window)
             opposite = _opposite(charges, self.window.n_states)
-            code, other = (c.astype(np.int64) @ self.window.powers for c in (charges, opposite))
+            code, other = (codes_of(c, self.window.n_states) for c in (charges, opposite))
             keys = 2 * np.minimum(code, other) + self.sine
             image[k] = order[np.searchsorted(self.keys, keys, sorter=order)]
             sign[k] = np.where(self.sine & (other < code), -1, 1)

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..physics.codes import all_states, weights
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE
 
@@ -53,7 +54,7 @@ class Window:
     @cached_property
     def powers(self) -> np.ndarray:
         """Weight of each place in the number of a state, the first most significant, int64 (n_places,)."""
-        return self.n_states ** np.arange(self.n_places - 1, -1, -1)
+        return weights(self.n_states, self.n_places)
 
     @cached_property
     def offsets(self) -> np.ndarray:
@@ -63,8 +64,7 @@ class Window:
     @cached_property
     def digits(self) -> np.ndarray:
         """State of each place in every state of the window, uint8 (size, n_places)."""
-        codes = np.arange(self.size)
-        return np.stack([(codes // power % self.n_states).astype(np.uint8) for power in self.powers], axis=1)
+        return all_states(self.n_states, self.n_places)
 
     def tiles(self, lattice: Lattice, sign: int = 1) -> np.ndarray:
         """Sites under each place with the lowest corner at every site, int32 (n_sites, n_places).

@@ -61,8 +61,8 @@ def _labels(section: dict) -> dict:
     shares = {
         name: section[name] for name in ("random", "observed", "sampled", "tempered") if name in section
     }
-    total = sum(shares.values())
-    return section | {name: share / total for name, share in shares.items()}
+    largest = max(shares.values(), default=1)  # not their sum: doing this twice must change nothing
+    return section | {name: share / largest for name, share in shares.items()}
 
 
 def _ednn(section: dict) -> dict:

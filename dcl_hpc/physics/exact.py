@@ -8,6 +8,7 @@ from scipy.interpolate import BPoly, CubicSpline
 from scipy.special import logsumexp
 
 from . import strip
+from .codes import all_states
 from .hamiltonian import Hamiltonian
 
 MAX_ENUMERATED = 2**20
@@ -30,17 +31,6 @@ class Exact:
     ln_z: float
     energy: float
     variance: float
-
-
-def states_of(codes: np.ndarray, n_states: int, n_sites: int) -> np.ndarray:
-    """Digits of base-Q numbers, first site most significant; uint8 (n, n_sites)."""
-    powers = n_states ** np.arange(n_sites - 1, -1, -1)
-    return (codes[:, None] // powers % n_states).astype(np.uint8)
-
-
-def all_states(n_states: int, n_sites: int) -> np.ndarray:
-    """Every configuration, shape (n_states**n_sites, n_sites), uint8."""
-    return states_of(np.arange(n_states**n_sites), n_states, n_sites)
 
 
 def enumerate_states(hamiltonian: Hamiltonian, temperature: float) -> Exact:

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from .codes import all_states, codes_of
 from .hamiltonian import Hamiltonian
 
 # Largest number of operations (see `work`) worth doing at one temperature: some 10 s on one core.
@@ -37,8 +38,8 @@ def _strip(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=8)
 def _digits(q: int, width: int) -> np.ndarray:
-    """States of every row configuration, first site most significant, shape (q**width, width)."""
-    return np.arange(q**width)[:, None] // q ** np.arange(width - 1, -1, -1) % q
+    """States of every row configuration, int64 (q**width, width)."""
+    return all_states(q, width).astype(np.int64)
 
 
 @lru_cache(maxsize=8)
@@ -48,7 +49,7 @@ def _orbits(width: int, uniform: bool, permutations: tuple) -> tuple[np.ndarray,
     images = [np.array(permutation)[digits] for permutation in permutations]
     if uniform:
         images += [np.roll(digits, 1, axis=1), digits[:, ::-1]]
-    codes = np.concatenate(images) @ q ** np.arange(width - 1, -1, -1)
+    codes = codes_of(np.concatenate(images), q)
     sources = np.tile(np.arange(q**width), len(images))
     graph = coo_matrix((np.ones(len(codes), bool), (sources, codes)), (q**width, q**width))
     _, orbit = connected_components(graph, directed=False)

@@ -1,9 +1,7 @@
 """The record of a run, which opens its folder without the job file."""
 
 import contextlib
-import json
 import os
-import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,8 @@ from pathlib import Path
 from ..errors import UserError
 from ..job import file as job_file
 from ..job.study import Job
+from ..storage.documents import read_json, write_json, write_text
+from ..storage.identity import Damaged
 from ..storage.results import read_job
 from .run import Run
 
@@ -60,24 +60,13 @@ def save(run: Run) -> None:
         "job_path": run.job_path,
         "overrides": list(run.overrides),
     }
-    _write(run.root / RECORD, json.dumps(record, indent=1) + "\n")
-    if Path(run.job_path) == run.root / JOB_FILE:
-        _write(run.root / JOB_FILE, run.job_text)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a text beside and rename it, unless it is there; several commands may at a time."""
-    own = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.read_bytes() == text.encode():
+    path = run.root / RECORD
+    with contextlib.suppress(FileNotFoundError, Damaged):
+        if read_json(path) == record:
             return
-        own.write_bytes(text.encode())
-        os.replace(own, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            own.unlink()
-        raise UserError(f"cannot write {path}: {error}; check permissions and free space") from None
+    write_json(path, record)
+    if Path(run.job_path) == run.root / JOB_FILE:
+        write_text(run.root / JOB_FILE, run.job_text)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -114,15 +103,14 @@ def open_run(folder: str | Path) -> Run:
 def _recorded(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
     path = root / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         values, text, job_path = record["job"], record["job_file"], record["job_path"]
         overrides = tuple(record["overrides"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}); remove it: any command of the job writes it again"
-        ) from None
+    except (Damaged, KeyError, TypeError) as error:
+        reason = error if isinstance(error, Damaged) else f"{path} is damaged ({error})"
+        raise UserError(f"{reason}; remove it: any command of the job writes it again") from None
     return job_file.from_dict(values, what=str(path)), text, job_path, overrides
 
 
@@ -133,9 +121,7 @@ def _of_results(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
         if (found := read_job(path)) is None:
             continue
         values, text, overrides = found
-        hamiltonian = values.get("hamiltonian", {})
-        of_realization = path.relative_to(root).parts[0].startswith("realization_")
-        if of_realization or str(hamiltonian.get("couplings")).startswith("sha256:"):
+        if path.relative_to(root).parts[0].startswith("realization_"):  # whose own job the values are
             job = job_file.parse(text, overrides, f"the job in {path}", root)
         else:
             job = job_file.from_dict(values, what=f"the job in {path}")

@@ -31,7 +31,10 @@ def _show(job, options, log) -> None:
         if not options.json:
             log(as_text(tables[-1]))
     if options.json:
-        about = {"name": job.name, "hamiltonian": job.hamiltonian.model_dump(mode="json")}
+        about = {
+            "name": job.name,
+            "hamiltonian": job.hamiltonian.model_dump(mode="json", context={"digest": True}),
+        }
         print(json.dumps(about | {"shapes": tables}), flush=True)  # whole lines, also of each realization
 
 

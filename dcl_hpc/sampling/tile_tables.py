@@ -10,6 +10,7 @@ For large tables it is the tile's new energy; the present one is kept.
 import numpy as np
 from numba.core.compiler import Compiler
 
+from ..physics.codes import all_states, codes_of, weights
 from ..physics.lattice import Lattice
 from . import kernels
 from .compiled import njit
@@ -92,7 +93,7 @@ class TileTables:
 
 def _powers(n_states, n_places):
     """Weight of each place in the number of a state, int32."""
-    return (n_states ** np.arange(n_places - 1, -1, -1)).astype(np.int32)
+    return weights(n_states, n_places).astype(np.int32)
 
 
 def _boxes(lattice, box, step, before):
@@ -107,11 +108,11 @@ def _merge(table, n_states, side, box):
     """Energies of a box: the sum over the tiles in it."""
     n_places = int(np.prod(box))
     place = np.arange(n_places).reshape(box)
-    digits = np.arange(n_states**n_places)[:, None] // _powers(n_states, n_places) % n_states
+    digits = all_states(n_states, n_places)
     total = np.zeros(len(digits))
     for corner in np.ndindex(*[length - side + 1 for length in box]):
         tile = place[tuple(slice(k, k + side) for k in corner)].ravel()
-        total += table[digits[:, tile] @ _powers(n_states, len(tile))]
+        total += table[codes_of(digits[:, tile], n_states)]
     return total
 
 

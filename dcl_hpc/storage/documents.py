@@ -1,10 +1,13 @@
 """Small JSON and text files: replaced in one piece, kept by the disk, damage seen."""
 
+import contextlib
 import hashlib
 import json
 import os
+import platform
 from pathlib import Path
 
+from ..errors import UserError
 from .identity import Damaged
 
 
@@ -26,11 +29,29 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file beside, then rename it: a reader finds the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    replace(temporary, path)
+    """Write a text file beside, then rename it: a reader finds the old one or the new one.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written.
+    """
+    # a name of this process's own, since several may write at a time
+    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise cannot_write(path, error) from None
+
+
+def cannot_write(path, error: Exception) -> UserError:
+    """What is told of an error of the file system."""
+    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+    return UserError(f"cannot write {path}: {reason}; check permissions and free space")
 
 
 def write_json(path: Path, values: dict) -> None:

@@ -104,6 +104,7 @@ def test_unknown_key_is_refused(job_file, key):
         ("sweep.energies=[]", "sweep.energies"),
         ('sweep.energies=["exact"]', "sweep.energies"),
         ("name=a/b", "name"),
+        ("levels.max_sweeps=200", "levels.max_sweeps"),
         ("name=", "name"),
         ("labels.random=0.0", "labels"),
         ("observe.exchange=true", "observe.exchange"),
@@ -224,6 +225,19 @@ def test_own_tiles_know_one_lattice(job_file):
     """Networks of each tile's own do not transfer."""
     overrides = "ednn.shared=false", "sweep.shapes=[[6, 6], [8, 8]]"
     assert "observed lattice only" in refusal(job_file, *overrides)
+
+
+def test_sweeps(job_file):
+    """Every energy with every shape; an energy that knows the observed shape only has that one."""
+    job = Job.load(job_file, {"sweep.shapes": [[8, 8], [6, 6]]})
+    assert [(name, shape) for name, shape in job.sweeps if name == "rnn"] == [("rnn", (6, 6))]
+    assert len(job.sweeps) == 5 and job.learned == ["rnn", "ednn"]
+    assert "the RNN knows the observed shape only; add it, or 'true', 'ednn'" in refusal(
+        job_file, "sweep.shapes=[[8, 8]]", 'sweep.energies=["rnn"]'
+    )
+    assert Job.load(job_file, {"sweep.energies": ["true", "ednn"]}).learned == ["rnn", "ednn"]
+    assert Job.load(job_file, {"sweep.energies": ["true"]}).learned == []
+    assert job.sweep.lengths("rnn") == (100, 5) and job.sweep.lengths("ednn") == (10, 30)
 
 
 def test_shapes_have_one_dimension(job_file):
@@ -484,7 +498,7 @@ def test_what_matters_is_a_dependency(job_file, change):
     setting = [
         "ednn.context=[0, 1]", "labels.tempered=0.5", "rnn.architecture=transformer"
     ]  # fmt: skip
-    stage = "sweep_ednn"
+    stage = "sweep_ednn_6x6"
     assert dependencies(Job.load(job_file, [*setting, change]), stage) != (
         dependencies(Job.load(job_file, setting), stage)
     )
@@ -492,13 +506,16 @@ def test_what_matters_is_a_dependency(job_file, change):
 
 def test_dependencies_of_older_files(job_file):
     """Values that a file was made with before are brought into the same form."""
-    new = dependencies(Job.load(job_file), "sweep_ednn")
+    new = dependencies(Job.load(job_file), "sweep_ednn_6x6")
     old = copy.deepcopy(new)
     old["rnn"] |= {"heads": 4}
     old["labels"] |= {"coldest": None}
     old["ednn"] |= {"tolerance": 0.1, "samples": 1_000_000, "context": [1]}
     old["sweep"]["temperatures"] = {"start": 2.0, "stop": 5.0, "step": 1.0}
     assert canonical(old) == new == canonical(new)
+    awkward = Job.load(job_file, {"labels": {"random": 0.1, "observed": 0.2, "sampled": 0.7}})
+    for stage in OUTPUTS:
+        assert canonical(dependencies(awkward, stage)) == dependencies(awkward, stage)
 
 
 def test_rungs(job_file):
@@ -576,7 +593,7 @@ def test_results_belong_to_couplings(job_file, tmp_path):
     sources = (COUPLINGS, changed, COUPLINGS[::-1], COUPLINGS[:, ::-1])
     jobs = [load(job_file, glass(source.tolist()))[0] for source in sources]
     jobs += [load(job_file, glass(f"'{kind}'"))[0] for kind in ("gaussian", "bimodal", "published")]
-    for stage in ("observe", "rnn", "sweep_true", "sweep_rnn"):
+    for stage in ("observe", "rnn", "sweep_true_6x6", "sweep_rnn_6x6"):
         digests = [dependencies(job, stage)["hamiltonian"]["couplings"] for job in jobs]
         assert len(set(digests)) == len(jobs)
         assert max(len(digest) for digest in digests) < 100
@@ -658,10 +675,10 @@ def test_dependencies_are_of_the_stage(job_file):
     one, two = load(job_file)[0], load(job_file, ("sweep.sweeps=99", "rnn.epochs=9"))[0]
     assert dependencies(one, "observe") == dependencies(two, "observe")
     assert dependencies(one, "rnn") != dependencies(two, "rnn")
-    assert dependencies(one, "sweep_true") != dependencies(two, "sweep_true")
+    assert dependencies(one, "sweep_true_6x6") != dependencies(two, "sweep_true_6x6")
     ladders = load(job_file, ("sweep.rungs=9",))[0]
-    assert dependencies(one, "sweep_true") != dependencies(ladders, "sweep_true")
+    assert dependencies(one, "sweep_true_6x6") != dependencies(ladders, "sweep_true_6x6")
     assert dependencies(one, "observe") == dependencies(ladders, "observe")
     hotter = load(job_file, ("observe.exchange.hottest=9",))[0]
     assert dependencies(one, "observe") != dependencies(hotter, "observe")
-    assert dependencies(one, "sweep_true") == dependencies(hotter, "sweep_true")
+    assert dependencies(one, "sweep_true_6x6") == dependencies(hotter, "sweep_true_6x6")
