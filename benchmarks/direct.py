@@ -32,8 +32,8 @@ ENERGIES = {
 
 # Fits that take seconds.
 QUICK = (
-    "lattice.shape=[6, 6]", "sweep.shapes=[[6, 6]]", "observe.samples=5000", "observe.chains=100",
-    "observe.thermalization=20", "ednn.epochs=1", "direct.samples=5000", "levels.per_level=10",
+    "lattice.shape=[6, 6]", "sweep.shapes=[[6, 6]]", "observe.samples=2000", "observe.chains=100",
+    "observe.thermalization=20", "ednn.epochs=1", "direct.samples=2000", "levels.per_level=10",
     "levels.max_sweeps=1000",
 )  # fmt: skip
 

@@ -55,6 +55,10 @@ class Log:
         if self.loud:
             tell("\n".join(self.about + line for line in text.split("\n")))
 
+    def part(self, rank: int, about: str, bars: bool) -> "Log":
+        """A log of the same kind for a part of the work; see the parameters of the class."""
+        return Log(rank, about, bars)
+
     def progress(self, title: str, total: int, done: int = 0, unit: str = "it"):
         """A progress bar on a terminal, a line every ten seconds elsewhere."""
         return Progress(self.about + title, total, done, unit, self.bars)
@@ -65,6 +69,10 @@ class LoggingLog(Log):
 
     def __init__(self, about: str = ""):
         super().__init__(0, about, bars=False)
+
+    def part(self, rank: int, about: str, bars: bool) -> "LoggingLog":
+        """See `Log.part`."""
+        return LoggingLog(about)
 
     def __call__(self, text: str) -> None:
         """Log each line, warnings as such."""

@@ -63,7 +63,8 @@ class Levels(Section):
         "spectrum", json_schema_extra=ENERGY,
     )  # fmt: skip
     ladders: Count = Field(8, description="ladders of chains that look for levels")
-    max_sweeps: Count = Field(20_000, description="longest search for levels", json_schema_extra=SWEEPS)
+    # the first 200 are thermalization, see `sampling.levels`
+    max_sweeps: int = Field(20_000, gt=200, description="longest search for levels", json_schema_extra=SWEEPS)
 
 
 class Grid(Section):

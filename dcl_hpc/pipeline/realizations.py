@@ -7,7 +7,6 @@ from functools import partial
 
 from ..cluster import mpi
 from ..cluster.groups import share_out
-from ..cluster.log import Log
 from ..errors import UserError
 from . import opening
 from .context import Context
@@ -65,7 +64,7 @@ def perform(context: Context, works, index: int | None = None, together: bool = 
         k, part = item
         if k in failures:
             return
-        own = Log(group.rank, f"realization {part.realization}: ", bars=number == 0)
+        own = context.log.part(group.rank, f"realization {part.realization}: ", bars=number == 0)
         own_context = Context(replace(part, ranks=group.size), group, own, stop, context.update)
         try:
             for work in some:

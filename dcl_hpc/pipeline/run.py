@@ -9,20 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..job.dependencies import canonical
 from ..job.study import Job
 from ..storage import identity, weights
-from ..storage.documents import digest_of, read_json, sync_folder
+from ..storage.documents import sync_folder
 from ..storage.foreign import ForeignConfigurations, GivenConfigurations
 from ..storage.identity import Damaged
-from ..storage.store import Progress, progress
+from ..storage.progress import progress
+from . import lineage
 from .provenance import provenance
 from .stages import STUDIES, Stage, Study
-from .state import UPDATE, OtherJob, Outdated, State, first_difference
-
-# What an ensemble's realizations call, among their inputs, those of the network that they begin with.
-FIRST = "first realization's "
-ELSE = f"choose another name (--set name=NEW), or {UPDATE}"
+from .state import UPDATE, Outdated, State
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,8 @@ class Run:
             found = identity.read(path)
             named = {"uuid": found.uuid, "inputs": json.dumps(found.inputs)}
         else:
-            named = {"uuid": identity.Identity().uuid, "inputs": json.dumps(self.lineage(output))}
+            named = {"uuid": identity.Identity().uuid, "inputs": json.dumps(lineage.lineage(self, output))}
+        values = lineage.dependencies(self, output, imported or lineage.is_imported(self))
         return named | {
             "format": "dcl_hpc",
             "format_version": identity.FORMAT_VERSION,
@@ -122,36 +119,20 @@ class Run:
             "job_file": self.job_text,
             "overrides": "\n".join(self.overrides),
             "job": self.job.model_dump_json(),
-            "dependencies": json.dumps(self._dependencies(output, imported or self._is_imported())),
+            "dependencies": json.dumps(values),
             "seed": self.job.seed,
             "ranks": self.ranks,
             **provenance(),
         }
-
-    def lineage(self, output: str) -> dict[str, str]:
-        """Numbers of the files that an output is made from, and of those that these were made from."""
-        found: dict[str, str] = {}
-        for name, path in self._inputs(output).items():
-            if path.exists():
-                own, prefix = identity.read(path), FIRST if name.startswith(FIRST) else ""
-                found |= {prefix + ancestor: number for ancestor, number in own.inputs.items()}
-                found[name] = own.uuid
-        return found
-
-    def _inputs(self, output: str) -> dict[str, Path]:
-        paths = {name: self.path(name) for name in self.stage(output).needs(self.job, output)}
-        if output == "rnn" and self.first and self.job.rnn.warm_start:
-            paths[FIRST + "rnn"] = self.first.path("rnn")
-        return paths
 
     def state(self, output: str) -> State:
         """How far an output is, and what is wrong with it; nothing is changed."""
         path, found = self.path(output), None
         try:
             if output == "report":
-                return self._state_of_report()
+                return lineage.state_of_report(self)
             found = progress(path)
-            self._compare(output)
+            lineage.compare(self, output)
         except FileNotFoundError:
             return State()
         except Outdated as problem:
@@ -160,65 +141,11 @@ class Run:
             return State(None, Outdated(f"{error}; {UPDATE}"))
         return State(found)
 
-    def _compare(self, output: str) -> None:
-        """Compare what a file was made with and from with this job and the files that are there; raises."""
-        path, found = self.path(output), identity.read(self.path(output))
-        imported = "source" in found.about if output == "observe" else self._is_imported()
-        difference = first_difference(
-            canonical(found.about["dependencies"]),
-            self._dependencies(output, imported),
-            self._dependencies(output, imported, changed=True),
-        )
-        if difference:
-            raise OtherJob(f"{path} was made by another job: {difference}; {ELSE}")
-        if output == "observe" and self.snapshots is not None:
-            self._compare_source(found.about)
-        for name, number in found.inputs.items():
-            owner = self.first if name.startswith(FIRST) and self.first else self
-            origin = owner.path(name.removeprefix(FIRST))
-            try:
-                there = identity.read(origin).uuid
-            except (FileNotFoundError, Damaged):
-                continue  # what is not there contradicts nothing; damage is told where it is
-            if there != number:
-                raise Outdated(
-                    f"{path} is out of date: it was made from another {origin.relative_to(self.folder)} than "
-                    f"the one that is there now; {UPDATE}"
-                )
-
-    def _compare_source(self, about: dict) -> None:
-        """Compare the source of imported observations with the snapshots that were named; raises."""
-        path, wanted = self.path("observe"), self.foreign
-        if "source" not in about:
-            raise Outdated(f"{path} has observations of the job's own chains; {ELSE}")
-        if about["source_digest"] != wanted.digest:
-            changed = ", which has changed since" if about["source"] == wanted.identity else ""
-            raise Outdated(f"{path} was imported from {about['source']}{changed}; {ELSE}")
-
     @cached_property
     def foreign(self) -> ForeignConfigurations | GivenConfigurations:
         """The user's own configurations."""
         form = ForeignConfigurations if isinstance(self.snapshots, str) else GivenConfigurations
         return form(self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states)
-
-    def _state_of_report(self) -> State:
-        """Whether the report is of what is there now."""
-        found = read_json(self.path("report"))
-        if found.get("inputs") != self.report_inputs():
-            raise Outdated(f"{self.path('report')} is out of date: results have changed since")
-        folder = self.path("report").parent
-        for name, digest in found["files"].items():
-            if not (folder / name).exists() or digest_of(folder / name) != digest:
-                raise Outdated(f"{folder / name} is gone or damaged")
-        return State(Progress(1, 1, found["wall_seconds"]["report"], sealed=True))
-
-    def report_inputs(self) -> dict[str, str | None]:
-        """Numbers of all files that the report is made from, of an ensemble of its realizations' reports."""
-        if self.realizations:
-            reports = {member.root.name: member.path("report") for member in self.realizations}
-            return {name: read_json(p)["uuid"] if p.exists() else None for name, p in reports.items()}
-        paths = {output: self.path(output) for output in self.data}
-        return {output: identity.read(p).uuid if p.exists() else None for output, p in paths.items()}
 
     def prepare(self, output: str, update: bool = False) -> tuple[bool, list[str]]:
         """Make way for an output.
@@ -302,23 +229,3 @@ class Run:
         """File that the observations are imported from; None if they are the job's own."""
         path = self.path("observe")
         return identity.read(path).about.get("source") if path.exists() else None
-
-    def _dependencies(self, output: str, imported: bool, changed: bool = False) -> dict:
-        """What the job says that an output depends on, and what is known of its inputs besides."""
-        sections = self.stage(output).sections(output)
-        result = self.job.dependencies(output, sections, changed, imported)
-        if imported and output != "observe" and "observe" in result:
-            result["observe"]["imported"] = True
-        if "rnn" in result:
-            wanted = result["rnn"].pop("warm_start", False)
-            if wanted and self.first:
-                result["rnn"]["warm_start"] = f"realization {self.first.realization}"
-            elif not changed:  # the first one's network does not depend on it
-                result["rnn"]["warm_start"] = False
-        return result
-
-    def _is_imported(self) -> bool:
-        try:
-            return bool(self.source())
-        except Damaged:
-            return False

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import UserError
-from ..storage.store import Progress
+from ..storage.progress import Progress
 
 UPDATE = "make it anew with --update (the old file is moved aside, not deleted)"
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ..cluster import slurm
-from ..storage.store import Progress
+from ..storage.progress import Progress
 from .batches import logs, record
 from .run import Run
 from .submissions import submitted

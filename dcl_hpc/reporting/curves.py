@@ -14,6 +14,7 @@ from ..pipeline.stages import sweep_name
 from ..storage.results import read_sweep
 from . import tables
 from .frames import data_frame
+from .sweeps import zero_error
 
 if TYPE_CHECKING:
     import pandas
@@ -48,6 +49,8 @@ class SweepCurves:
         Integrated, of the energy, in sweeps; 1/2 for independent ones.
     effective_samples : float64 (n,)
         Independent configurations that would be worth as much.
+    too_short : bool (n,)
+        Whether chains are too short for their autocorrelation time: errors are too small then.
     overlap : dict of str to float64 ndarray, optional
         Of glasses, see `tables.overlap_table`; None for others.
     """
@@ -65,6 +68,7 @@ class SweepCurves:
     chi_error: FloatArray
     autocorrelation_time: FloatArray
     effective_samples: FloatArray
+    too_short: NDArray[np.bool_]
     overlap: dict[str, FloatArray] | None = None
     hamiltonian: Hamiltonian | None = field(default=None, compare=False)
 
@@ -95,7 +99,7 @@ class SweepCurves:
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A row for each temperature, all quantities as columns; raises UserError without pandas."""
-        named = {name: getattr(self, name) for name in COLUMNS}
+        named = {name: getattr(self, name) for name in (*COLUMNS, "too_short")}
         return data_frame(named | {f"{name}_exact": self._exact[name] for name in ("u", "c", "m", "chi")})
 
     def __len__(self) -> int:
@@ -123,10 +127,10 @@ def read_curves(run: Run, energy: str, shape: tuple[int, ...]) -> SweepCurves:
     series = read_sweep(run.require(sweep_name(energy, shape)))
     hamiltonian = run.job.build_hamiltonian(shape)
     n_sites = hamiltonian.lattice.n_sites
-    columns = tables.sweep_table(series, n_sites, tables.zero(energy, hamiltonian))
+    columns = tables.sweep_table(series, n_sites, tables.zero(energy, hamiltonian), zero_error(run, energy))
     overlap = tables.overlap_table(series, n_sites)
     return SweepCurves(
-        energy, shape, **{name: np.array(columns[name]) for name in COLUMNS},
+        energy, shape, **{name: np.array(columns[name]) for name in (*COLUMNS, "too_short")},
         overlap=None if overlap is None else {name: np.array(values) for name, values in overlap.items()},
         hamiltonian=hamiltonian,
     )  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 from ..cluster import mpi
 from ..energy.factory import LEARNED
 from ..pipeline.context import Context
+from ..pipeline.lineage import report_inputs
 from ..storage.documents import read_json
 
 
@@ -27,7 +28,7 @@ def write_report(run) -> None:
     from . import page
     from .ensemble import numbers, read_ensemble
 
-    started, inputs = time.monotonic(), run.report_inputs()
+    started, inputs = time.monotonic(), report_inputs(run)
     ensemble = read_ensemble(run)
     link(run)
     folder = run.root / "report"

@@ -5,6 +5,7 @@ import time
 from ..cluster import mpi
 from ..energy.factory import LEARNED
 from ..pipeline.context import Context
+from ..pipeline.lineage import report_inputs
 from ..storage.documents import read_json
 
 
@@ -23,7 +24,7 @@ def write_report(run) -> None:
     from . import gallery, page
     from .system import numbers, read_system
 
-    started, inputs = time.monotonic(), run.report_inputs()
+    started, inputs = time.monotonic(), report_inputs(run)
     for name in run.data:
         run.require(name)
     folder = run.root / "report"

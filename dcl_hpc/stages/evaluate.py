@@ -15,8 +15,8 @@ from ..pipeline.context import Context
 from ..sampling.levels import BETAS, collect
 from ..sampling.streams import Purpose, generator
 from ..storage.evaluation import coupling_fields, table_fields
+from ..storage.layout import array_field, write_file
 from ..storage.observations import observed_rows
-from ..storage.store import array_field, write_file
 
 # Interactions of a direct estimate that are kept, strongest first.
 DESCRIBED = 50

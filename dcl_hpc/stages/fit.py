@@ -76,10 +76,10 @@ class Fit:
         from ..training import curves
 
         context, trainer, batch, stop = self.context, self.trainer, self.section.batch, self.context.stop
-        done, size = trainer.steps, context.parallel.size
+        done = trainer.steps
         context.log(
             f"train {self.stage}: {self.batches.n_training} configurations, {self.section.epochs} epochs, "
-            f"global batch {batch} on {size} ranks" + (f", from step {done}" if done else "")
+            f"global batch {batch} on {context.parallel.name}" + (f", from step {done}" if done else "")
         )
         record = curves.recorder(self.curves) if context.parallel.rank == 0 else None
         total = trainer.total * batch

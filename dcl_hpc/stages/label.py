@@ -9,8 +9,9 @@ from ..energy.factory import energy_model
 from ..pipeline.context import Context
 from ..sampling.chains import Chains
 from ..sampling.streams import Purpose, generator
+from ..storage.layout import Field, write_file
 from ..storage.observations import observed_rows
-from ..storage.store import Field, Store, write_file
+from ..storage.store import Store
 
 # Configurations that one rank labels at a time; also the unit of the random streams.
 BLOCK = 4000

@@ -16,10 +16,11 @@ from ..sampling.ladder import TRIAL_REPLICAS, adapt
 from ..sampling.statistics import autocorrelation_time
 from ..sampling.streams import Purpose
 from ..sampling.tempering import Ladders, Replicas, exchange_line
+from ..storage.layout import array_field, write_file
 from ..storage.observations import observation_fields
 from ..storage.replicas import read_replicas, replica_fields, write_replicas
 from ..storage.results import read_exchange
-from ..storage.store import Store, array_field, write_file
+from ..storage.store import Store
 from .snapshots import import_observations
 
 # First length of the pilot run in sweeps; it is doubled until it has PILOT_TIMES autocorrelation times.

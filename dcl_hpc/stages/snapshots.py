@@ -8,8 +8,9 @@ from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
+from ..storage.layout import write_file
 from ..storage.observations import observation_fields
-from ..storage.store import Store, write_file
+from ..storage.store import Store
 
 # Bytes of states between two commits.
 BUFFER = 2**25

@@ -17,9 +17,10 @@ from ..sampling.ladder import adapt
 from ..sampling.overlap import Overlaps
 from ..sampling.streams import Purpose
 from ..sampling.tempering import Ladders, Replicas, exchange_line
+from ..storage.layout import Field, array_field, write_file
 from ..storage.replicas import read_replicas, replica_fields, write_replicas
 from ..storage.results import read_exchange
-from ..storage.store import Field, Store, array_field, write_file
+from ..storage.store import Store
 
 COMMIT_SECONDS = 10.0
 OVERLAP = "series/overlap/value"

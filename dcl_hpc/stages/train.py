@@ -14,7 +14,7 @@ from ..pipeline.stages import candidate
 from ..sampling.streams import Purpose, generator
 from ..storage import weights
 from ..storage.observations import observed_rows
-from ..storage.store import Rows
+from ..storage.rows import Rows
 from .fit import Fit
 
 # Configurations for the zero of learned energies: the error of an 8x8 RNN's zero is then 2e-5 J per site.

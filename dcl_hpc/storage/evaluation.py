@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from ..errors import UserError
-from .store import Field, array_field
+from .layout import Field, array_field
 
 GROUP = "couplings"
 TABLE = "direct/{}/table"

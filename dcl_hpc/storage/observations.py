@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .store import Field, Rows, array_field
+from .layout import Field, array_field
+from .rows import Rows
 
 STATES = "observations/states/value"
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import UserError
 from . import identity
 from .documents import replace
-from .store import array_field, write_file
+from .layout import array_field, write_file
 
 # What stands where a realization has no value, by kind of the type; unsigned: the largest, never a state.
 FILL = {"f": np.nan, "i": -1, "b": False}

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..sampling.tempering import Ladders, Replicas
-from .store import Field, Store
+from .layout import Field
+from .store import Store
 
 
 def replica_fields(n_sites: int, n_ladders: int, n_temperatures: int) -> dict[str, Field]:

@@ -15,7 +15,7 @@ import numpy as np
 from . import identity
 from .documents import replace
 from .identity import Damaged
-from .store import array_field, write_file
+from .layout import array_field, write_file
 
 
 def previous(path: Path) -> Path:

@@ -14,7 +14,7 @@ from ..errors import UserError
 class SingleProcess:
     """One process that has the whole batch."""
 
-    rank, size = 0, 1
+    name, rank, size = "one process", 0, 1
 
     def broadcast(self, variables) -> None:
         """Give all ranks the variables of rank 0."""
@@ -39,6 +39,7 @@ class Horovod:
     def __init__(self, comm):
         import horovod.tensorflow as hvd
 
+        self.name = f"{comm.size} ranks by Horovod"
         hvd.init(comm)
         self._hvd = hvd
         self.rank, self.size = hvd.rank(), hvd.size()
@@ -66,7 +67,7 @@ class Mpi:
     """
 
     def __init__(self, comm):
-        self._comm = comm
+        self._comm, self.name = comm, f"{comm.size} ranks by MPI"
         self.rank, self.size = comm.rank, comm.size
 
     def broadcast(self, variables) -> None:

@@ -186,6 +186,6 @@ def test_backend_is_no_part_of_a_result(dcl, runs):
     """A network that one backend has begun is complete for the other."""
     assert dcl("observe").returncode == 0
     done = dcl("train", "--network", "rnn", "--set", "training.backend=mpi", ranks=2)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and "on 2 ranks by MPI" in done.stdout, done.stderr
     done = dcl("train", "--network", "rnn")
     assert done.returncode == 0 and "is complete" in done.stdout, done.stderr

@@ -13,7 +13,7 @@ from dcl_hpc.errors import UserError
 from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage import results
-from dcl_hpc.storage.store import Rows
+from dcl_hpc.storage.rows import Rows
 
 UNFINISHED = 85
 PREFIX = "dcl_hpc: error: "
@@ -46,11 +46,9 @@ def counted(*positional):
 
 
 Store.commit = counted
-command.main(
-    command.parser("observe", ""),
-    lambda context, options: snapshots.import_observations(context, address),
-    argv=arguments,
-)
+parser = command.parser("observe", "")
+command.accept_snapshots(parser)
+command.main(parser, "observe", argv=[*arguments, "--from", address])
 """
 # Gets SIGTERM while it checks the sixth configuration, and must not check an eighth.
 STOPPED_CHECK = """\
@@ -59,12 +57,11 @@ import signal
 import sys
 
 from dcl_hpc.pipeline import command
-from dcl_hpc.stages import snapshots
 from dcl_hpc.physics import configurations
 
 configurations.BLOCK = 1
 address, *arguments = sys.argv[1:]
-read = foreign.ForeignConfigurations.read
+read = configurations.Configurations.read
 
 
 def stopped(source, start, stop):
@@ -74,12 +71,10 @@ def stopped(source, start, stop):
     return read(source, start, stop)
 
 
-foreign.ForeignConfigurations.read = stopped
-command.main(
-    command.parser("observe", ""),
-    lambda context, options: snapshots.import_observations(context, address),
-    argv=arguments,
-)
+configurations.Configurations.read = stopped
+parser = command.parser("observe", "")
+command.accept_snapshots(parser)
+command.main(parser, "observe", argv=[*arguments, "--from", address])
 """
 
 

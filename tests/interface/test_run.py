@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -16,6 +17,8 @@ from dcl_hpc.energy import factory
 from dcl_hpc.physics.lattice import Lattice
 
 from .conftest import GLASS, ISING, PLANTED
+
+JOBS = sorted(Path(__file__).parents[2].glob("jobs/*.toml"))
 
 
 def refusal(function, *arguments, **named) -> str:
@@ -70,7 +73,14 @@ def test_sweeps_are_those_of_the_report(ising):
     for expected in summary["sweeps"]:
         found = ising.sweep(expected["energy"], tuple(expected["shape"]))
         assert found.energy == expected["energy"] and list(found.shape) == expected["shape"]
-        for name in ("temperature", "autocorrelation_time", "effective_samples", "u_exact", "c_exact"):
+        for name in (
+            "temperature",
+            "autocorrelation_time",
+            "effective_samples",
+            "too_short",
+            "u_exact",
+            "c_exact",
+        ):
             assert getattr(found, name).tolist() == expected[name]
         for name in ("u", "c", "m", "chi"):
             assert getattr(found, name).tolist() == expected[name]
@@ -123,6 +133,14 @@ def test_observations(ising):
     assert found.shape == (20_000, 6, 6) and found.temperature == 3.0 and found[:5].dtype == np.uint8
     assert set(np.unique(found[::100])) == {0, 1}
     assert np.abs(ising.energy("true").energies(found).mean() / 36 - ising.sweep("true").u_exact[-1]) < 0.02
+
+
+@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.stem)
+def test_job_file_of_a_job(path, tmp_path):
+    """The job file that is written of a Job describes the same, for the commands."""
+    job = dcl_hpc.Job.load(path)
+    run = dcl_hpc.start(job, tmp_path)
+    assert run.job == job == dcl_hpc.Job.load(run.folder / "job.toml") == dcl_hpc.open_run(run.folder).job
 
 
 def test_commands_make_the_same(python, tmp_path, monkeypatch):
@@ -186,7 +204,9 @@ def test_process_is_left_as_it_is(ising, tmp_path, caplog, capfd):
     values = ISING | {"name": "quiet", "observe": ISING["observe"] | {"samples": 200}}
     with caplog.at_level(logging.INFO, "dcl_hpc"):
         dcl_hpc.start(values, tmp_path).make("observe")
+        dcl_hpc.start(GLASS | {"observe": values["observe"]}, tmp_path).make("observe")
     assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)] == handlers
+    assert "realization 3: observe: 200" in caplog.text
     assert "observe: 200 configurations" in caplog.text
     assert capfd.readouterr() == ("", "")
 

@@ -104,6 +104,7 @@ def test_unknown_key_is_refused(job_file, key):
         ("sweep.energies=[]", "sweep.energies"),
         ('sweep.energies=["exact"]', "sweep.energies"),
         ("name=a/b", "name"),
+        ("levels.max_sweeps=200", "levels.max_sweeps"),
         ("name=", "name"),
         ("labels.random=0.0", "labels"),
         ("observe.exchange=true", "observe.exchange"),
@@ -514,7 +515,7 @@ def test_dependencies_of_older_files(job_file):
     assert canonical(old) == new == canonical(new)
     awkward = Job.load(job_file, {"labels": {"random": 0.1, "observed": 0.2, "sampled": 0.7}})
     for stage in OUTPUTS:
-        assert canonical(awkward.dependencies(stage)) == awkward.dependencies(stage)
+        assert canonical(dependencies(awkward, stage)) == dependencies(awkward, stage)
 
 
 def test_rungs(job_file):

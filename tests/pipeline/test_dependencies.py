@@ -8,7 +8,7 @@ from dcl_hpc.errors import UserError
 from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage import identity
-from dcl_hpc.storage.store import write_file
+from dcl_hpc.storage.layout import write_file
 
 STAGES = ("observe", "rnn", "label", "ednn", "evaluate", "sweep_true_4x4", "sweep_rnn_4x4", "sweep_ednn_4x4")
 

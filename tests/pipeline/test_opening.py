@@ -3,18 +3,15 @@
 import json
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dcl_hpc.errors import UserError
-from dcl_hpc.job import file, toml
+from dcl_hpc.job import file
 from dcl_hpc.pipeline import opening
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage import weights
-
-JOBS = sorted(Path(__file__).parents[2].glob("jobs/*.toml"))
 
 
 def load(path, runs, *overrides: str) -> Run:
@@ -122,11 +119,10 @@ def test_record_is_written_once(run):
     ],
 )
 def test_damaged_record(tmp_path, text, message):
-    """A record that cannot be understood is refused in one line."""
+    """A record that cannot be understood is refused."""
     (tmp_path / opening.RECORD).write_text(text)
-    with pytest.raises(UserError, match=message) as caught:
+    with pytest.raises(UserError, match=message):
         opening.open_run(tmp_path)
-    assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_run(tmp_path):
@@ -144,13 +140,3 @@ def test_folder_that_cannot_be_written(job_file, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*job\.json: .* check permissions"):
         opening.save(load(job_file, tmp_path / "file"))
-
-
-@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.stem)
-def test_values_and_text_give_back_the_job(path):
-    """Any job is made again from its values, and from the job file that is written of them."""
-    job, _ = file.load(path)
-    for options in ({}, {"exclude_defaults": True}, {"exclude_unset": True}):
-        values = job.model_dump(mode="json", **options)
-        assert file.from_dict(json.loads(json.dumps(values))) == job
-        assert file.parse(toml.document(values), (), "text", path.parent) == job

@@ -9,7 +9,8 @@ import sys
 
 import numpy as np
 from dcl_hpc.cluster import mpi
-from dcl_hpc.storage.store import Field, Store, write_file
+from dcl_hpc.storage.layout import Field, write_file
+from dcl_hpc.storage.store import Store
 
 
 def work(comm):

@@ -10,7 +10,7 @@ from dcl_hpc.reporting import figures
 from dcl_hpc.reporting.recovery import coupling_errors, recovered_couplings
 from dcl_hpc.reporting.single import headline
 from dcl_hpc.storage.evaluation import coupling_fields, read_couplings
-from dcl_hpc.storage.store import write_file
+from dcl_hpc.storage.layout import write_file
 
 N = 500
 BOND = np.arange(N) % 3 > 0

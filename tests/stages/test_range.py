@@ -16,7 +16,7 @@ from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.context import Context
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.stages import train
-from dcl_hpc.storage.store import array_field, write_file
+from dcl_hpc.storage.layout import array_field, write_file
 
 JOB = """
 name = "range"

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from dcl_hpc.errors import UserError
+from dcl_hpc.storage.layout import write_file
 from dcl_hpc.storage.observations import STATES, Observations, observation_fields
-from dcl_hpc.storage.store import write_file
 
 RANDOM = np.random.default_rng(3)
 VALUES = RANDOM.integers(0, 3, (5, 4, 2, 6), np.uint8)

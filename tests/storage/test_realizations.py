@@ -9,9 +9,9 @@ import pytest
 from dcl_hpc.errors import UserError
 from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
+from dcl_hpc.storage.layout import Field, array_field, write_file
 from dcl_hpc.storage.observations import STATES, observation_fields
 from dcl_hpc.storage.realizations import link
-from dcl_hpc.storage.store import Field, array_field, write_file
 
 NUMBERS = (3, 0, 12)
 # Temperatures of each realization's ladder, and configurations of its test set.

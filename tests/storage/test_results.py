@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from dcl_hpc.reporting.tables import sweep_table
+from dcl_hpc.storage.layout import array_field, write_file
 from dcl_hpc.storage.replicas import replica_fields
 from dcl_hpc.storage.results import read_exchange, read_sweep
-from dcl_hpc.storage.store import array_field, write_file
 
 LADDER = np.array([1.0, 1.5, 2.0, 2.7, 3.0])
 LISTED = np.array([True, False, True, False, True])

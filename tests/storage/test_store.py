@@ -11,7 +11,10 @@ from dcl_hpc.errors import UserError
 from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage import weights
-from dcl_hpc.storage.store import Field, Progress, Rows, Store, array_field, write_file
+from dcl_hpc.storage.layout import Field, array_field, write_file
+from dcl_hpc.storage.progress import Progress
+from dcl_hpc.storage.rows import Rows
+from dcl_hpc.storage.store import Store
 
 ALONE = SimpleNamespace(rank=0, size=1, Barrier=lambda: None)
 

@@ -1,0 +1,49 @@
+"""Rows of complete files, read block by block."""
+
+import h5py
+import numpy as np
+
+
+class Rows:
+    """Rows of data sets whose leading axes count samples; read by one process, block by block.
+
+    Parameters
+    ----------
+    path : path of the file
+    names : sequence of str
+        Data sets with equal leading axes.
+    leading : int
+        How many axes count samples, 1 or 2; two are flattened in C order.
+    """
+
+    def __init__(self, path, names, leading: int = 1):
+        self._file = h5py.File(path, "r", locking=False)
+        self._data = [self._file[name] for name in names]
+        self._inner = self._data[0].shape[1] if leading == 2 else None
+        self.n = int(np.prod(self._data[0].shape[:leading]))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self, start: int, stop: int) -> list[np.ndarray]:
+        """Rows start..stop-1 of every data set, remaining axes flattened."""
+        return [self._read(data, start, stop) for data in self._data]
+
+    def _read(self, data, start, stop):
+        if self._inner is None:
+            rows = data[start:stop]
+            return rows.reshape(len(rows), *([-1] if rows.ndim > 1 else []))
+        (first, offset), last = divmod(start, self._inner), (stop - 1) // self._inner
+        if first == last:
+            rows = data[first, offset : offset + stop - start]
+        else:
+            rows = data[first : last + 1]
+            rows = rows.reshape(-1, *rows.shape[2:])[offset : offset + stop - start]
+        return rows.reshape(len(rows), *([-1] if rows.ndim > 1 else []))
