@@ -121,7 +121,7 @@ class Job(Section):
 
     def is_trained(self, energy: str) -> bool:
         """Whether a learned energy is a network with learning curves."""
-        return energy != "ednn" or self.ednn.is_network
+        return energy == "rnn" or (energy == "ednn" and self.ednn.is_network)
 
     @property
     def trains_networks(self) -> bool:

@@ -141,7 +141,7 @@ class Run:
             lineage.compare(self, output)
             if content and found.complete:
                 identity.verify(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return State()
         except Outdated as problem:
             return State(found, problem)

@@ -112,7 +112,8 @@ def candidate(context: int) -> str:
 
 
 def _evaluated(job: Job, output: str) -> tuple[str, ...]:
-    return (*job.learned, *(["observe"] if job.direct else []))
+    learned = dict.fromkeys(ENERGIES[name].stage for name in job.learned)
+    return (*learned, *(["observe"] if job.direct and "observe" not in learned else []))
 
 
 def _swept(job: Job, output: str) -> tuple[str, ...]:

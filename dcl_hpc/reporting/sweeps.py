@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..energy.factory import ENERGIES
 from ..physics import exact
 from ..pipeline.stages import sweep_name, sweep_of
 from ..sampling.statistics import FEWEST_TIMES
@@ -68,9 +69,10 @@ def _of_shape(run, shape, energies: list[str]) -> list[dict]:
 
 def zero_error(run, energy: str) -> float:
     """Standard error of the zero of an energy, in J per site; the same on lattices of all sizes."""
-    if energy == "true":
+    stage = ENERGIES[energy].stage
+    if stage is None:  # not learned
         return 0.0
-    return results.read_reference_error(run.path(energy)) / int(np.prod(run.job.lattice.shape))
+    return results.read_reference_error(run.path(stage)) / int(np.prod(run.job.lattice.shape))
 
 
 def exchange(series) -> dict:

@@ -76,7 +76,8 @@ def _evaluation(run) -> dict:
 def numbers(run, system: System) -> dict:
     """What summary.json tells of a system, but where it comes from."""
     job = run.job
-    return {
+    others = {name: _accuracy(system, name) or None for name in LEARNED}
+    return others | {
         "name": job.name if run.realization is None else f"{job.name}, realization {run.realization}",
         "temperature": job.observe.temperature,
         "rnn": _rnn(system),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..energy.factory import ENERGIES
 from ..physics import exact
 from ..physics.observables import thermodynamics
 from ..sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, reweight, too_short
@@ -68,7 +69,8 @@ def _rmse_and_slope(means: np.ndarray) -> np.ndarray:
 
 def zero(energy: str, hamiltonian) -> float:
     """What to add to u by an energy, in J per site: learned ones are zero at infinite temperature."""
-    return 0.0 if energy == "true" else hamiltonian.mean_energy / hamiltonian.lattice.n_sites
+    learned = ENERGIES[energy].learned
+    return hamiltonian.mean_energy / hamiltonian.lattice.n_sites if learned else 0.0
 
 
 def sweep_table(series, n_sites: int, offset: float = 0.0, offset_error: float = 0.0) -> dict:

@@ -102,9 +102,9 @@ def read_local_energy(path) -> dict:
 
 
 def read_reference_error(path) -> float:
-    """Standard error of a network's zero of energy, in J for the observed lattice; 0 where it is exact."""
+    """Standard error of a learned zero of energy, in J for the observed lattice; 0 where it is exact."""
     with h5py.File(path, "r", locking=False) as file:
-        return float(json.loads(file.attrs["settings"]).get("reference_error", 0.0))
+        return float(json.loads(file.attrs.get("settings", "{}")).get("reference_error", 0.0))
 
 
 def read_direct(path) -> dict[str, tuple[list, float]]:
