@@ -16,7 +16,7 @@ name = "disk"
 lattice.shape = [6, 6]
 hamiltonian.kind = "ising"
 observe = { temperature = 4.0, samples = 20000, chains = 100, thermalization = 10, thin = 2 }
-rnn = { hidden = 16, epochs = 2, batch = 500 }
+rnn = { hidden = 16, epochs = 1, batch = 1000 }
 ednn = { fit = "clusters", samples = 2000 }
 levels = { per_level = 2, max_sweeps = 1000 }
 [sweep]
