@@ -18,7 +18,10 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 html_theme = "alabaster"
-html_theme_options = {"description": "Distribution-consistent learning of lattice models", "page_width": "64em"}
+html_theme_options = {
+    "description": "Distribution-consistent learning of lattice models",
+    "page_width": "64em",
+}
 html_sidebars = {"**": ["about.html", "searchfield.html", "globaltoc.html"]}
 html_show_sourcelink = False
 html_math_renderer = "mathml"  # what browsers show by themselves: no network and no LaTeX
