@@ -44,7 +44,7 @@ def main() -> None:
     result = {"samples": options.samples, "realizations": options.realizations, "trainings": []}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / job_file.load(options.job)[0].name
-        for warm in (False, True):
+        for warm in (True,) if options.quick else (False, True):
             for epochs in EPOCHS[:1] if options.quick else EPOCHS:
                 train(
                     options, folder, [*common, f"rnn.warm_start={str(warm).lower()}", f"rnn.epochs={epochs}"]

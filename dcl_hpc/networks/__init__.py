@@ -39,6 +39,7 @@ def start() -> None:
 
 def _import_tensorflow() -> None:
     """Import TensorFlow without its start-up lines, which no setting silences; errors are shown."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # lines after the import
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as lines:

@@ -133,7 +133,7 @@ class Run:
                 return lineage.state_of_report(self)
             found = progress(path)
             lineage.compare(self, output)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return State()
         except Outdated as problem:
             return State(found, problem)

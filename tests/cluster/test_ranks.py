@@ -77,7 +77,9 @@ def work(comm):
 
         Store.commit = counted
         try:
-            (observe.observe if path.name.startswith("observe") else sweep.sweep)(context)
+            stage = "observe" if path.name.startswith("observe") else "sweep"
+            for output in context.run.stage(stage).wanted(context.run.job):
+                {"observe": observe.observe, "sweep": sweep.sweep}[stage](context, output)
         except Stopped:
             pass
 

@@ -57,7 +57,7 @@ def slow(*arguments):
 Store.commit = slow
 stage, *arguments = sys.argv[1:]
 {PARSER}
-command.main(parser, {{"observe": observe.observe, "sweep": sweep.sweep}}[stage], argv=arguments)
+command.main(parser, stage, argv=arguments)
 """
 # Starts the stage again and again; each start is killed before its n-th write to the file.
 KILLED = f"""\
@@ -95,7 +95,7 @@ def start(event):
         (Store, "write"), (Store, "write_alone"), (Store, "commit"), (h5py.File, "flush")
     ):
         setattr(owner, name, counted(getattr(owner, name)))
-    command.main(parser, {{"observe": observe.observe, "sweep": sweep.sweep}}[stage], argv=arguments)
+    command.main(parser, stage, argv=arguments)
 
 
 for number, event in enumerate(events.split(",")):
@@ -131,7 +131,7 @@ def counted(*positional):
 Progress.step = counted
 stage = "train"
 {PARSER}
-command.main(parser, train.train, argv=arguments)
+command.main(parser, "rnn", argv=arguments)
 """
 
 

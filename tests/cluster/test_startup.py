@@ -125,10 +125,9 @@ def test_one_process_has_no_mpi(python, tiny_job, tmp_path):
         "rc.initialize = False\n"
         "from mpi4py import MPI\n"
         "from dcl_hpc.pipeline import command\n"
-        "from dcl_hpc.stages.observe import observe\n"
         "def look(context, options):\n"
         "    print('initialized', MPI.Is_initialized())\n"
-        "command.main(command.parser('observe', ''), observe, look)\n"
+        "command.main(command.parser('observe', ''), 'observe', look)\n"
     )
     done = python(script, tiny_job, "--runs", tmp_path / "runs")
     assert done.returncode == 0 and "initialized False" in done.stdout, done.stderr

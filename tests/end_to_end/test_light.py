@@ -124,6 +124,17 @@ def test_snapshots_to_report(light, job, tmp_path):
         difference = np.subtract(sweep["u"], sweep["u_exact"])
         # the coupling's own error moves u, too
         assert np.all(np.abs(difference) < 5 * np.hypot(sweep["u_error"], 0.005))
+    done = light(
+        "-c",
+        "import json, sys, dcl_hpc, numpy as np\n"
+        "run = dcl_hpc.open_run(sys.argv[1])\n"
+        "energies = run.energy('ednn', shape=(12, 12)).energies(np.zeros((1, 12, 12), np.uint8))\n"
+        "print(json.dumps([*run.sweep('ednn', (6, 6)).u, *energies]))",
+        runs / "light",
+    )
+    assert done.returncode == 0, done.stderr
+    *u, ground = json.loads(done.stdout)
+    assert u == pytest.approx(summary["sweeps"][1]["u"]) and ground == pytest.approx(-288, rel=0.05)
 
 
 @pytest.mark.parametrize(

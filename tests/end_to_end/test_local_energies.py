@@ -57,7 +57,7 @@ def test_table_and_comparison(summary):
     assert found["ednn"]["rmse"] < 8
     assert found["direct"]["samples"] == 10_000
     for name in ("pairwise", "clusters", "table"):
-        assert f"{found['direct'][name]['rmse']:.3f} J" in out
+        assert f"RMSE {found['direct'][name]['rmse']:.3f} +- " in out
         assert f"{name}, directly from 10000 observations" in page
         assert 0.2 < found["direct"][name]["rmse"] / found["direct"][name]["predicted_error"] < 4
     assert found["direct"]["clusters"]["rmse"] < found["direct"]["table"]["rmse"]

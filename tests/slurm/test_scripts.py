@@ -218,6 +218,18 @@ def test_refusal_of_slurm(dcl, programs, path, runs):
     assert len(calls(programs, "sbatch")) == 1 and not (runs / "tiny" / "submitted.json").exists()
 
 
+def test_resources_of_the_job(dcl, programs, path):
+    """What the job says of a stage takes the place of that stage's defaults, key by key."""
+    settings = ('resources.observe={ ranks = 64, memory = "4G" }', "resources.rnn.gpus=4")
+    changes = [word for setting in settings for word in ("--set", setting)]
+    assert dcl("submit", *changes, environment=path).returncode == 0
+    observe, rnn, *_ = calls(programs, "sbatch")
+    assert {"--ntasks=64", "--cpus-per-task=1", "--mem-per-cpu=4G", "--time=02:00:00"} <= set(observe)
+    assert {"--ntasks=4", "--cpus-per-task=4", "--gpus=4", "--time=08:00:00"} <= set(rnn)
+    message = refused(dcl("submit", "--set", "resources.obsreve.ranks=2", environment=path))
+    assert "resources.obsreve: no such stage; there are observe, rnn, label" in message
+
+
 def test_no_slurm(dcl, tmp_path, runs):
     """Without sbatch the way to go on is told; status does without."""
     environment = {"PATH": str(tmp_path)}
