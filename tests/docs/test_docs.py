@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import dcl_hpc
 
@@ -64,6 +65,17 @@ def test_docs_build(built):
     assert all(f'id="dcl_hpc.{name}"' in interface for name in dcl_hpc.__all__)
     method = (built / "method.html").read_text()
     assert method.count("<math") > 20 and "$" not in method and "cdn." not in method
+
+
+def test_citation():
+    """The version is this one, and the paper the one that the docs name."""
+    found = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    paper = found["preferred-citation"]
+    assert found["version"] == dcl_hpc.__version__ and found["cff-version"] == "1.2.0"
+    assert paper["doi"] in (ROOT / "docs" / "method.md").read_text()
+    assert [author["family-names"] for author in paper["authors"]] == [
+        "Sprague", "Carrasquilla", "Whitelam", "Tamblyn",
+    ]  # fmt: skip
 
 
 def test_readme_is_short():
