@@ -1,24 +1,28 @@
-"""Ways to make results stale, and what status, run and report say of them.
-
-A tiny run is finished once; for each way its folder is copied, something in it is replaced, and the
-commands are asked. Nothing that is out of date may be used: `run` and `report` refuse, or there is nothing
-to refuse. In the end `run --update` makes anew what is
-out of date. `--json` prints all answers; `--quick` tries three ways.
+"""Make results stale or damaged in every way we know, and see what status, run and report say of them.
 
     python benchmarks/stale.py [--quick] [--json]
+
+A tiny system and an ensemble of two glasses are finished once. For each way the folder of the run is copied,
+something in it is replaced, and the commands are asked. Nothing that is out of date may be used: `run` and
+`report` refuse with exit code 2. `run --update` must then finish, and every result that was there before must
+still be there or below the folder `old`. `--quick` tries three ways.
 """
 
 import argparse
-import json
+import itertools
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from outcome import add_arguments, finish
 
-JOB = """\
+SYSTEM = """\
 name = "tiny"
 lattice.shape = [6, 6]
 hamiltonian.kind = "ising"
@@ -37,10 +41,19 @@ thermalization = 4
 rnn_sweeps = 4
 rnn_thermalization = 2
 """
+ENSEMBLE = (
+    SYSTEM.replace('"ising"', '"edwards_anderson"\nhamiltonian.realizations = [5, 3]')
+    .replace("hidden = 4,", "hidden = 4, warm_start = true,")
+    .replace("[6, 6]", "[4, 4]")
+    .replace(', "ednn"]', "]")
+)
+# What status says of a file that must not be used.
+TOLD = re.compile(r"^ +(?:realization \d+: )?runs/tiny/(\S+) (?:is|was) ")
+BLOCK = 65536  # bytes before the data of a file
 
 
 class Trial:
-    """A copy of the finished run, in a folder of its own."""
+    """A copy of a finished run, in a folder of its own."""
 
     def __init__(self, folder: Path, finished: Path):
         self.folder = folder
@@ -50,118 +63,226 @@ class Trial:
     def __call__(self, command: str, *arguments) -> tuple[int, str]:
         """Exit code and output of a command on the job."""
         done = subprocess.run(
-            [sys.executable, "-m", f"dcl_hpc.{command}", self.folder / "tiny.toml",
+            [sys.executable, "-m", f"dcl_hpc.{command}", self.folder / "job.toml",
              "--runs", self.folder / "runs", *arguments],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return done.returncode, (done.stdout + done.stderr).replace(f"{self.folder}/", "")
 
-    def anew(self, output: str, command: str, *arguments) -> None:
-        """Remove a file and make it again."""
-        path = self.root / output
-        path.unlink()
-        path.with_name(f"{path.stem}.previous.h5").unlink(missing_ok=True)
+    def must(self, command: str, *arguments) -> None:
+        """Run a command that has to succeed."""
         code, said = self(command, *arguments)
         assert code == 0, said
 
-    def snapshots(self, name: str) -> Path:
+    def snapshots(self, name: str, seed: int) -> Path:
         """A file of random configurations."""
         path = self.folder / name
-        random = np.random.default_rng(len(name))
-        np.save(path, random.integers(0, 2, (1000, 6, 6), np.uint8))
+        np.save(path, np.random.default_rng(seed).integers(0, 2, (1000, 6, 6), np.uint8))
         return path
 
+    def flip(self, name: str, place: int) -> None:
+        """Change one bit of a file."""
+        data = bytearray((self.root / name).read_bytes())
+        data[place] ^= 1
+        (self.root / name).write_bytes(data)
 
-def imported(trial: Trial) -> None:
-    """Everything from snapshots A, then an import of B under the same name."""
-    first = trial("run", "--from", trial.snapshots("a.npy"), "--update")
-    assert first[0] == 0, first[1]
-    second = trial("observe", "--from", trial.snapshots("bb.npy"), "--update")
-    assert second[0] == 0, second[1]
+    def results(self) -> dict[Path, bytes]:
+        """All results, those moved aside, too."""
+        return {path: path.read_bytes() for path in self.root.rglob("*.h5")}
 
 
-def changed(*arguments):
-    """Commands that are given another job."""
+def anew(output: str, command: str, *arguments):
+    """Remove a file, or a folder of files, and make it again."""
 
-    def way(trial: Trial):
-        return arguments
+    def way(trial: Trial) -> None:
+        path = trial.root / output
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        trial.must(command, *arguments)
 
     return way
 
 
-def other_observations(trial: Trial) -> None:
-    """The file of another run of the same job is put in its place."""
-    (trial.root / "observations.h5").rename(trial.folder / "kept.h5")
-    assert trial("observe")[0] == 0
+def removed(output: str):
+    """Remove a file."""
+    return lambda trial: (trial.root / output).unlink()
 
 
-def half_observed(trial: Trial) -> None:
-    """Observations are gone, the rest is there."""
-    (trial.root / "observations.h5").unlink()
+def changed(*changes: str):
+    """Ask with other values of the job."""
+    arguments = [argument for change in changes for argument in ("--set", change)]
+    return lambda trial: arguments
 
 
-def older(trial: Trial) -> None:
+def imported(first: str, second: str):
+    """Everything from one file of snapshots, then an import of another one."""
+
+    def way(trial: Trial) -> None:
+        trial.must("run", "--update", "--from", trial.snapshots(first, 1))
+        shutil.rmtree(trial.root / "old")
+        trial.must("observe", "--update", "--from", trial.snapshots(second, 2))
+
+    return way
+
+
+def changed_source(trial: Trial) -> list[str]:
+    """The file of snapshots is another one than at the import, under the same name."""
+    trial.must("observe", "--update", "--from", trial.snapshots("a.npy", 1))
+    return ["--from", str(trial.snapshots("a.npy", 2))]
+
+
+def of_older_run(output: str):
+    """A file of another run of the same job is put in the place of this one's."""
+
+    def way(trial: Trial) -> None:
+        finished = trial.root.rename(trial.root.with_name("finished"))
+        trial.must("run")
+        (finished / output).write_bytes((trial.root / output).read_bytes())
+        shutil.rmtree(trial.root)
+        finished.rename(trial.root)
+
+    return way
+
+
+def of_other_output(source: str, target: str):
+    """The file of one output is put in the place of another's."""
+    return lambda trial: shutil.copy(trial.root / source, trial.root / target)
+
+
+def of_format_1(trial: Trial) -> None:
     """The network is a file of the format before."""
-    path = trial.root / "rnn" / "network.h5"
-    path.write_bytes(path.read_bytes()[65536:])
+    path = trial.root / "rnn/network.h5"
+    path.write_bytes(path.read_bytes()[BLOCK:])
 
 
-def damaged(trial: Trial) -> None:
-    """One byte of the labels is another one."""
-    path = trial.root / "labels.h5"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
+def copied(trial: Trial) -> None:
+    """The folder is a copy of itself."""
+    subprocess.run(["cp", "-r", trial.root, trial.folder / "copy"], check=True)
+    shutil.rmtree(trial.root)
+    (trial.folder / "copy").rename(trial.root)
 
 
-def moved(trial: Trial) -> None:
-    """All files have new times, as after cp -r."""
+def touched(trial: Trial) -> None:
+    """All files have new times, in the order of their names."""
     for path in sorted(trial.root.rglob("*")):
         path.touch()
 
 
+@dataclass(frozen=True)
+class Way:
+    """A way to make results stale.
+
+    Attributes
+    ----------
+    make : callable (Trial)
+        Replaces something; may give arguments that all commands are then given.
+    stale : str
+        Files that status must name.
+    report : bool
+        Whether status must say that the report is out of date.
+    unseen : bool
+        Whether it takes reading a file's content, or making what is missing, to see that something is wrong.
+    of : str
+        The job.
+    """
+
+    make: Callable
+    stale: str = ""
+    report: bool = True
+    unseen: bool = False
+    of: str = SYSTEM
+
+    @property
+    def refused(self) -> bool:
+        """Whether run and report must refuse."""
+        return bool(self.stale) or self.unseen
+
+
+EDNN = "evaluation.h5 sweeps/ednn_6x6.h5"
+LABELS = f"ednn/network.h5 {EDNN}"
+RNN = f"labels.h5 sweeps/rnn_6x6.h5 {LABELS}"
+OBSERVED = f"rnn/network.h5 {RNN}"
+ALL = f"observations.h5 {OBSERVED}"
+FIRST, SECOND = "realization_5", "realization_3"
+GLASS = "rnn/network.h5 evaluation.h5 sweeps/rnn_4x4.h5"
+
+
+def below(folder: str, names: str) -> str:
+    """Names of files in a folder."""
+    return " ".join(f"{folder}/{name}" for name in names.split())
+
+
 WAYS = {
-    "snapshots B imported after A": imported,
-    "observed again": lambda trial: trial.anew("observations.h5", "observe"),
-    "observations deleted": half_observed,
-    "own chains, then --from FILE": lambda trial: ("--from", str(trial.snapshots("a.npy"))),
-    "RNN trained again": lambda trial: trial.anew("rnn/network.h5", "train", "--network", "rnn"),
-    "labels made again": lambda trial: trial.anew("labels.h5", "label"),
-    "EDNN trained again": lambda trial: trial.anew("ednn/network.h5", "train", "--network", "ednn"),
-    "evaluated again": lambda trial: trial.anew("evaluation.h5", "evaluate"),
-    "a sweep made again": lambda trial: trial.anew("sweeps/true_6x6.h5", "sweep", "--energy", "true"),
-    "rnn.epochs changed": changed("--set", "rnn.epochs=2"),
-    "observe.temperature changed": changed("--set", "observe.temperature=5.0"),
-    "sweep.energies with one more": changed("--set", "sweep.shapes=[[6, 6], [8, 8]]"),
-    "file of an earlier format": older,
-    "damaged labels": damaged,
-    "copied with cp -r": moved,
-}
-QUICK = ("observed again", "damaged labels", "copied with cp -r")
+    "observed again": Way(anew("observations.h5", "observe"), OBSERVED),
+    "observations deleted": Way(removed("observations.h5"), unseen=True),
+    "own chains, then --from FILE": Way(
+        lambda trial: ["--from", str(trial.snapshots("a.npy", 1))], "", report=False, unseen=True
+    ),
+    "B imported after A": Way(imported("a.npy", "b.npy"), OBSERVED),
+    "B imported after A, same name": Way(imported("a.npy", "a.npy"), OBSERVED),
+    "--from FILE that has changed": Way(changed_source, OBSERVED),
+    "RNN trained again": Way(anew("rnn", "train", "--network", "rnn"), RNN),
+    "labels made again": Way(anew("labels.h5", "label"), LABELS),
+    "EDNN trained again": Way(anew("ednn", "train", "--network", "ednn"), EDNN),
+    "evaluated again": Way(anew("evaluation.h5", "evaluate")),
+    "a sweep made again": Way(anew("sweeps/true_6x6.h5", "sweep", "--energy", "true")),
+    "rnn.epochs changed": Way(changed("rnn.epochs=2"), OBSERVED),
+    "observe.temperature changed": Way(changed("observe.temperature=5.0"), ALL),
+    "another size asked for": Way(changed("sweep.shapes=[[6, 6], [8, 8]]")),
+    "observations of an older run": Way(of_older_run("observations.h5"), OBSERVED),
+    "a sweep of an older run": Way(of_older_run("sweeps/ednn_6x6.h5"), "sweeps/ednn_6x6.h5"),
+    "a sweep in another's place": Way(
+        of_other_output("sweeps/true_6x6.h5", "sweeps/rnn_6x6.h5"), "sweeps/rnn_6x6.h5"
+    ),
+    "file of an earlier format": Way(of_format_1, "rnn/network.h5"),
+    "damaged first block": Way(lambda trial: trial.flip("labels.h5", 1000), "labels.h5"),
+    "damaged data": Way(lambda trial: trial.flip("labels.h5", -1), "", report=False, unseen=True),
+    "damaged page of the report": Way(lambda trial: trial.flip("report/index.html", 500)),
+    "copied with cp -r": Way(copied, report=False),
+    "all files touched": Way(touched, report=False),
+    "glasses: first RNN trained again": Way(
+        anew(f"{FIRST}/rnn", "train", "--network", "rnn", "--index", "0"),
+        below(FIRST, GLASS.partition(" ")[2]) + " " + below(SECOND, GLASS),
+        of=ENSEMBLE,
+    ),
+    "glasses: second observed again": Way(
+        anew(f"{SECOND}/observations.h5", "observe", "--index", "1"), below(SECOND, GLASS), of=ENSEMBLE
+    ),
+    "glasses: one in another's place": Way(
+        of_other_output(f"{FIRST}/sweeps/true_4x4.h5", f"{SECOND}/sweeps/true_4x4.h5"),
+        f"{SECOND}/sweeps/true_4x4.h5", of=ENSEMBLE,
+    ),
+}  # fmt: skip
+QUICK = ("a sweep in another's place", "damaged data", "damaged page of the report")
 
 
-def answers(trial: Trial, way) -> dict:
+def answers(trial: Trial, way: Way) -> dict:
     """What the commands say after something was replaced, and whether --update mends it."""
-    arguments = way(trial) or ()
-    before = {path: path.read_bytes() for path in trial.root.rglob("*.h5")}
-    _, status = trial("status", *_known(arguments))
-    lines = [line for line in status.splitlines() if line.startswith("  ") and line[2:3] != " "]
-    marked = [line.split()[0] for line in lines if "out of date" in line or "damaged" in line]
-    report, run = trial("report", *_known(arguments)), trial("run", *arguments)
-    lost = [str(path) for path in before if not path.exists()]
-    updated = trial("run", "--update", *arguments)
-    return {
-        "status": marked,
+    arguments = way.make(trial)
+    arguments = arguments if isinstance(arguments, list) else []
+    known = [] if "--from" in arguments else arguments  # only observe and run take that
+    before = trial.results()
+    _, status = trial("status", *known)
+    named = {found[1] for line in status.splitlines() if (found := TOLD.match(line))}
+    report_is_told = bool(re.search(r"^  report +out of date", status, re.MULTILINE))
+    run, report = trial("run", *arguments), trial("report", *known)
+    update, after = trial("run", "--update", *arguments), trial("status", *known)[1]
+    kept = set(trial.results().values())
+    result = {
+        "status": sorted(named) + ["report"] * report_is_told,
         "run": _summed(run),
         "report": _summed(report),
-        "lost": lost,
-        "update": updated[0],
+        "update": _summed(update),
+        "complete": not re.search("out of date|damaged|begun|  -", after),
+        "lost": [str(path.relative_to(trial.root)) for path, data in before.items() if data not in kept],
     }
-
-
-def _known(arguments) -> list[str]:
-    """Those that commands without --from take."""
-    return [] if "--from" in arguments else list(arguments)
+    if "--from" not in arguments:
+        assert_told = named == set(way.stale.split()) and report_is_told == way.report
+    else:  # status is not told of the file
+        assert_told = not named - set(way.stale.split())
+    code = 2 if way.refused else 0
+    refuses = run[0] == code and (report[0] == code or known != arguments)
+    mended = update[0] == 0 and result["complete"] and not result["lost"]
+    return result | {"as_it_should": bool(assert_told and refuses and mended)}
 
 
 def _summed(answer: tuple[int, str]) -> str:
@@ -170,34 +291,39 @@ def _summed(answer: tuple[int, str]) -> str:
     return f"{code}: {errors[-1].partition('error: ')[2]}" if errors else f"{code}"
 
 
-def main() -> None:
+def main() -> int:
     """Try all ways."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="three ways")
-    parser.add_argument("--json", action="store_true", help="print a JSON object")
+    add_arguments(parser)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        finished = Path(name) / "finished"
-        finished.mkdir()
-        (finished / "tiny.toml").write_text(JOB)
-        done = subprocess.run(
-            [sys.executable, "-m", "dcl_hpc.run", finished / "tiny.toml", "--runs", finished / "runs"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        result = {}
-        for number, way in enumerate(QUICK if options.quick else WAYS):
-            result[way] = answers(Trial(Path(name) / str(number), finished), WAYS[way])
-            if not options.json:
-                found = result[way]
-                print(f"{way}\n  status: {', '.join(found['status']) or 'nothing out of date'}")
-                print(
-                    f"  run:    {found['run']}\n  report: {found['report']}\n  update: {found['update']}",
-                    flush=True,
-                )
-    if options.json:
-        print(json.dumps(result, indent=1))
+    chosen = {name: WAYS[name] for name in QUICK} if options.quick else WAYS
+    result = {}
+    print(f"{'way':<34}{'status names':<42}{'run':>5}{'report':>8}  after run --update")
+    with tempfile.TemporaryDirectory(prefix="stale_") as name:
+        finished = {}
+        for job in dict.fromkeys(way.of for way in chosen.values()):
+            finished[job] = Path(name) / f"finished_{len(finished)}"
+            finished[job].mkdir()
+            (finished[job] / "job.toml").write_text(job)
+            subprocess.run(
+                [sys.executable, "-m", "dcl_hpc.run", finished[job] / "job.toml",
+                 "--runs", finished[job] / "runs"],
+                capture_output=True, check=True,
+            )  # fmt: skip
+        for number, (way, how) in zip(itertools.count(), chosen.items()):
+            found = result[way] = answers(Trial(Path(name) / str(number), finished[how.of]), how)
+            told = f"{len(found['status'])}: {', '.join(found['status'])}" if found["status"] else "nothing"
+            after = "complete" if found["complete"] else found["update"]
+            after += f", LOST {', '.join(found['lost'])}" if found["lost"] else ""
+            after += "" if found["as_it_should"] else "  NOT AS IT SHOULD BE"
+            told = told if len(told) < 42 else f"{told[:37]}..."
+            print(f"{way:<34}{told:<42}{found['run'][:1]:>5}{found['report'][:1]:>8}  {after}", flush=True)
+            shutil.rmtree(Path(name) / str(number))
+    wrong = [way for way, found in result.items() if not found["as_it_should"]]
+    print(f"{len(result)} ways, {len(wrong)} not told or not mended")
+    finish({"count": len(result), "not_told": len(wrong), "ways": result}, "stale.py", options.json)
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

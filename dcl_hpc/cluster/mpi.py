@@ -4,6 +4,7 @@ A process that no launcher started is alone: it needs neither mpi4py nor MPI_Ini
 allow. mpi4py is imported here only, and not before it is needed.
 """
 
+import errno
 import math
 import os
 import sys
@@ -21,6 +22,7 @@ SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
 # Beginnings of the variables of launchers, of which some leave the number to MPI_Init.
 LAUNCHERS = ("OMPI_COMM_WORLD_", "PMI_", "PMIX_", "PALS_", "MV2_COMM_WORLD_")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _told(names) -> list[int]:
@@ -165,6 +167,19 @@ def threads_per_rank(comm) -> int:
     return max(1, len(cores) // sharing)
 
 
+@contextmanager
+def _full_disk_told():
+    """A full disk is no mistake of the program, wherever it is noticed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        told = UserError(f"cannot write {error.filename or 'results'}: {error.strerror}; check free space")
+        told.on_all_ranks = getattr(error, "on_all_ranks", False)
+        raise told from None
+
+
 def run(function) -> None:
     """Run a command on all ranks and exit.
 
@@ -174,7 +189,8 @@ def run(function) -> None:
     comm = None
     try:
         comm = world()
-        code = function(comm) or 0
+        with _full_disk_told():
+            code = function(comm) or 0
     except UserError as error:
         together = comm is None or comm.size == 1 or error.on_all_ranks
         first = max(_told(RANKS), default=0) == 0 if comm is None else comm.rank == 0

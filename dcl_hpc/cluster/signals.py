@@ -46,6 +46,8 @@ while True:
 class Stopped(Exception):
     """Raised on all ranks together after the work was saved."""
 
+    on_all_ranks = True
+
 
 class StopRequest:
     """Notes SIGUSR1 and SIGTERM; long loops ask `agreed` at places where they can stop.

@@ -77,7 +77,7 @@ def plan(run: Run, update: bool = False) -> list[Batch]:
 
 def missing(run: Run, update: bool = False) -> list[str]:
     """Outputs of a single system, but the report, that are not complete."""
-    states = {output: run.state(output) for output in run.data}
+    states = {output: run.state(output, content=update) for output in run.data}
     for state in states.values():
         if state.problem is not None and not update:
             raise state.problem

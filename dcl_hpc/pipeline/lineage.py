@@ -35,6 +35,8 @@ def _inputs(run, output: str) -> dict[str, Path]:
 def compare(run, output: str) -> None:
     """Compare what a file was made with and from with this job and the files that are there; raises."""
     path, found = run.path(output), identity.read(run.path(output))
+    if (made_as := found.about.get("stage", output)) != output:
+        raise OtherJob(f"{path} is the file of another output, {made_as}; {UPDATE}")
     imported = "source" in found.about if output == "observe" else is_imported(run)
     difference = first_difference(
         canonical(found.about["dependencies"]),
@@ -97,9 +99,10 @@ def state_of_report(run) -> State:
     found = read_json(run.path("report"))
     if found.get("inputs") != report_inputs(run):
         raise Outdated(f"{run.path('report')} is out of date: results have changed since")
-    for output in run.data:
-        if run.state(output).problem is not None:
-            raise Outdated(f"{run.path('report')} is out of date: {run.path(output).name} is")
+    parts = [(member, "report") for member in run.realizations] or [(run, output) for output in run.data]
+    for part, output in parts:
+        if part.state(output).problem is not None:
+            raise Outdated(f"{run.path('report')} is out of date: {part.path(output)} is")
     folder = run.path("report").parent
     for name, digest in found["files"].items():
         if not (folder / name).exists() or digest_of(folder / name) != digest:

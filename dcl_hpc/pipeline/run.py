@@ -125,14 +125,22 @@ class Run:
             **provenance(),
         }
 
-    def state(self, output: str) -> State:
-        """How far an output is, and what is wrong with it; nothing is changed."""
+    def state(self, output: str, content: bool = False) -> State:
+        """How far an output is, and what is wrong with it; nothing is changed.
+
+        Parameters
+        ----------
+        content : bool
+            Whether a file that is complete is read, too, and compared with its checksum.
+        """
         path, found = self.path(output), None
         try:
             if output == "report":
                 return lineage.state_of_report(self)
             found = progress(path)
             lineage.compare(self, output)
+            if content and found.complete:
+                identity.verify(path)
         except (FileNotFoundError, NotADirectoryError):
             return State()
         except Outdated as problem:
@@ -171,7 +179,7 @@ class Run:
         for name in (*self.stage(output).steps(self.job), output):
             path = self.path(name)
             said += filter(None, [weights.recover(path)])
-            state = self.state(name)
+            state = self.state(name, content=True)
             if state.problem is None:
                 continue
             if name == "report":
@@ -196,7 +204,7 @@ class Run:
 
     def done(self, output: str) -> bool:
         """Whether an output is complete; raises `Outdated` if there is a file that cannot be used."""
-        state = self.state(output)
+        state = self.state(output, content=True)
         if state.problem is not None:
             raise state.problem
         return state.current
@@ -219,10 +227,6 @@ class Run:
                 f"{path} {state}; first run: python -m dcl_hpc.{self.stage(output).command} "
                 f"{shlex.quote(self.job_path)}{origin}"
             )
-        try:
-            identity.verify(path)
-        except Damaged as error:
-            raise Outdated(f"{error}; {UPDATE}") from None
         return path
 
     def source(self) -> str | None:

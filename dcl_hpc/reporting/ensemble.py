@@ -69,7 +69,7 @@ def _couplings(run) -> tuple[np.ndarray, dict] | None:
     """True couplings of all bonds of all realizations and what each energy makes of them, in J."""
     if not run.job.compares:
         return None
-    parts = [read_couplings(member.path("evaluate")) for member in run.realizations]
+    parts = [read_couplings(member.require("evaluate")) for member in run.realizations]
     if any(part is None for part in parts):
         return None
     bonds = [part["bond"] for part in parts]

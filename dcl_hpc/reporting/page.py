@@ -1,6 +1,7 @@
 """The report as one self-contained page."""
 
 import base64
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import jinja2
 
 from ..energy.factory import LEARNED
 from ..pipeline.provenance import provenance
-from ..storage.documents import digest_of, write_json, write_text
+from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
 from .figures import close
 from .sweeps import warnings, worth
@@ -33,9 +34,13 @@ class Figure:
 
 
 def save(path: Path, title: str, caption: str, figure) -> Figure:
-    """Write a figure of matplotlib as PNG, for the page."""
-    figure.savefig(path)
-    close(figure)
+    """Write a figure of matplotlib as PNG, for the page; raises UserError if it cannot be written."""
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        close(figure)
     return Figure(title, caption, path)
 
 
@@ -81,7 +86,10 @@ def _interactions(summary: dict) -> list[tuple[str, list]]:
     return result
 
 
-def publish(run, summary: dict, figures: list[Figure], description: str, template: str = "page.html") -> None:
+def publish(
+    run, summary: dict, figures: list[Figure], description: str, template: str = "page.html",
+    others: tuple[Path, ...] = (),
+) -> None:  # fmt: skip
     """Write summary.json and index.html into a run's folder report, with where they come from.
 
     Parameters
@@ -91,6 +99,8 @@ def publish(run, summary: dict, figures: list[Figure], description: str, templat
         Gets the keys `creator`, `git_commit`, `machine`, `ranks` and `command`.
     template
         As in `render`.
+    others : tuple of Path
+        More files that were made with the report.
     """
     described = provenance()
     summary |= {key: described[key] for key in ("creator", "git_commit", "machine")} | {"ranks": run.ranks}
@@ -106,6 +116,6 @@ def publish(run, summary: dict, figures: list[Figure], description: str, templat
     )  # fmt: skip
     folder = run.root / "report"
     write_text(folder / "index.html", text)
-    shown = [folder / "index.html", *(figure.path for figure in figures)]
-    summary["files"] = {path.name: digest_of(path) for path in shown}
+    shown = [folder / "index.html", *(figure.path for figure in figures), *others]
+    summary["files"] = {os.path.relpath(path, folder): digest_of(path) for path in shown}
     write_json(folder / "summary.json", summary)

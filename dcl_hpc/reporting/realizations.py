@@ -30,7 +30,7 @@ def write_report(run) -> None:
 
     started, inputs = time.monotonic(), report_inputs(run)
     ensemble = read_ensemble(run)
-    link(run)
+    joined = link(run)
     folder = run.root / "report"
     folder.mkdir(exist_ok=True)
     summary = numbers(run, ensemble) | {"inputs": inputs}
@@ -40,7 +40,7 @@ def write_report(run) -> None:
         stage: sum(member["wall_seconds"][stage] for member in ensemble.members) for stage in stages
     }
     summary["wall_seconds"]["report"] += time.monotonic() - started
-    page.publish(run, summary, pictures, _description(run), "realizations.html")
+    page.publish(run, summary, pictures, _description(run), "realizations.html", (joined,))
 
 
 def _draw(folder, ensemble, summary: dict) -> list:

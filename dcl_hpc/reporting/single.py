@@ -12,11 +12,18 @@ from ..storage.documents import read_json
 def report(context: Context, output: str) -> None:
     """Write the report of a system from all its results, unless it is current; rank 0 works."""
     run = context.run
-    if context.update or not mpi.on_root(context.comm, run.state, output).current:
-        mpi.on_root(context.comm, write_report, run)
+    mpi.on_root(context.comm, _draw_if_needed, run, output, context.update)
     context.log(f"report: {run.root / 'report' / 'index.html'}")
     if context.comm.rank == 0:
         context.log(headline(read_json(run.path(output))))
+
+
+def _draw_if_needed(run, output: str, update: bool) -> None:
+    """Also a report that is there is shown only if all that it tells of can be used."""
+    for name in run.data:
+        run.require(name)
+    if update or not run.state(output).current:
+        write_report(run)
 
 
 def write_report(run) -> None:
@@ -25,8 +32,6 @@ def write_report(run) -> None:
     from .system import numbers, read_system
 
     started, inputs = time.monotonic(), report_inputs(run)
-    for name in run.data:
-        run.require(name)
     folder = run.root / "report"
     folder.mkdir(parents=True, exist_ok=True)
     system = read_system(run)

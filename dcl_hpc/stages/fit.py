@@ -81,7 +81,7 @@ class Fit:
             f"train {self.stage}: {self.batches.n_training} configurations, {self.section.epochs} epochs, "
             f"global batch {batch} on {context.parallel.name}" + (f", from step {done}" if done else "")
         )
-        record = curves.recorder(self.curves) if context.parallel.rank == 0 else None
+        record = curves.Recorder(self.curves, context.log) if context.parallel.rank == 0 else None
         total = trainer.total * batch
         with context.log.progress(f"train {self.stage}", total, done * batch, "cfg") as progress:
             finished = trainer.run(self.save, progress, lambda: stop.agreed(context.comm), baseline, record)

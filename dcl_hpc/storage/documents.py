@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from pathlib import Path
 
 from ..errors import UserError
@@ -50,7 +51,9 @@ def write_text(path: Path, text: str) -> None:
 
 def cannot_write(path, error: Exception) -> UserError:
     """What is told of an error of the file system."""
-    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+    # HDF5 has the system's own words somewhere in a long line
+    system = re.search(r"error message = '(.*?)'", str(error))
+    reason = system[1] if system else getattr(error, "strerror", None) or str(error).partition("\n")[0]
     return UserError(f"cannot write {path}: {reason}; check permissions and free space")
 
 

@@ -95,7 +95,7 @@ def write_file(path: Path, layout, attributes: dict, total: int, done: int = 0, 
 
 def _identity(attributes: dict, total: int) -> Identity:
     about = {"total": int(total), "dependencies": json.loads(attributes.get("dependencies", "{}"))}
-    about |= {key: attributes[key] for key in ("source", "source_digest") if key in attributes}
+    about |= {key: attributes[key] for key in ("stage", "source", "source_digest") if key in attributes}
     named = {"uuid": attributes["uuid"]} if "uuid" in attributes else {}
     return Identity(**named, inputs=json.loads(attributes.get("inputs", "{}")), about=about)
 

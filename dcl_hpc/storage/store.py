@@ -38,6 +38,7 @@ class Store:
 
     def __init__(self, path, comm, write: bool = False):
         self.path, self.comm, self._writes = Path(path), comm, write
+        self._failure: UserError | None = None
         parallel = {"driver": "mpio", "comm": comm} if comm.size > 1 else {}
         locking = {} if comm.size > 1 else {"locking": "best-effort" if write else False}
         try:
@@ -57,24 +58,42 @@ class Store:
         return self
 
     def __exit__(self, *exception):
-        """Close the file, and give it its checksum if it is complete; collective."""
-        finished = self._writes and exception[0] is None and self.complete
+        """Close the file, and give it its checksum if it is complete; collective.
+
+        A rank that fails alone does not wait for the others here: it ends them, see `cluster.mpi.run`.
+        """
+        failed = exception[0] is not None
+        if failed and self.comm.size > 1 and not getattr(exception[1], "on_all_ranks", False):
+            return
+        finished = self._writes and not failed and self.complete
         done, seconds = self.committed, self.wall_seconds
         self._data.clear()
         with self._told():
             self._file.close()
-            if finished:
-                self.comm.Barrier()
-                if self.comm.rank == 0 and identity.read_seal(self.path) is None:
+        if failed:
+            return
+        self._agree()
+        if finished:
+            if self.comm.rank == 0 and identity.read_seal(self.path) is None:
+                with self._told():
                     identity.seal(self.path, done=done, seconds=seconds)
-                self.comm.Barrier()
+            self._agree()
 
     @contextlib.contextmanager
     def _told(self):
+        """Of several ranks one that fails goes on, since the others wait for it; it tells when all meet."""
         try:
             yield
         except (OSError, RuntimeError) as error:
-            raise cannot_write(self.path, error) from None
+            self._failure = self._failure or cannot_write(self.path, error)
+            if self.comm.size == 1:
+                raise self._failure from None
+
+    def _agree(self) -> None:
+        """Meet, and fail together if any rank has failed since the file was opened; collective."""
+        for failure in self.comm.allgather(self._failure):
+            if failure is not None:
+                raise UserError.everywhere(str(failure))
 
     def attribute(self, name: str):
         """A root attribute."""
@@ -127,20 +146,20 @@ class Store:
 
     def commit(self, done: int, slot: int, wall_seconds: float) -> None:
         """Make everything written so far count; collective."""
-        with self._told():
-            self._flush()
-            self.comm.Barrier()
-            if self.comm.rank == 0:
+        self._flush()
+        if self.comm.rank == 0:
+            with self._told():
                 self._data[WALL][0] = wall_seconds
                 self._data[COMMITTED][...] = np.array([done, slot])
-            self._flush()
-            self.comm.Barrier()
+        self._flush()
 
     def _flush(self) -> None:
         """Have the disk keep all that was written; MPI's own driver does so when it flushes."""
-        self._file.flush()
-        if self.comm.size == 1:
-            os.fsync(self._file.id.get_vfd_handle())
+        with self._told():
+            self._file.flush()
+            if self.comm.size == 1:
+                os.fsync(self._file.id.get_vfd_handle())
+        self._agree()
 
 
 def _names(file: h5py.File) -> list[str]:

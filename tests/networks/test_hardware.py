@@ -40,7 +40,7 @@ def test_one_rank_without_bfloat16_is_enough(monkeypatch, lacking, asked):
 
 def test_curves_are_events(tmp_path):
     """Points written are points that TensorFlow reads back."""
-    record = curves.recorder(tmp_path / "rnn")
+    record = curves.Recorder(tmp_path / "rnn", print)
     record(10, {"loss": 2.5})
     record(20, {"loss": 1.5, "excess": 0.25})
     (path,) = (tmp_path / "rnn").glob("events.*")
@@ -49,3 +49,13 @@ def test_curves_are_events(tmp_path):
         for value in event.summary.value:
             found[event.step, value.tag] = float(np.array(tf.make_ndarray(value.tensor)))
     assert found == {(10, "loss"): 2.5, (20, "loss"): 1.5, (20, "excess"): 0.25}
+
+
+def test_training_goes_on_without_curves(tmp_path):
+    """Where they cannot be written, that is said once, and no error ends the training."""
+    (tmp_path / "file").write_text("")
+    said = []
+    record = curves.Recorder(tmp_path / "file" / "rnn", said.append)
+    for step in range(3):
+        record(step, {"loss": 1.0})
+    assert len(said) == 1 and "\n" not in said[0]
