@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from . import identity
+from .disk import Disk
 from .documents import cannot_write, replace
 from .identity import Identity
 from .progress import COMMITTED, WALL
@@ -74,14 +75,16 @@ def write_file(path: Path, layout, attributes: dict, total: int, done: int = 0, 
         free = shutil.disk_usage(path.parent).free
         if needed > free:
             raise OSError(f"{needed / 2**20:.0f} MiB needed, {free / 2**20:.0f} MiB free")
-        with h5py.File(temporary, "w", userblock_size=identity.BLOCK) as file:
-            for name, value in attributes.items():
-                file.attrs[name] = value
-            file.attrs["total"] = total
-            for name, entry in layout.items():
-                _create(file, name, entry)
-            _create(file, COMMITTED, array_field(np.array([done, 0]), ("units, slot",), "progress"))
-            _create(file, WALL, array_field(np.array([wall]), ("",), "time spent so far, s"))
+        with Disk(temporary, "w+b") as disk:
+            with h5py.File(disk, "w", userblock_size=identity.BLOCK) as file:
+                for name, value in attributes.items():
+                    file.attrs[name] = value
+                file.attrs["total"] = total
+                for name, entry in layout.items():
+                    _create(file, name, entry)
+                _create(file, COMMITTED, array_field(np.array([done, 0]), ("units, slot",), "progress"))
+                _create(file, WALL, array_field(np.array([wall]), ("",), "time spent so far, s"))
+            disk.sync()
         _reserve(temporary)
         identity.stamp(temporary, who)
         if done >= total or all(entry.data is not None for entry in layout.values()):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import UserError
 from . import identity
+from .disk import Disk
 from .documents import replace
 from .layout import array_field, write_file
 
@@ -69,9 +70,11 @@ def link(run) -> Path:
     begun = path.with_name(path.name + ".tmp")
     write_file(begun, layout, attributes, total=len(members), done=len(members))
     try:
-        with h5py.File(begun, "r+") as file:
-            for folder, output, names in _sources(run):
-                _join(file, folder, run.root, [member.path(output) for member in members], names)
+        with Disk(begun, "r+b") as disk:
+            with h5py.File(disk, "r+") as file:
+                for folder, output, names in _sources(run):
+                    _join(file, folder, run.root, [member.path(output) for member in members], names)
+            disk.sync()
         identity.seal(begun, done=len(members), seconds=0.0)
         replace(begun, path)
     except (OSError, RuntimeError) as error:

@@ -8,7 +8,6 @@ A complete file is sealed with its checksum, see `identity`.
 """
 
 import contextlib
-import os
 from pathlib import Path
 
 import h5py
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..errors import UserError
 from . import identity
+from .disk import Disk
 from .documents import cannot_write
 from .identity import Damaged
 from .progress import COMMITTED, WALL
@@ -39,10 +39,15 @@ class Store:
     def __init__(self, path, comm, write: bool = False):
         self.path, self.comm, self._writes = Path(path), comm, write
         self._failure: UserError | None = None
-        parallel = {"driver": "mpio", "comm": comm} if comm.size > 1 else {}
-        locking = {} if comm.size > 1 else {"locking": "best-effort" if write else False}
+        self._disk: Disk | None = None
         try:
-            self._file = h5py.File(path, "r+" if write else "r", **parallel, **locking)
+            if comm.size > 1:
+                self._file = h5py.File(path, "r+" if write else "r", driver="mpio", comm=comm)
+            elif write:
+                self._disk = Disk(path, "r+b")
+                self._file = h5py.File(self._disk, "r+")
+            else:
+                self._file = h5py.File(path, "r", locking=False)
             self.total = int(self._file.attrs["total"])
             # kept open: what HDF5 still has in memory of a data set is written by `flush`, which tells of a
             # full disk, and not when the data set is closed, which does not
@@ -70,6 +75,8 @@ class Store:
         self._data.clear()
         with self._told():
             self._file.close()
+            if self._disk:
+                self._disk.close()
         if failed:
             return
         self._agree()
@@ -154,11 +161,11 @@ class Store:
         self._flush()
 
     def _flush(self) -> None:
-        """Have the disk keep all that was written; MPI's own driver does so when it flushes."""
+        """Have the disk keep all that was written; MPI's driver does so when it flushes."""
         with self._told():
             self._file.flush()
-            if self.comm.size == 1:
-                os.fsync(self._file.id.get_vfd_handle())
+            if self._disk:
+                self._disk.sync()
         self._agree()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -346,3 +347,25 @@ def test_stopped_training_goes_on(python, dcl, scripts, trained, job_file, runs)
             assert file[group].keys() == right[group].keys()
             for name, data in right[group].items():
                 assert np.asarray(file[group][name]).tobytes() == np.asarray(data).tobytes(), name
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["last", "both"])
+def test_damaged_checkpoint(dcl, trained, runs, both):
+    """A training goes on from the checkpoint before a damaged one to the same weights; all is kept."""
+    shutil.copytree(trained, runs / "tiny")
+    path = runs / "tiny" / "rnn" / "network.h5"
+    for damaged in (path, path.with_name("network.previous.h5"))[: 1 + both]:
+        content = bytearray(damaged.read_bytes())
+        content[len(content) // 2] ^= 1
+        damaged.write_bytes(content)
+    bad = path.read_bytes()
+    done = dcl("train", "--network", "rnn")
+    if both:
+        assert done.returncode == 2 and "network.h5 is damaged" in done.stderr
+        assert path.read_bytes() == bad
+        return
+    assert done.returncode == 0 and "going on from the checkpoint before it" in done.stdout, done.stderr
+    assert path.with_name("network.h5.damaged").read_bytes() == bad
+    with h5py.File(path, "r") as file, h5py.File(trained / "rnn" / "network.h5", "r") as right:
+        for name, data in right["arrays"].items():
+            assert np.asarray(file["arrays"][name]).tobytes() == np.asarray(data).tobytes(), name

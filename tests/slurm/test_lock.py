@@ -1,9 +1,11 @@
 """One writer at a time, also after crashes, full disks and on folders that cannot be written."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -14,6 +16,27 @@ from dcl_hpc.errors import UserError
 
 # Runs a command in a small file system of its own, which goes when it ends.
 MOUNTED = 'mount -t tmpfs -o size=64k tmpfs "$1" && shift && eval "$1" && shift && exec "$@"'
+# Takes the lock at the same moment as others, in file systems without hard links, and holds it for a while.
+RACER = """\
+import errno, os, sys, time
+from pathlib import Path
+from dcl_hpc.cluster.lock import Lock
+from dcl_hpc.errors import UserError
+
+path, number, starts = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+
+def no_links(*arguments):
+    raise OSError(number, os.strerror(number))
+
+os.link = no_links
+time.sleep(max(0, starts - time.time()))
+try:
+    with Lock(path, "racer"):
+        time.sleep(2)
+    print("held")
+except UserError as error:
+    print("refused" if "is in use by racer" in str(error) else error)
+"""
 
 
 @pytest.fixture
@@ -123,3 +146,18 @@ def test_disk(tmp_path, job_file, before, says):
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("dcl_hpc: error: cannot write") and says in line
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_without_hard_links(path, number):
+    """Where there are none, one of several processes has the lock and the others are refused."""
+    starts = time.time() + 2
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, path, str(number), str(starts)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    said = sorted(racer.communicate(timeout=60)[0].strip() for racer in racers)
+    assert said == ["held", "refused", "refused"]
+    assert not path.parent.exists()

@@ -195,6 +195,20 @@ def test_dry_run(dcl, programs, path, runs):
     assert not calls(programs, "sbatch") and not runs.exists()
 
 
+def test_pending_jobs_keep_their_job_file(dcl, programs, path, runs, job_file):
+    """What is submitted is the job file of that moment, whatever becomes of it."""
+    submitted = job_file.read_text()
+    assert dcl("submit", environment=path).returncode == 0
+    job_file.write_text(submitted.replace("samples = 2000", "samples = 4000"))
+    kept = runs / "tiny" / "submitted.toml"
+    assert all(str(kept) in call and str(job_file) not in call for call in calls(programs, "sbatch"))
+    assert kept.read_text() == submitted
+    jobs = json.loads((runs / "tiny" / "submitted.json").read_text())
+    (programs / "squeue.says").write_text(f"{jobs['rnn']}|PENDING|Dependency|\n")
+    refused(dcl("submit", environment=path))
+    assert kept.read_text() == submitted
+
+
 def test_second_submission_is_refused(dcl, programs, path, runs):
     """Refused while a job of the first waits, by its mark or its id; allowed when it has ended."""
     assert dcl("submit", environment=path).returncode == 0

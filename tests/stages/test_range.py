@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from dcl_hpc.cluster import mpi
 from dcl_hpc.cluster.log import Log
 from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.context import Context
@@ -48,7 +49,7 @@ def clock(a, b):
 
 
 # the communicator of a process by itself, without MPI
-ALONE = SimpleNamespace(rank=0, size=1, bcast=lambda value, root: value, Barrier=lambda: None)
+ALONE = mpi.alone()
 NEVER = SimpleNamespace(agreed=lambda comm: False)
 NEAREST, DIAGONAL = [(1, 0), (0, 1)], [(1, 1), (1, -1)]
 CASES = {

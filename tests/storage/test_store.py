@@ -1,12 +1,12 @@
 """Files: their layout, what they say about themselves, and how damage and strangers are refused."""
 
 import json
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 
+from dcl_hpc.cluster import mpi
 from dcl_hpc.errors import UserError
 from dcl_hpc.job import file as jobs
 from dcl_hpc.pipeline.run import Run
@@ -16,7 +16,7 @@ from dcl_hpc.storage.progress import Progress
 from dcl_hpc.storage.rows import Rows
 from dcl_hpc.storage.store import Store
 
-ALONE = SimpleNamespace(rank=0, size=1, Barrier=lambda: None)
+ALONE = mpi.alone()
 
 
 def make_run(job_file, folder, *overrides) -> Run:
