@@ -1,10 +1,11 @@
-# make demo: the whole chain on this machine.  make test: all tests.  Both set up first if needed.
+# make demo: the whole chain on this machine.  make test: all tests.  make docs: build/docs/index.html.
+# All set up first if needed.
 # As root, the tests start a Slurm cluster of virtual nodes; make test-slurm runs these alone.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 RANKS ?= 2
 
-.PHONY: demo test test-slurm setup lint clean
+.PHONY: demo test test-slurm docs setup lint clean
 
 setup:
 	@./install.sh >.install.log 2>&1 || { tail -n 30 .install.log; exit 2; }
@@ -24,9 +25,13 @@ test-slurm:
 	@$(MAKE) --no-print-directory setup
 	@$(PYTHON) -m pytest -m slurm
 
+docs:
+	@$(MAKE) --no-print-directory setup
+	@$(PYTHON) -m sphinx -W --keep-going -q -b html docs build/docs && echo build/docs/index.html
+
 lint:
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && .venv/bin/lint-imports
 	@if command -v shellcheck >/dev/null; then shellcheck install.sh slurm/*.sh tests/slurm/*.sh .ci/run; else echo "shellcheck not installed: shell scripts not checked"; fi
 
 clean:
-	rm -rf .venv .install.log
+	rm -rf .venv .install.log build/docs

@@ -17,6 +17,7 @@ copyright = "the authors of dcl_hpc, Apache-2.0"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
+smartquotes = False  # quotes are those of TOML and Python
 html_theme = "alabaster"
 html_theme_options = {
     "description": "Distribution-consistent learning of lattice models",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .file import DEFAULT_STUDY, STUDIES
+from .toml import as_toml
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 # Limits of numbers, as JSON schemas call them.
@@ -91,28 +92,21 @@ def as_text(study: str = DEFAULT_STUDY) -> str:
     for table in tables(study):
         if table.name:
             header = f"{table.name} = {{ ... }}" if table.inline else f"[{table.name}]"
-            form = "".join(f"  {name} = {toml(value)}" for name, value in table.form.items())
+            form = "".join(f"  {name} = {as_toml(value)}" for name, value in table.form.items())
             lines += ["", header + form + "  (optional)" * table.optional]
             lines += textwrap.wrap(table.about, 100, initial_indent="  ", subsequent_indent="  ")
         keys = [key for key in table.keys if (table.name, key) not in shown]
         shown += [(table.name, key) for key in keys]
         width = max(len(key.name) for key in keys)
         for key in keys:
-            default = "required" if key.required else "left out" if key.default is None else toml(key.default)
+            default = (
+                "required" if key.required else "left out" if key.default is None else as_toml(key.default)
+            )
             lines += [
                 f"  {key.name:<{width}}  {default:<16}  {key.values}",
                 f"  {'':<{width}}  {key.meaning}",
             ]
     return "\n".join(lines)
-
-
-def toml(value) -> str:
-    """A value as TOML writes it."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    return json.dumps(value)
 
 
 def _tables(part: dict, defs: dict, name: str, optional=False, inline=False) -> Iterator[Table]:

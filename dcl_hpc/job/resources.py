@@ -6,7 +6,7 @@ from .section import Count, Section, Whole
 
 
 class Resources(Section):
-    """What a stage asks Slurm for; what is left out is as in the stage's batch script."""
+    """What a stage asks Slurm for; what is left out is the stage's own."""
 
     ranks: Count | None = Field(None, description="MPI ranks")
     threads: Count | None = Field(None, description="cores of each rank")

@@ -2,7 +2,8 @@
 
 import textwrap
 
-from .reference import Key, Table, tables, toml
+from .reference import Key, Table, tables
+from .toml import as_toml
 
 _COMMON = {
     "lattice": {"shape": [8, 8]},
@@ -10,19 +11,20 @@ _COMMON = {
     "labels": {"random": 0.75, "observed": 0.25},
     "sweep": {"temperatures": {"start": 0.5, "stop": 5.0, "step": 0.25}},
 }
-_START = "Start it with python -m dcl_hpc.run FILE."
+# What is typed to start a new job.
+_RUN = "    python -m dcl_hpc.run FILE"
 # For each kind of new job what it is about, and its values that are no defaults.
 KINDS = {
     "ising": (
-        f"An Ising model, observed at one temperature and predicted at others. {_START}",
+        "An Ising model, observed at one temperature and predicted at others.",
         _COMMON | {"name": "ising", "hamiltonian": {"kind": "ising"}},
     ),
     "potts": (
-        f"A Potts model, observed at one temperature and predicted at others. {_START}",
+        "A Potts model, observed at one temperature and predicted at others.",
         _COMMON | {"name": "potts", "hamiltonian": {"kind": "potts", "states": 3, "form": "clock"}},
     ),
     "glass": (
-        f"Realizations of the Edwards-Anderson glass, each learned by itself. {_START}",
+        "Realizations of the Edwards-Anderson glass, each learned by itself.",
         _COMMON
         | {
             "name": "glass",
@@ -32,9 +34,8 @@ KINDS = {
     ),
     "snapshots": (
         "Configurations of your own (.npy, .npz, .h5 or text), which take the place of those that would be "
-        "simulated: python -m dcl_hpc.observe FILE --from SNAPSHOTS, then python -m dcl_hpc.run FILE. Of the "
-        "section observe only the temperature counts then, at which they were taken; the Hamiltonian is what "
-        "predictions are compared with.",
+        "simulated. Of the section observe only the temperature counts then, at which they were taken; the "
+        "Hamiltonian is what predictions are compared with.",
         _COMMON | {"name": "snapshots", "hamiltonian": {"kind": "ising"}},
     ),
 }
@@ -43,7 +44,13 @@ KINDS = {
 def new(kind: str) -> str:
     """A commented job file that is valid as it is; what has its default is commented out."""
     about, document = KINDS[kind]
-    lines = [*_comment(about), "# Lines that begin with # and a key show its default."]
+    start = _RUN + " --from SNAPSHOTS" * (kind == "snapshots")
+    lines = [
+        *_comment(about),
+        "# Start it with",
+        f"# {start}",
+        "# Lines that begin with # and a key show its default.",
+    ]
     for table in tables():
         given = document
         for part in table.name.split(".") if table.name else ():
@@ -70,10 +77,10 @@ def _chosen(table: Table, given: dict) -> bool:
 def _lines(key: Key, given, inactive: bool) -> list[str]:
     explained = _comment(f"{key.meaning} ({key.values})")
     if given is not None:
-        return [*explained, f"{key.name} = {toml(given)}"]
+        return [*explained, f"{key.name} = {as_toml(given)}"]
     if key.default is None:
         return [*explained, f"# {key.name} = ..."]
-    return [*explained, f"#{' ' * inactive}{key.name} = {toml(key.default)}"]
+    return [*explained, f"#{' ' * inactive}{key.name} = {as_toml(key.default)}"]
 
 
 def _comment(text: str) -> list[str]:

@@ -97,7 +97,7 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
         if run.job.trains_networks and {"rnn", "ednn"} & set(stages):
             mpi.on_root(comm, networks.require)
         context = Context(run, comm, Log(comm.rank), StopRequest(), options.update)
-        works = [_work(stage, options) for stage in stages]
+        works = [_work(stage, options, alone=len(stages) == 1) for stage in stages]
         try:
             perform(context, works, options.index, together="report" in stages)
         except Stopped:
@@ -108,13 +108,11 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
     mpi.run(work)
 
 
-def _work(stage, options):
+def _work(stage, options, alone: bool):
     """What is to be done for each system."""
-    return (
-        Work(stage, partial(_chosen, stage, options))
-        if isinstance(stage, str)
-        else partial(_shown, stage, options)
-    )
+    if isinstance(stage, str):
+        return Work(stage, partial(_chosen, stage, options), alone)
+    return partial(_shown, stage, options)
 
 
 def _shown(function, options, context: Context) -> None:

@@ -25,15 +25,18 @@ class Work:
         Of the stage.
     outputs : callable (run)
         Which of its outputs are to be made.
+    alone : bool
+        Whether nothing else is done, so that it is worth a line that there is nothing to do.
     """
 
     name: str
     outputs: Callable[[Run], tuple[str, ...]]
+    alone: bool = True
 
     def __call__(self, context: Context) -> None:
         """Make the outputs of one system."""
         wanted = mpi.on_root(context.comm, self.outputs, context.run)
-        if not wanted:
+        if not wanted and self.alone:
             context.log(f"{self.name}: this job asks for none")
         for output in wanted:
             context.perform(output)

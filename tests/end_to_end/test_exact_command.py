@@ -158,7 +158,8 @@ def test_every_realization_of_an_ensemble(dcl, glass_file):
     found = {row["hamiltonian"]["instance"]: row["shapes"][0] for row in map(json.loads, lines)}
     assert sorted(found) == [3, 5] and found[3]["u"] != found[5]["u"]
     (alone,) = dcl("exact", "--json", "--index=1", job=glass_file).stdout.splitlines()
-    assert json.loads(alone)["shapes"][0] == found[3]
+    for key, value in json.loads(alone)["shapes"][0].items():  # BLAS has another number of threads
+        assert found[3][key] == (pytest.approx(value, rel=1e-12) if key in "ucsm" else value), key
     text = dcl("exact", "--index=1", job=glass_file).stdout.splitlines()
     assert all(line.startswith("realization 3: ") for line in text)
     assert f"{found[3]['ground_state_energy']:.6f}" in text[-1]
