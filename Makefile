@@ -19,7 +19,7 @@ test:
 	@if [ ! -f .venv/.installed ]; then echo "setting up (a few minutes, log in .install.log)"; fi
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
-	@source slurm/env.sh && $(PYTHON) -m pytest -m "not slurm" -n auto --dist loadfile && $(PYTHON) -m pytest -m slurm
+	@source slurm/env.sh && $(PYTHON) -m pytest -m "not slurm" -n auto --dist loadfile --no-loadscope-reorder && $(PYTHON) -m pytest -m slurm
 
 test-slurm:
 	@$(MAKE) --no-print-directory setup

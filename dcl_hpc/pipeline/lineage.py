@@ -67,8 +67,9 @@ def _compare_source(run, about: dict) -> None:
     if "source" not in about:
         raise Outdated(f"{path} has observations of the job's own chains; {ELSE}")
     if about["source_digest"] != wanted.digest:
-        changed = ", which has changed since" if about["source"] == wanted.identity else ""
-        raise Outdated(f"{path} was imported from {about['source']}{changed}; {ELSE}")
+        same = about["source"] == wanted.identity
+        other = ", which has changed since" if same else f", not from {wanted.identity}"
+        raise Outdated(f"{path} was imported from {about['source']}{other}; {ELSE}")
 
 
 def dependencies(run, output: str, imported: bool, changed: bool = False) -> dict:

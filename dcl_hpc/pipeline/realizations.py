@@ -91,7 +91,8 @@ def perform(context: Context, works, index: int | None = None, together: bool = 
         raise UserError.everywhere(
             f"realization {parts[k].realization}: {failures[k]} ({len(failures)} of {len(parts)} failed)"
         )
-    mpi.on_root(comm, opening.save, run)
+    if any(isinstance(work, Work) for work in works):
+        mpi.on_root(comm, opening.save, run)
     if together and whole:
         load(run.study.together)(context)
 

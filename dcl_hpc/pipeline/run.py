@@ -1,5 +1,6 @@
 """The folder of a run: the file of each output, and whether it is what this job would make now."""
 
+import contextlib
 import json
 import shlex
 from dataclasses import dataclass, replace
@@ -186,9 +187,19 @@ class Run:
                 continue  # it is written anew
             if not update:
                 raise state.problem
+            self._refuse_simulation(name)
             reason = str(state.problem).partition("; ")[0]
             said.append(f"{reason}; moved to {self.move_aside(path).relative_to(self.root)}")
         return self.state(output).current, said
+
+    def _refuse_simulation(self, output: str) -> None:
+        """Refuse to put configurations of the job's own chains in the place of imported ones."""
+        with contextlib.suppress(Damaged):  # which cannot say where it is from
+            if output == "observe" and self.snapshots is None and (source := self.source()):
+                raise UserError(
+                    f"{self.path(output)} was imported from {source}: say with --from which snapshots are to "
+                    "take its place, or choose another name (--set name=NEW)"
+                )
 
     def move_aside(self, path: Path) -> Path:
         """Move a file, with the checkpoint before it, to where it is in nobody's way."""

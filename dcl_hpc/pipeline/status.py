@@ -41,6 +41,8 @@ def status(run: Run, options=None) -> None:
     state = "complete" if complete else "out of date" if report.problem else "-"
     shown = f"{job} {states.get(job, '').lower()}" if job and not complete else ""
     print(f"  {'report':<24}{state:<54}  {shown}".rstrip())
+    if report.problem:
+        print(f"    {report.problem}")
     if job and not complete and (reason := last_error(run, job)):
         print(f"    {reason}")
 

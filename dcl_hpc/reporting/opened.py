@@ -98,6 +98,8 @@ class OpenedRun:
         if name not in (*ENERGIES, *direct):
             known = ", ".join(map(repr, (*ENERGIES, *direct)))
             raise UserError(f"this run has no energy {name!r}; it has {known}")
+        if name not in direct and ENERGIES[name].learned and name not in run.job.learned:
+            raise UserError(f"this run has no {ENERGIES[name].title}: sweep.energies does not name {name!r}")
         shape, observed = _shape(shape, run.job), run.job.lattice.shape
         bound = (
             not (name in direct or ENERGIES[name].any_shape)

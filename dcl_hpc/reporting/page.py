@@ -107,6 +107,8 @@ def publish(
     summary["uuid"] = Identity().uuid
     changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
     changes += "" if run.position is None else f" --index {run.position}"
+    if not run.realizations and (source := run.source()):
+        changes += f" --from {shlex.quote(source)}"
     summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
     text = render(
         summary, figures, description,

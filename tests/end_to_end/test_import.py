@@ -333,13 +333,26 @@ def test_second_source_is_refused(dcl, interrupted, source, observations, tmp_pa
     before = observations.read_bytes()
     np.savez(tmp_path / "other.npz", a=STATES, b=STATES)
     message = refused(dcl("observe", "--from", f"{tmp_path}/other.npz:b"))
-    assert f"observations.h5 was imported from {source}; choose another name (--set name=NEW)" in message
+    assert f"observations.h5 was imported from {source}, not from {tmp_path}/other.npz:" in message
+    assert "choose another name (--set name=NEW)" in message
     assert "or make it anew with --update (the old file is moved aside, not deleted)" in message
     np.save(source, STATES[::-1])
     assert f"was imported from {source}, which has changed since;" in refused(
         dcl("observe", "--from", source)
     )
     assert observations.read_bytes() == before
+
+
+def test_imported_observations_are_not_replaced_by_simulated_ones(dcl, source, observations):
+    """What takes their place has to be said; without that nothing is moved."""
+    assert dcl("observe", "--from", source).returncode == 0
+    before = observations.read_bytes()
+    for command in ("observe", "run"):
+        message = refused(dcl(command, "--update", "--set", "observe.temperature=4.5"))
+        assert f"was imported from {source}: say with --from which snapshots" in message
+    assert observations.read_bytes() == before and not (observations.parent / "old").exists()
+    done = dcl("observe", "--update", "--from", source, "--set", "observe.temperature=4.5")
+    assert done.returncode == 0 and (observations.parent / "old" / "1" / "observations.h5").exists()
 
 
 def test_array_of_the_same_file_is_another_source(dcl, observations, tmp_path):
