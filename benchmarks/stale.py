@@ -52,7 +52,7 @@ TINIEST = SYSTEM.replace("hidden = [4], epochs = 1, batch = 100", 'fit = "cluste
     '"rnn", "ednn"', '"ednn"'
 )
 # What status says of a file that must not be used.
-TOLD = re.compile(r"^ +(?:realization \d+: )?runs/tiny/(\S+) (?:is|was) ")
+TOLD = re.compile(r"^ +(?:realization \d+: )?runs/tiny/(?!report/)(\S+) (?:is|was) ")
 BLOCK = 65536  # bytes before the data of a file
 
 

@@ -206,7 +206,7 @@ def test_snapshots(job_file, runs, tmp_path):
     assert run.done("observe") and imported(job_file, runs, tmp_path / "same.npy").done("observe")
     states[50, 3, 3] ^= 1
     np.save(tmp_path / "other.npy", states)
-    with pytest.raises(UserError, match=r"was imported from .*a\.npy; choose another name"):
+    with pytest.raises(UserError, match=r"was imported from .*a\.npy, not from .*; choose another name"):
         imported(job_file, runs, tmp_path / "other.npy").done("observe")
     np.save(tmp_path / "a.npy", states)
     with pytest.raises(UserError, match=r"was imported from .*a\.npy, which has changed since"):
