@@ -214,7 +214,7 @@ def test_process_is_left_as_it_is(ising, tmp_path, caplog, capfd):
 def test_what_there_is_not(ising, tmp_path):
     """Energies, sweeps, stages and shapes that a run has not, in one line each."""
     assert "no energy 'mlp'; it has 'true', 'rnn', 'ednn', 'pairwise'" in refusal(ising.energy, "mlp")
-    assert "exists on the observed lattice (6, 6) only" in refusal(ising.energy, "rnn", (8, 8))
+    assert "this run has no RNN: sweep.energies does not name 'rnn'" in refusal(ising.energy, "rnn")
     assert "rnn/network.h5 does not exist; first run" in refusal(ising.energy, "rnn")
     assert "no sweep ('rnn', (6, 6)); it has ('true', (6, 6))" in refusal(ising.sweep, "rnn")
     assert "no sweep ('ednn', (9, 9))" in refusal(ising.sweep, "ednn", (9, 9))
