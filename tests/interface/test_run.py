@@ -215,7 +215,6 @@ def test_what_there_is_not(ising, tmp_path):
     """Energies, sweeps, stages and shapes that a run has not, in one line each."""
     assert "no energy 'mlp'; it has 'true', 'rnn', 'ednn', 'pairwise'" in refusal(ising.energy, "mlp")
     assert "this run has no RNN: sweep.energies does not name 'rnn'" in refusal(ising.energy, "rnn")
-    assert "rnn/network.h5 does not exist; first run" in refusal(ising.energy, "rnn")
     assert "no sweep ('rnn', (6, 6)); it has ('true', (6, 6))" in refusal(ising.sweep, "rnn")
     assert "no sweep ('ednn', (9, 9))" in refusal(ising.sweep, "ednn", (9, 9))
     assert "but by 'ednn', 'pairwise'" in refusal(ising.interactions, "rnn")
@@ -225,6 +224,7 @@ def test_what_there_is_not(ising, tmp_path):
     wide = ISING["ednn"] | {"context": 1}
     fresh = dcl_hpc.start(ISING | {"name": "fresh", "ednn": wide}, tmp_path)
     assert "observations.h5 does not exist" in refusal(lambda: fresh.observations)
+    assert "ednn/network.h5 does not exist; first run" in refusal(fresh.energy, "ednn")
     without = {key: value for key, value in ISING.items() if key not in ("direct", "ednn")}
     plain = dcl_hpc.start(without | {"name": "plain"}, tmp_path)
     assert "this job lists no interactions: set ednn.fit" in refusal(plain.interactions)
