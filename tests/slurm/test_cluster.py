@@ -16,7 +16,7 @@ TWO_NODES = ("--nodes=2", "--ntasks=4", "--ntasks-per-node=2", "--cpus-per-task=
 SMALL = ("--set=rnn.epochs=1", "--set=ednn.epochs=1", '--set=sweep.energies=["true", "ednn"]',
          "--set=sweep.shapes=[[6, 6], [8, 8]]")  # fmt: skip
 # A sweep of the true energy that takes long enough to be disturbed.
-LONG = ("--set=sweep.sweeps=6000", '--set=sweep.energies=["true"]')
+LONG = ("--set=sweep.thermalization=0", "--set=sweep.sweeps=6000", '--set=sweep.energies=["true"]')
 FAIL = """\
 import os, sys
 from dcl_hpc.cluster import mpi
