@@ -111,6 +111,36 @@ class Hamiltonian:
         own = self.site_field - self.site_field.mean(axis=1, keepdims=True)
         return own - np.multiply.outer(self.neighbour_couplings.sum(axis=1), alone)
 
+    @property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of sites, int64 (n, 2), and couplings J_ij of their spins, float64 (n,), for two states.
+
+        Two sites may be there more than once; their couplings add up.
+
+        Raises
+        ------
+        ValueError
+            If the Hamiltonian has more than two states.
+        """
+        if self.n_states != 2:
+            raise ValueError(f"couplings of spins need 2 states, the Hamiltonian has {self.n_states}")
+        g = self.pair
+        return self.lattice.bonds, self.bond_couplings * (g[0, 0] - 2 * g[0, 1] + g[1, 1]) / 4
+
+    @property
+    def scale(self) -> float:
+        """Mean size of the couplings, in J."""
+        return float(np.abs(self.bond_couplings).mean())
+
+    @property
+    def level_spacing(self) -> float:
+        """Spacing of the energy levels in J; 1/50 of their range at most where they are continuous."""
+        sizes, values = np.abs(self.bond_couplings), np.unique(np.round(self.pair, 9))
+        if np.all(sizes == sizes[0]) and not self.site_field.any():
+            return float(sizes[0] * np.diff(values).min())
+        field = np.ptp(self.site_field, axis=1).sum()
+        return float((sizes.sum() * (values[-1] - values[0]) + field) / 50)
+
     def order_parameter(self, states: np.ndarray) -> np.ndarray:
         """Order parameter per site, float64 (n_chains,), of states, integers (n_sites, n_chains)."""
         from .observables import ORDER_PARAMETERS  # compiled; not all who build a Hamiltonian need it

@@ -1,7 +1,7 @@
 r"""Exact results by the strip transfer matrix, for any couplings and fields on a square lattice.
 
-A side, mostly the shorter one, is the width W. A row of W sites has Q^W configurations; bonds are added one site at
-a time (Baxter, Exactly Solved Models in Statistical Mechanics, 1982, sec. 7.2), so a lattice of N
+The shorter side, as a rule, is the width W. A row of W sites has Q^W configurations; bonds are added one
+site at a time (Baxter, Exactly Solved Models in Statistical Mechanics, 1982, sec. 7.2), so a lattice of N
 sites costs N Q^{W+1} operations for each of the starting rows. Of starting rows that a symmetry of the
 Hamiltonian turns into each other one is enough. Where no bond joins the last row to the first, all of them
 are begun with at once. Sites that are absent are there without bonds, and their states are divided out.
@@ -12,127 +12,17 @@ the ground state. Derivatives with respect to the inverse temperature are carrie
 (second-order dual numbers), not by differences.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-from .codes import all_states, codes_of
 from .hamiltonian import Hamiltonian
+from .rows import Rows, row_states, starting_rows, work
 
 # Largest number of operations (see `work`) worth doing at one temperature: some 10 s on one core.
 MAX_WORK = 1.2e9
-MAX_ROWS = 2**16
 # Numbers in flight at a time; about what fits into a core's cache.
 CHUNK = 2**17
-
-
-@dataclass(frozen=True)
-class _Strip:
-    """A Hamiltonian on a strip; all arrays have shape (rows, width, ...).
-
-    Attributes
-    ----------
-    along, across : float64
-        Couplings with the next row, and within a row.
-    field : float64 (..., Q)
-        Energies of single sites.
-    present : bool
-    """
-
-    along: np.ndarray
-    across: np.ndarray
-    field: np.ndarray
-    present: np.ndarray
-
-    @property
-    def closed(self) -> bool:
-        """Whether bonds join the last row to the first."""
-        return bool(self.along[-1].any())
-
-    @property
-    def turned(self) -> "_Strip":
-        """With rows and columns exchanged."""
-        swapped = (x.swapaxes(0, 1) for x in (self.across, self.along, self.field, self.present))
-        return _Strip(*swapped)
-
-
-def _strip(hamiltonian: Hamiltonian) -> _Strip:
-    """The strip that takes less work; if both take the same, the first axis is along it."""
-    lattice = hamiltonian.lattice
-    couplings, field = np.zeros((lattice.n_array, 2)), np.zeros((lattice.n_array, hamiltonian.n_states))
-    couplings[lattice.present], field[lattice.present] = hamiltonian.couplings, hamiltonian.site_field
-    couplings = couplings.reshape(*lattice.shape, 2)
-    present = lattice.index >= 0
-    strip = _Strip(couplings[..., 0], couplings[..., 1], field.reshape(*lattice.shape, -1), present)
-    turned = strip.turned
-    return strip if _work(hamiltonian, strip) <= _work(hamiltonian, turned) else turned
-
-
-@lru_cache(maxsize=8)
-def _digits(q: int, width: int) -> np.ndarray:
-    """States of every row configuration, int64 (q**width, width)."""
-    return all_states(q, width).astype(np.int64)
-
-
-@lru_cache(maxsize=8)
-def _orbits(width: int, uniform: bool, permutations: tuple) -> tuple[np.ndarray, np.ndarray]:
-    q = len(permutations[0])
-    digits = _digits(q, width)
-    images = [np.array(permutation)[digits] for permutation in permutations]
-    if uniform:
-        images += [np.roll(digits, 1, axis=1), digits[:, ::-1]]
-    codes = codes_of(np.concatenate(images), q)
-    sources = np.tile(np.arange(q**width), len(images))
-    graph = coo_matrix((np.ones(len(codes), bool), (sources, codes)), (q**width, q**width))
-    _, orbit = connected_components(graph, directed=False)
-    _, first, size = np.unique(orbit, return_index=True, return_counts=True)
-    return first, size
-
-
-def starting_rows(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray]:
-    """Row configurations to trace over and how often each counts.
-
-    Relabelled states are equivalent whatever the couplings are; rows that are translated or reflected,
-    if all couplings and fields are equal and no site is missing.
-
-    Returns
-    -------
-    codes : ndarray of int64, shape (n,)
-        Row configurations as base-Q numbers, first site most significant.
-    weights : ndarray of int64, shape (n,)
-        Number of equivalent rows that each stands for.
-    """
-    return _starting_rows(hamiltonian, _strip(hamiltonian).along.shape[1])
-
-
-def _starting_rows(hamiltonian, width: int) -> tuple[np.ndarray, np.ndarray]:
-    alike = hamiltonian.uniform and hamiltonian.lattice.regular
-    return _orbits(width, alike, hamiltonian.symmetries)
-
-
-def work(hamiltonian) -> float:
-    """Operations at one temperature, about 10 ns each; infinite where no estimate is worth it.
-
-    Parameters
-    ----------
-    hamiltonian : Hamiltonian or ClusterHamiltonian
-    """
-    lattice = hamiltonian.lattice
-    pairwise = isinstance(hamiltonian, Hamiltonian)
-    if not pairwise or lattice.kind != "hypercubic" or lattice.dimension != 2:
-        return np.inf
-    return _work(hamiltonian, _strip(hamiltonian))
-
-
-def _work(hamiltonian, strip: _Strip) -> float:
-    q, (_, width) = hamiltonian.n_states, strip.along.shape
-    if q**width > MAX_ROWS:
-        return np.inf
-    starts = len(_starting_rows(hamiltonian, width)[0]) if strip.closed else 1
-    return float(starts) * q**width * q * strip.along.size
 
 
 def feasible(hamiltonian: Hamiltonian) -> bool:
@@ -165,10 +55,10 @@ def _trace(hamiltonian: Hamiltonian, begin, merge, complete=lambda values, row: 
         Relative to this energy and divided by exp(`ln_scale`).
     ln_scale : float
     """
-    strip = _strip(hamiltonian)
+    strip = Rows.of(hamiltonian)
     along, (rows, width) = strip.along, strip.along.shape
     q, pair = hamiltonian.n_states, hamiltonian.pair
-    digits = _digits(q, width)
+    digits = row_states(q, width)
     within = -strip.across @ pair[digits, np.roll(digits, -1, axis=1)].T
     if strip.field.any():
         within += sum(strip.field[:, j, digits[:, j]] for j in range(width))
@@ -201,7 +91,7 @@ def _trace(hamiltonian: Hamiltonian, begin, merge, complete=lambda values, row: 
         energy, values, ln_scale = finish(0, np.zeros((q**width, 1)), values, within[-1][:, None])
         return float(energy[0]), values[:, 0], float(ln_scale[0])
     totals = []
-    codes, weights = _starting_rows(hamiltonian, width)
+    codes, weights = starting_rows(hamiltonian)
     depth = len(begin(codes[:1]))
     chunk = max(1, CHUNK // ((1 + depth) * q**width))
     for start in range(0, len(codes), chunk):
@@ -294,15 +184,15 @@ def magnetization_distribution(hamiltonian: Hamiltonian, temperature: float) -> 
     """
     if hamiltonian.n_states != 2:
         raise ValueError("the distribution of the magnetization is for two-state models")
-    present = _strip(hamiltonian).present
-    ups = _digits(2, present.shape[1]) @ present.T  # of each row's configurations, in each row
+    strip = Rows.of(hamiltonian)
+    ups = row_states(2, strip.width) @ strip.present.T  # of each row's configurations, in each row
 
     def begin(codes):
-        return (ups[codes, 0] == np.arange(present.shape[1] + 1)[:, None]).astype(float)
+        return (ups[codes, 0] == np.arange(strip.width + 1)[:, None]).astype(float)
 
     def complete(values, row):
-        raised = np.zeros((len(values) + present.shape[1], *values.shape[1:]))
-        for up in range(present.shape[1] + 1):
+        raised = np.zeros((len(values) + strip.width, *values.shape[1:]))
+        for up in range(strip.width + 1):
             here = ups[:, row] == up
             raised[up : up + len(values), here] = values[:, here]
         return raised
