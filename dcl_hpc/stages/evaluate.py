@@ -47,14 +47,8 @@ def evaluate(context: Context, output: str) -> None:
 
 
 def level_width(job) -> float:
-    """Spacing of the test set's energy levels in J; 1/50 of the couplings' sum where it is continuous."""
-    if job.levels.width is not None:
-        return job.levels.width
-    hamiltonian = job.build_hamiltonian()
-    couplings, pair = np.abs(hamiltonian.couplings), np.unique(np.round(hamiltonian.pair, 9))
-    if np.all(couplings == couplings.flat[0]):
-        return float(couplings.flat[0] * np.diff(pair).min())
-    return float(couplings.sum() * (pair[-1] - pair[0]) / 50)
+    """Spacing of the test set's energy levels in J, see `Hamiltonian.level_spacing`."""
+    return job.levels.width or job.build_hamiltonian().level_spacing
 
 
 def _test_set(context, true) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +60,7 @@ def _test_set(context, true) -> tuple[np.ndarray, np.ndarray]:
             progress.step(sweeps)
             context.stop.check(comm)
 
-        scale = float(np.abs(job.build_hamiltonian().couplings).mean())
+        scale = job.build_hamiltonian().scale
         return collect(
             true, job.stream_seed, job.levels, level_width(job), scale, on_stretch,
             partial(mpi.share, comm), partial(mpi.gather, comm),
