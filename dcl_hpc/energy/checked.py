@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UserError
-from ..physics.configurations import Configurations
+from ..physics.configurations import Configurations, mask_of
 from .model import EnergyModel
 
 # Sites whose energies are computed together.
@@ -16,7 +16,8 @@ class CheckedEnergy:
 
     Configurations have the shape (..., *lattice) or (..., n_sites), sites in raster (C) order. Their values
     are integers, booleans or whole floats: 0 ... Q-1, or for Q = 2 also -1 and +1 (-1 is state 0, +1 is state
-    1). Whatever else is refused: other shapes, other values, -1 and 0 in one array.
+    1). At absent sites, which (..., n_sites) leaves out, any value will do. Whatever else is refused: other
+    shapes, other values, -1 and 0 in one array, lost atoms.
 
     Learned energies are fixed up to a constant; zero is their mean over uniformly random configurations.
 
@@ -32,8 +33,8 @@ class CheckedEnergy:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the lattice."""
-        return self.model.lattice.shape
+        """Shape of the array of a configuration."""
+        return self.model.lattice.array_shape
 
     @property
     def n_states(self) -> int:
@@ -46,7 +47,7 @@ class CheckedEnergy:
         Parameters
         ----------
         configurations : array_like, shape (..., *lattice) or (..., n_sites)
-            An array of the shape of the lattice, or (n_sites,), is one configuration.
+            An array of the shape of a configuration, or (n_sites,), is one configuration.
 
         Returns
         -------
@@ -58,18 +59,21 @@ class CheckedEnergy:
             If the array is not made of configurations of this lattice.
         """
         try:
-            array = np.asarray(configurations)
+            array = np.asanyarray(configurations)
         except ValueError as error:  # rows of different lengths
             raise UserError(f"configurations are not an array: {error}") from None
-        n_sites = self.model.lattice.n_sites
-        single = array.shape in (self.shape, (n_sites,))
+        lattice = self.model.lattice
+        single = array.shape in (lattice.array_shape, (lattice.n_array,), (lattice.n_sites,))
         rows = array[None] if single else array
-        source = Configurations(rows, self.shape, self.n_states, "the array of configurations", "shape")
+        source = Configurations(
+            np.asarray(rows), lattice, self.n_states, "the array of configurations", "shape",
+            lost=mask_of(rows),
+        )  # fmt: skip
         result = np.empty(source.n)
-        step = max(1, BLOCK // n_sites)
+        step = max(1, BLOCK // lattice.n_sites)
         for start in range(0, source.n, step):
             stop = min(start + step, source.n)
-            states = np.ascontiguousarray(source.read(start, stop).T)
+            states = np.ascontiguousarray(source.read_complete(start, stop).T)
             result[start:stop] = self.model.energies(states)
         return result.reshape(() if single else source.leading)
 

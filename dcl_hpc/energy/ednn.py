@@ -212,7 +212,7 @@ def of_run(run, shape: tuple[int, ...]):
     """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow."""
     job = run.job
     settings, arrays, _ = load(run.require("ednn"))
-    lattice, n_states = Lattice(shape), job.build_hamiltonian().n_states
+    lattice, n_states = job.build_lattice(shape), job.hamiltonian.n_states
     focus, context = job.ednn.focus, settings["context"]
     if "table" in arrays:
         return TileTables(lattice, n_states, arrays["table"], settings["side"])

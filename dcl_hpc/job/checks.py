@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import product
 
 from ..energy.factory import ENERGIES
-from ..physics.lattice import Lattice
 from ..physics.tiles import Tiling
 from .defaults import most_states
 
@@ -81,6 +80,11 @@ def _shapes(job) -> Iterator[str]:
             yield f"sweep.shapes: {list(other)} has not the dimension of lattice.shape"
         elif job.is_glass and other != shape:
             yield "sweep.shapes: a glass realization exists on its own lattice only"
+        else:
+            try:
+                job.build_lattice(other)
+            except ValueError as error:
+                yield f"sweep.shapes: {error}"
 
 
 def _ednn(job) -> Iterator[str]:
@@ -96,7 +100,7 @@ def _ednn(job) -> Iterator[str]:
         yield "sweep.shapes: with ednn.shared = false the EDNN knows the observed lattice only"
     for other, context in product(dict.fromkeys((shape, *job.shapes)), job.ednn.contexts):
         try:
-            Tiling(Lattice(other), job.ednn.focus, context)
+            Tiling(job.build_lattice(other), job.ednn.focus, context)
         except ValueError as error:
             yield (
                 f"lattice {list(other)} does not fit ednn.focus = {job.ednn.focus}, "

@@ -39,6 +39,8 @@ def canonical(values: dict) -> dict:
         Dependencies as plain JSON types, also those that an older file was made with.
     """
     values = dict(values)
+    if "lattice" in values:
+        values["lattice"] = _lattice(values["lattice"])
     if "rnn" in values and values["rnn"].get("architecture", "gru") == "gru":
         values["rnn"] = _without(values["rnn"], "heads")
     if "labels" in values:
@@ -54,6 +56,16 @@ def canonical(values: dict) -> dict:
         if not sweep.get("exchange", True):
             sweep.pop("rungs", None)
     return values
+
+
+def _lattice(section: dict) -> dict:
+    section = dict(section)
+    if section.get("kind") in ("hypercubic", "square", "cubic"):
+        del section["kind"]
+    ends = section.get("boundary", "periodic")
+    ends = [ends] * len(section["shape"]) if isinstance(ends, str) else ends
+    section["boundary"] = list(ends)
+    return _without(section, *["boundary"] * ("open" not in ends), *["absent"] * (not section.get("absent")))
 
 
 def _labels(section: dict) -> dict:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from ..energy.factory import ENERGIES
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
+from ..physics.shape import Shape
 from . import checks, defaults, dependencies
 from .learners import Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
@@ -27,7 +28,7 @@ class Job(Section):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64, description="name of the folder of results"
     )
     seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
-    lattice: LatticeSection = Field(description="periodic lattice on which the system is observed")
+    lattice: LatticeSection = Field(description="lattice on which the system is observed")
     hamiltonian: Annotated[Ising | Potts | EdwardsAnderson, Field(discriminator="kind")] = Field(
         description="what is observed"
     )
@@ -48,7 +49,7 @@ class Job(Section):
     def _resolve(cls, section, info):
         if section is None or not {"lattice", "hamiltonian"} <= info.data.keys():
             return section  # what they depend on is wrong and told of
-        lattice, model = Lattice(info.data["lattice"].shape), info.data["hamiltonian"]
+        lattice, model = info.data["lattice"].build(), info.data["hamiltonian"]
         if info.field_name == "rnn":
             return defaults.rnn(section, lattice)
         return getattr(defaults, info.field_name)(section, lattice, model.n_states)
@@ -89,12 +90,12 @@ class Job(Section):
         return from_dict(document, overrides)
 
     @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
+    def shapes(self) -> tuple[Shape, ...]:
         """Shapes to predict, the observed one if none are named."""
-        return self.sweep.shapes or (self.lattice.shape,)
+        return self.sweep.shapes or (Shape(self.lattice.shape),)
 
     @property
-    def sweeps(self) -> list[tuple[str, tuple[int, ...]]]:
+    def sweeps(self) -> list[tuple[str, Shape]]:
         """Energy and shape of every sweep; some energies know the observed shape only."""
         return [
             (energy, shape)
@@ -162,13 +163,13 @@ class Job(Section):
         sequence = np.random.SeedSequence(self.seed, spawn_key=(number,))
         return int(sequence.generate_state(1, np.uint64)[0])
 
-    def build_lattice(self) -> Lattice:
-        """The observed lattice."""
-        return Lattice(self.lattice.shape)
+    def build_lattice(self, shape: tuple[int, ...] | None = None) -> Lattice:
+        """The observed lattice, or one of its kind on another shape; see `LatticeSection.build`."""
+        return self.lattice.build(shape)
 
     def build_hamiltonian(self, shape: tuple[int, ...] | None = None) -> Hamiltonian:
         """The true Hamiltonian, on the observed lattice or on another shape."""
-        return self.hamiltonian.build(Lattice(shape or self.lattice.shape), self.seed)
+        return self.hamiltonian.build(self.build_lattice(shape), self.seed)
 
     def build_rnn(self):
         """A new network for P(configuration) with random weights."""

@@ -154,7 +154,7 @@ class Run:
     def foreign(self) -> ForeignConfigurations | GivenConfigurations:
         """The user's own configurations."""
         form = ForeignConfigurations if isinstance(self.snapshots, str) else GivenConfigurations
-        return form(self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states)
+        return form(self.snapshots, self.job.build_lattice(), self.job.hamiltonian.n_states)
 
     def prepare(self, output: str, update: bool = False) -> tuple[bool, list[str]]:
         """Make way for an output.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..energy.factory import ENERGIES
 from ..job.resources import Resources
 from ..job.study import Job
+from ..physics.shape import Shape
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,14 @@ def load(function: str) -> Callable:
 
 
 def sweep_name(energy: str, shape) -> str:
-    """Name of the sweep with an energy on a lattice."""
-    return f"sweep_{energy}_{'x'.join(map(str, shape))}"
+    """Name of the sweep with an energy on a lattice, such as sweep_ednn_32x32-periodic."""
+    return f"sweep_{energy}_{Shape(shape, getattr(shape, 'boundary', None))}"
 
 
-def sweep_of(output: str) -> tuple[str, tuple[int, ...]]:
+def sweep_of(output: str) -> tuple[str, Shape]:
     """Energy and shape of a sweep."""
     _, energy, size = output.split("_")
-    return energy, tuple(map(int, size.split("x")))
+    return energy, Shape.parse(size)
 
 
 def candidate(context: int) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
+from ..physics.configurations import ABSENT
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
 from ..storage.layout import write_file
@@ -39,10 +40,10 @@ def _import_from(context, source) -> None:
     path, hamiltonian = run.path("observe"), run.job.build_hamiltonian()
     if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
-        _check(context, source)
+        incomplete = _check(context, source)
         tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.order_parameter)
         source.require_unchanged()
-        _create(run, source, hamiltonian.n_states, tau)
+        _create(run, source, hamiltonian.n_states, tau, incomplete)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
         if tau > 1:
             log(
@@ -54,14 +55,30 @@ def _import_from(context, source) -> None:
     log(f"observe: {source.n} configurations imported from {source.identity}")
 
 
-def _check(context, source) -> None:
+def _check(context, source) -> int:
+    """Number of configurations in which atoms are lost; raises if there is anything but states."""
     with context.log.progress("check", source.n, unit="cfg") as progress:
 
         def on_block(n):
             progress.step(n)
             context.stop.check(mpi.alone())
 
-        source.check(on_block)
+        incomplete = source.check(on_block)
+    if incomplete:
+        context.log(f"observe: in {incomplete} of {source.n} configurations atoms are lost")
+    if source.varying:
+        context.log(
+            f"observe: warning: configurations differ at {list(source.varying)}, which lattice.absent names; "
+            "if there is a site, take it out of the list"
+        )
+    return incomplete
+
+
+def _filled(states: np.ndarray, n_states: int, start: int) -> np.ndarray:
+    """States with random ones at lost atoms."""
+    lost = states == ABSENT
+    random = np.random.default_rng(start).integers(0, n_states, states.shape, np.uint8)
+    return np.where(lost, random, states) if lost.any() else states
 
 
 def _correlation(source, model, order_parameter) -> float:
@@ -75,7 +92,8 @@ def _correlation(source, model, order_parameter) -> float:
     series = []
     step = max(1, BUFFER // source.n_sites)
     for start in range(0, n, step):
-        states = np.ascontiguousarray(source.read(start, min(start + step, n)).T)
+        states = _filled(source.read(start, min(start + step, n)), source.n_states, start)
+        states = np.ascontiguousarray(states.T)
         series.append([model.energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
     if n < inner:
@@ -89,15 +107,17 @@ def _correlation(source, model, order_parameter) -> float:
     )
 
 
-def _create(run, source, n_states: int, tau: float) -> None:
+def _create(run, source, n_states: int, tau: float, incomplete: int) -> None:
     job, n = run.job, source.n
-    layout = observation_fields(n, 1, job.lattice.shape, np.arange(1, n + 1), "number in the source, from 1")
+    steps, about = np.arange(1, n + 1), "number in the source, from 1"
+    layout = observation_fields(n, 1, job.build_lattice(), steps, about)
     attributes = {
         **run.attributes("observe", imported=True),
         "temperature": job.observe.temperature,
         "n_states": n_states,
         "thin": 1,
         "autocorrelation_time": tau,
+        "incomplete": incomplete,
         "source": source.identity,
         "source_digest": source.digest,
     }
@@ -106,7 +126,6 @@ def _create(run, source, n_states: int, tau: float) -> None:
 
 def _copy(context, store, source, model, started: float) -> None:
     """Fill the file from where it is committed."""
-    shape = context.run.job.lattice.shape
     done, spent = store.committed, store.wall_seconds
     step = max(1, BUFFER // source.n_sites)
     with context.log.progress("observe", source.n, done, "cfg") as progress:
@@ -115,8 +134,9 @@ def _copy(context, store, source, model, started: float) -> None:
             states = source.read(done, done + n)
             source.require_unchanged()
             rows = slice(done, done + n)
-            store.write("observations/states/value", rows, states.reshape(n, 1, *shape))
-            energy = model.energies(np.ascontiguousarray(states.T))
+            store.write("observations/states/value", rows, source.lattice.array(states, ABSENT)[:, None])
+            energy = model.energies(np.ascontiguousarray(_filled(states, source.n_states, done).T))
+            energy[(states == ABSENT).any(axis=1)] = np.nan
             store.write("validation/energy/value", rows, energy[:, None])
             done += n
             store.commit(done, 0, spent + time.monotonic() - started)

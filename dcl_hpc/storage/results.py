@@ -121,7 +121,8 @@ def read_observed(path) -> dict:
     with h5py.File(path, "r", locking=False) as file:
         result = {name: file.attrs[name].item() for name in ("temperature", "thin", "autocorrelation_time")}
         records, chains = file["observations/states/value"].shape[:2]
-        return result | {"samples": records * chains, "source": file.attrs.get("source", "")}
+        more = {"source": file.attrs.get("source", ""), "incomplete": int(file.attrs.get("incomplete", 0))}
+        return result | {"samples": records * chains} | more
 
 
 def read_job(path) -> tuple[dict, str, tuple[str, ...]] | None:
