@@ -6,7 +6,7 @@ from ..physics.codes import states_of
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..sampling import kernels
-from ..sampling.tile_tables import TileTables
+from ..sampling.tile_tables import TileTables, box_offsets
 from ..storage.weights import load
 
 CHUNK = 2**16
@@ -122,8 +122,9 @@ class EdnnEnergy(TileTables):
     """
 
     def __init__(self, lattice: Lattice, focus: int, context: int, n_states: int, table):
-        side = Tiling(lattice, focus, context).side
-        super().__init__(lattice, n_states, table, side, focus, context)
+        tiling = Tiling(lattice, focus, context)
+        offsets = box_offsets(tiling.side, lattice.dimension, context)
+        super().__init__(lattice, n_states, offsets, table, None if focus == 1 else tiling.sites)
 
 
 class TileNetworkEnergy:
@@ -215,7 +216,8 @@ def of_run(run, shape: tuple[int, ...]):
     lattice, n_states = job.build_lattice(shape), job.hamiltonian.n_states
     focus, context = job.ednn.focus, settings["context"]
     if "table" in arrays:
-        return TileTables(lattice, n_states, arrays["table"], settings["side"])
+        offsets = box_offsets(settings["side"], lattice.dimension)
+        return TileTables(lattice, n_states, offsets, arrays["table"])
     best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
     sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
     n_tiles = lattice.n_sites // focus**lattice.dimension

@@ -26,7 +26,7 @@ from ..pipeline import opening
 from ..pipeline.context import Context
 from ..pipeline.realizations import Work, perform
 from ..pipeline.run import Run
-from ..sampling.tile_tables import TileTables
+from ..sampling.tile_tables import TileTables, box_offsets
 from ..storage.evaluation import read_table
 from ..storage.observations import Observations
 from .curves import SweepCurves, read_curves
@@ -113,7 +113,8 @@ class OpenedRun:
                 model = energy_model(run, name, shape)
             else:
                 table, side = read_table(run.require("evaluate"), name)
-                model = TileTables(Lattice(shape), run.job.build_hamiltonian().n_states, table, side)
+                offsets = box_offsets(side, len(shape))
+                model = TileTables(Lattice(shape), run.job.build_hamiltonian().n_states, offsets, table)
         except ValueError as error:
             raise UserError(f"the energy {name!r} does not hold on the lattice {shape}: {error}") from None
         return CheckedEnergy(model, name)

@@ -192,25 +192,6 @@ def pair_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, fields, 
 
 
 @njit(**OPTIONS)
-def tile_codes(states, tiles, powers):
-    """Base-Q number of every tile's states, int32 (n_tiles, n_chains).
-
-    Parameters
-    ----------
-    states : uint8 (n_sites, n_chains)
-    tiles : int32 (n_tiles, sites_per_tile)
-    powers : int32 (sites_per_tile,)
-    """
-    codes = np.zeros((tiles.shape[0], states.shape[1]), np.int32)
-    for t in range(tiles.shape[0]):
-        for p in range(tiles.shape[1]):
-            j, power = tiles[t, p], powers[p]
-            for c in range(states.shape[1]):
-                codes[t, c] += power * np.int32(states[j, c])
-    return codes
-
-
-@njit(**OPTIONS)
 def pair_energies(states, forward, couplings, pair, fields):
     """Energies of the chains, float64 (n_chains,), in J.
 
