@@ -40,18 +40,24 @@ class TileNetworks:
             for k in range(n_layers)
         ]
 
-    def energies(self, states: np.ndarray, tiles=slice(None)) -> np.ndarray:
+    def energies(self, states: np.ndarray, tiles=slice(None), present=None) -> np.ndarray:
         """Energies in J, (..., n), of tile states, uint8 (..., sites_per_tile, n).
 
         Parameters
         ----------
         tiles : index
             Which tiles these are, where each has a network of its own.
+        present : bool (..., sites_per_tile), optional
+            Places that have a site, if not all do.
         """
         if self.n_states == 2:
             x = 2 * states.astype(self.dtype) - 1
+            if present is not None:
+                x *= present[..., None]
         else:
             hot = states[..., None, :] == np.arange(self.n_states)[:, None]
+            if present is not None:
+                hot &= present[..., None, None]
             x = hot.reshape(*states.shape[:-2], -1, states.shape[-1]).astype(self.dtype)
         for k, (weights, biases) in enumerate(self._layers):
             if k:
@@ -61,20 +67,24 @@ class TileNetworks:
         return self.scale * x[..., 0, :]
 
 
-def tile_energies(arrays: dict, scale: float, n_states: int):
+def tile_energies(arrays: dict, scale: float, n_states: int, present=slice(None)):
     """The trained network of one tile as a function of its states.
 
     Parameters
     ----------
     arrays, scale, n_states
         As in `TileNetworks`.
+    present : bool (sites_per_tile,), optional
+        Places that have a site. Inputs of the others are 0: the network does without their weights.
 
     Returns
     -------
     callable
-        Maps states, uint8 (n, sites_per_tile), to energies in J, float64 (n,).
+        Maps states of these places, uint8 (n, places), to energies in J, float64 (n,).
     """
-    network = TileNetworks(arrays, n_states, scale, np.float64)
+    first = arrays["weights_0"]
+    inputs = np.arange(len(first)).reshape(-1, 1 if n_states == 2 else n_states)[present].ravel()
+    network = TileNetworks(arrays | {"weights_0": first[inputs]}, n_states, scale, np.float64)
     return lambda states: network.energies(states.T)
 
 
@@ -103,6 +113,27 @@ def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
     return (table - table.mean()).astype(np.float32)
 
 
+def tables_of(arrays: dict, scale: float, n_states: int):
+    """Tables of a trained network for tiles with any places without a site, as `TileTables` asks for them.
+
+    Parameters
+    ----------
+    arrays, scale, n_states
+        As in `TileNetworks`, of a single tile.
+
+    Returns
+    -------
+    callable
+        Maps places that have a site, bool (sites_per_tile,), to energies of all states of these places.
+    """
+
+    def table(present):
+        network = tile_energies(arrays, scale, n_states, present)
+        return tabulate(network, n_states, int(np.count_nonzero(present)))
+
+    return table
+
+
 class EdnnEnergy(TileTables):
     """Energies and Metropolis sweeps of a sum of tabulated tile energies.
 
@@ -111,9 +142,11 @@ class EdnnEnergy(TileTables):
     lattice : Lattice
     focus, context : int
     n_states : int
-    table : array_like of float, shape (n_states ** sites,) or (n_tables, n_states ** sites)
-        Tile energies in J; the first site of a tile is the most significant digit. One table for all
-        tiles, or one for each, in raster order: then the energy holds on the observed lattice only.
+    table : array_like of float, or callable
+        Tile energies in J, see `TileTables`: one table for all tiles, or one for each, in raster order
+        (then the energy holds on the observed lattice only), or what gives tables of tiles in which places
+        have no site.
+    form : {"box", "ball"}
 
     Raises
     ------
@@ -121,9 +154,10 @@ class EdnnEnergy(TileTables):
         If the tiles do not fit the lattice, or the table has another shape.
     """
 
-    def __init__(self, lattice: Lattice, focus: int, context: int, n_states: int, table):
-        side = Tiling(lattice, focus, context).side
-        super().__init__(lattice, n_states, table, side, focus, context)
+    def __init__(self, lattice: Lattice, focus: int, context: int, n_states: int, table, form: str = "box"):
+        tiling = Tiling(lattice, focus, context, form)
+        every_point = focus == 1 and lattice.regular
+        super().__init__(lattice, n_states, tiling.offsets, table, None if every_point else tiling.sites)
 
 
 class TileNetworkEnergy:
@@ -143,6 +177,7 @@ class TileNetworkEnergy:
         Energy unit of the network, in J.
     reference : float
         Energy of the lattice that is called zero, in J.
+    form : {"box", "ball"}
 
     Raises
     ------
@@ -150,10 +185,13 @@ class TileNetworkEnergy:
         If the tiles do not fit the lattice, or the first layer has another number of inputs.
     """
 
-    def __init__(self, lattice, focus, context, n_states, arrays, scale, reference: float = 0.0):
-        tiling = Tiling(lattice, focus, context)
+    def __init__(
+        self, lattice, focus, context, n_states, arrays, scale, reference: float = 0.0, form: str = "box"
+    ):
+        tiling = Tiling(lattice, focus, context, form)
         self.lattice, self.n_states, self.reference = lattice, n_states, reference
         self._tiles, self._members = tiling.sites, tiling.members
+        self._present = None if np.all(tiling.sites >= 0) else tiling.sites >= 0
         shape = arrays["weights_0"].shape
         n_inputs = self._tiles.shape[1] * (1 if n_states == 2 else n_states)
         if shape[-2] != n_inputs or shape[:-2] not in ((), (len(self._tiles),)):
@@ -199,32 +237,67 @@ class TileNetworkEnergy:
 
     def _energies_of(self, tiles, states):
         """Energies of some tiles, float32 (tiles, n_chains), in J."""
-        return self._networks.energies(states[self._tiles[tiles]], tiles)
+        present = None if self._present is None else self._present[tiles]
+        return self._networks.energies(states[self._tiles[tiles]], tiles, present)
 
 
-def has_table(job, context: int) -> bool:
-    """Whether all states of a job's tile fit a table; its mean, the zero of the energy, is exact then."""
-    side = job.ednn.focus + 2 * context
-    return job.build_hamiltonian().n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
+def has_table(tiling: Tiling, n_states: int, shared: bool) -> bool:
+    """Whether all states of each tile are tabulated; their mean, the zero of the energy, is exact then.
+
+    Tiles with networks of their own have tables only where no place is without a site.
+    """
+    present = tiling.patterns[0]
+    return n_states ** int(present.sum(axis=1).max()) <= MAX_TABLE and (shared or bool(present.all()))
+
+
+def sums_of_patterns(tiling: Tiling, energies: np.ndarray) -> np.ndarray:
+    """Sums over tiles with the same places without a site, (n_patterns, ...), of energies, (n_tiles, ...)."""
+    which = tiling.patterns[1]
+    return np.stack([energies[which == k].sum(axis=0) for k in range(which.max() + 1)])
+
+
+def references(tiling: Tiling, sums: np.ndarray) -> dict[str, float]:
+    """Mean energy of a tile with each pattern of places, by the pattern as a string of 0 and 1.
+
+    Parameters
+    ----------
+    sums : float (n_patterns,)
+        Means of what `sums_of_patterns` gives.
+    """
+    means = sums / np.bincount(tiling.patterns[1])
+    return {name: float(mean) for name, mean in zip(_names(tiling), means, strict=True)}
+
+
+def _names(tiling):
+    return ["".join(row.astype(int).astype(str)) for row in tiling.patterns[0]]
 
 
 def of_run(run, shape: tuple[int, ...]):
-    """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow."""
+    """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit.
+    """
     job = run.job
     settings, arrays, _ = load(run.require("ednn"))
-    lattice, n_states = Lattice(shape), job.build_hamiltonian().n_states
-    focus, context = job.ednn.focus, settings["context"]
+    lattice, n_states, context = job.build_lattice(shape), job.hamiltonian.n_states, settings["context"]
     if "table" in arrays:
         return TileTables(lattice, n_states, arrays["table"], settings["side"])
+    tiling = job.ednn.tiling(job.build_lattice(), context).on(lattice)
     best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
-    sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
-    n_tiles = lattice.n_sites // focus**lattice.dimension
-    if not has_table(job, context):
-        reference = settings["reference_per_tile"] * n_tiles
-        return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference)
+    focus, form, scale = tiling.focus, tiling.form, settings["scale"]
+    if not has_table(tiling, n_states, job.ednn.shared):
+        if "references" in settings:
+            means = [settings["references"][name] for name in _names(tiling)]
+            reference = float(np.bincount(tiling.patterns[1]) @ means)
+        else:
+            reference = settings["reference_per_tile"] * len(tiling.sites)
+        return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference, form)
     if job.ednn.shared:
-        own = [best]
-    else:
-        own = [{name: array[tile] for name, array in best.items()} for tile in range(n_tiles)]
+        return EdnnEnergy(lattice, focus, context, n_states, tables_of(best, scale, n_states), form)
+    own = [{name: array[tile] for name, array in best.items()} for tile in range(len(tiling.sites))]
+    sites = len(tiling.offsets)
     tables = [tabulate(tile_energies(arrays, scale, n_states), n_states, sites) for arrays in own]
-    return EdnnEnergy(lattice, focus, context, n_states, np.array(tables))
+    return EdnnEnergy(lattice, focus, context, n_states, np.array(tables), form)

@@ -162,9 +162,9 @@ class Job(Section):
         sequence = np.random.SeedSequence(self.seed, spawn_key=(number,))
         return int(sequence.generate_state(1, np.uint64)[0])
 
-    def build_lattice(self) -> Lattice:
-        """The observed lattice."""
-        return Lattice(self.lattice.shape)
+    def build_lattice(self, shape: tuple[int, ...] | None = None) -> Lattice:
+        """The observed lattice, or another shape."""
+        return Lattice(shape or self.lattice.shape)
 
     def build_hamiltonian(self, shape: tuple[int, ...] | None = None) -> Hamiltonian:
         """The true Hamiltonian, on the observed lattice or on another shape."""
