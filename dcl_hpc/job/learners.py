@@ -79,8 +79,8 @@ class Ednn(Training):
     ] = Field(1, description="sites that a tile sees around its focus; of a list the smallest that is enough")
     tile: Literal["auto", "box", "ball"] = Field(
         "auto",
-        description="form of tiles; ball: all sites within `context` bonds; auto: box on square lattices, ball "
-        "on others, and where boxes have too many states for tables",
+        description="form of tiles; ball: all sites within `context` bonds; auto: boxes on square and cubic "
+        "lattices, balls on others, and on cubic ones where boxes have too many states for tables",
     )
     tolerance: Share = Field(
         0.1, description="several contexts: error to labels that a smaller one may add, as a share"

@@ -91,7 +91,7 @@ class Ednn(tf.Module):
         return -tf.reduce_sum(tf.reduce_logsumexp(tf.concat([zero, -cost], axis=2), axis=2), axis=0)
 
     def _cut(self, states):
-        """Tiles of configurations, uint8 (n_tiles, batch, sites_per_tile); anything where there is no site."""
+        """Tiles of configurations, uint8 (n_tiles, batch, sites_per_tile); any state where no site is."""
         return tf.transpose(tf.gather(states, np.maximum(self.tiles, 0), axis=1), [1, 0, 2])
 
     def _outputs(self, tiles):

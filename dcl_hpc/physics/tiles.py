@@ -23,7 +23,7 @@ def box(dimension: int, focus: int, context: int) -> np.ndarray:
 
 
 def ball(geometry: Geometry, context: int) -> np.ndarray:
-    """Offsets of all points of the grid within so many bonds, in raster order, int64 (n_places, dimension)."""
+    """Offsets of all points of the grid within so many bonds, in raster order, int64 (n_places, d)."""
     steps = np.concatenate(
         [geometry.steps, -np.array(geometry.steps), np.zeros((1, geometry.dimension), int)]
     )
@@ -159,15 +159,15 @@ class Tiling:
         )  # fmt: skip
         if not self.lattice.separates(wider):
             raise ValueError(
-                f"on the observed {self.lattice} lattice tiles see all that there is, which does not tell what "
-                f"is local; observe one on which tiles of context {self.context + 1} fit"
+                f"on the observed {self.lattice} lattice a tile sees all that there is, which does not tell "
+                f"what is local; observe one on which tiles of context {self.context + 1} fit"
             )
         both_regular = self.lattice.regular and lattice.regular
         if not both_regular and not other._surroundings <= self._surroundings:
             raise ValueError(
-                f"it has sites with other edges or holes around them than any site of the observed {self.lattice} "
-                "lattice, where the energy could not be learned; observe a larger lattice with such edges, take "
-                "smaller tiles, or fit interactions (ednn.fit = 'clusters')"
+                "it has sites with other edges or holes around them than any site of the observed "
+                f"{self.lattice} lattice, where the energy could not be learned; observe a larger lattice "
+                "with such edges, take smaller tiles, or fit interactions (ednn.fit = 'clusters')"
             )
         return other
 

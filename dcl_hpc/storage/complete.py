@@ -68,8 +68,8 @@ def complete_rows(path, incomplete: str):
     if incomplete == "refuse":
         rows.close()
         raise UserError.everywhere(
-            f"{path}: in {lost} of {rows.n} configurations atoms are lost, of which networks can make nothing; "
-            "set observe.incomplete = 'skip' to train on the others, or fit interactions directly "
+            f"{path}: in {lost} of {rows.n} configurations atoms are lost, of which networks can make "
+            "nothing; set observe.incomplete = 'skip' to train on the others, or fit interactions directly "
             "(ednn.fit = 'clusters'), which takes all"
         )
     return CompleteRows(rows)
