@@ -1,10 +1,8 @@
 """What must agree between the sections of a job."""
 
 from collections.abc import Iterator
-from itertools import product
 
 from ..energy.factory import ENERGIES
-from ..physics.tiles import Tiling
 from .defaults import most_states
 
 
@@ -98,14 +96,21 @@ def _ednn(job) -> Iterator[str]:
         )
     if not job.ednn.shared and not job.is_glass and job.shapes != (shape,):
         yield "sweep.shapes: with ednn.shared = false the EDNN knows the observed lattice only"
-    for other, context in product(dict.fromkeys((shape, *job.shapes)), job.ednn.contexts):
+    observed, others = job.build_lattice(), [other for other in job.shapes if other != shape]
+    for context in job.ednn.contexts:
+        where = f"does not fit ednn.focus = {job.ednn.focus}, ednn.context = {context}"
         try:
-            Tiling(job.build_lattice(other), job.ednn.focus, context)
+            tiling = job.ednn.tiling(observed, context)
         except ValueError as error:
-            yield (
-                f"lattice {list(other)} does not fit ednn.focus = {job.ednn.focus}, "
-                f"ednn.context = {context}: {error}; change the shape, focus or context"
-            )
+            yield f"lattice {list(shape)} {where}: {error}; change the shape, focus or context"
+            continue
+        for other in others:
+            lattice = job.build_lattice(other)
+            try:
+                tiling.on(lattice) if job.ednn.is_network else job.ednn.tiling(lattice, context)
+            except ValueError as error:
+                edges = f" ({other.boundary})" if getattr(other, "boundary", None) else ""
+                yield f"lattice {list(other)}{edges} {where}: {error}; change the shape, focus or context"
 
 
 CHECKS = (_rnn, _hamiltonian, _direct, _shapes, _ednn)

@@ -1,7 +1,7 @@
 """What "auto" stands for, where the lattice decides it."""
 
 from ..physics.lattice import Lattice
-from ..physics.tiles import MAX_TABLE
+from ..physics.tiles import MAX_TABLE, Tiling
 from ..physics.unwrap import suited
 from .learners import Direct, Ednn
 from .networks import Rnn
@@ -13,13 +13,30 @@ def rnn(section: Rnn, lattice: Lattice) -> Rnn:
 
 
 def ednn(section: Ednn, lattice: Lattice, n_states: int) -> Ednn:
-    """The section with a focus: 2 if it divides the lattice and the table of a tile is not too large."""
-    if section.focus != "auto":
-        return section
-    side = 2 + 2 * max(section.contexts)
-    fits = all(length % 2 == 0 and length >= side for length in lattice.shape)
-    table = n_states**side**lattice.dimension <= MAX_TABLE
-    return section.model_copy(update={"focus": 2 if section.is_network and fits and table else 1})
+    """The section with a form of tiles and a focus.
+
+    The focus is 2 if there are such boxes and their table is not too large.
+    """
+    context, d = max(section.contexts), lattice.dimension
+    focus, tile = section.focus, section.tile
+    if tile == "auto":
+        large = d > 2 and context > 0 and n_states ** (1 + 2 * context) ** d > MAX_TABLE
+        balls = focus in (1, "auto") and (lattice.kind != "hypercubic" or large)
+        tile = "ball" if balls else "box"
+    if focus == "auto":
+        table = n_states ** (2 + 2 * context) ** d <= MAX_TABLE
+        boxes = tile == "box" and section.is_network and table
+        focus = 2 if boxes and _fits(lattice, context) else 1
+    return section.model_copy(update={"tile": tile, "focus": focus})
+
+
+def _fits(lattice: Lattice, context: int) -> bool:
+    """Whether there are boxes with a focus of 2."""
+    try:
+        Tiling(lattice, 2, context)
+    except ValueError:
+        return False
+    return True
 
 
 def direct(section: Direct, lattice: Lattice, n_states: int) -> Direct:

@@ -15,8 +15,12 @@ def dependencies(
         result.pop("labels")
         if not (output == "evaluate" and job.uses_rnn):
             result.pop("rnn")
-    if imported and "observe" in result:  # how chains would have run does not matter
-        result["observe"] = {"temperature": values["observe"]["temperature"]}
+    if "observe" in result:
+        if imported:  # how chains would have run does not matter
+            kept = ("temperature", "incomplete")
+            result["observe"] = {key: values["observe"][key] for key in kept}
+        if not imported or output == "observe":  # no chain loses atoms, and an import keeps all snapshots
+            result["observe"].pop("incomplete")
     if "sweep" in result:  # other energies and shapes do not matter to this one
         shared = ("temperatures", "ladders", "exchange", "rungs")
         result["sweep"] = {key: values["sweep"][key] for key in shared}
@@ -78,10 +82,11 @@ def _labels(section: dict) -> dict:
 
 
 def _ednn(section: dict) -> dict:
+    if section.get("tile") == "box":  # as tiles were before there were others
+        section = _without(section, "tile")
     if section.get("fit", "labels") in ("table", "clusters"):
-        return {
-            key: section[key] for key in ("fit", "context", "samples", "focus", "shared") if key in section
-        }
+        keys = ("fit", "context", "samples", "focus", "shared", "tile")
+        return {key: section[key] for key in keys if key in section}
     section, context = _without(section, "samples"), section.get("context", 1)
     if isinstance(context, list):
         context = sorted(set(context))

@@ -77,6 +77,11 @@ class Ednn(Training):
         Annotated[Whole, Tag("one")] | Annotated[tuple[Whole, ...], Field(min_length=1), Tag("list")],
         Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
     ] = Field(1, description="sites that a tile sees around its focus; of a list the smallest that is enough")
+    tile: Literal["auto", "box", "ball"] = Field(
+        "auto",
+        description="form of tiles; ball: all sites within `context` bonds; auto: boxes on square and cubic "
+        "lattices, balls on others, and on cubic ones where boxes have too many states for tables",
+    )
     tolerance: Share = Field(
         0.1, description="several contexts: error to labels that a smaller one may add, as a share"
     )
@@ -104,6 +109,10 @@ class Ednn(Training):
             )
         return self
 
+    def tiling(self, lattice: Lattice, context: int) -> Tiling:
+        """The tiles of one context; raises ValueError if the lattice has none."""
+        return Tiling(lattice, self.focus, context, self.tile)
+
     def build(self, lattice: Lattice, n_states: int, context: int, mean: float, scale: float, seed: int):
         """A new network with random weights, for energies of this mean and standard deviation (J)."""
         from .. import networks
@@ -112,8 +121,7 @@ class Ednn(Training):
         from ..networks.ednn import Ednn as Network
         from ..sampling.streams import Purpose, generator
 
-        tiles = Tiling(lattice, self.focus, context).sites
-        random = generator(seed, Purpose.WEIGHTS, 1)
+        random, tiles = generator(seed, Purpose.WEIGHTS, 1), self.tiling(lattice, context).sites
         return Network(n_states, tiles, self.hidden, mean, scale, random, self.shared)
 
 

@@ -36,6 +36,10 @@ class Observe(Section):
         json_schema_extra=SWEEPS,
     )
     exchange: ObserveExchange | None = Field(None, description="replica exchange with hotter replicas")
+    incomplete: Literal["refuse", "skip"] = Field(
+        "refuse",
+        description="snapshots with lost atoms, of which networks can make nothing: skip leaves them out",
+    )
 
     @model_validator(mode="after")
     def _whole_records(self):

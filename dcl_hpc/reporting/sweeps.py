@@ -72,7 +72,7 @@ def zero_error(run, energy: str) -> float:
     stage = ENERGIES[energy].stage
     if stage is None:  # not learned
         return 0.0
-    return results.read_reference_error(run.path(stage)) / int(np.prod(run.job.lattice.shape))
+    return results.read_reference_error(run.path(stage)) / run.job.build_lattice().n_sites
 
 
 def exchange(series) -> dict:
