@@ -205,14 +205,14 @@ class TileNetworkEnergy:
 def has_table(job, context: int) -> bool:
     """Whether all states of a job's tile fit a table; its mean, the zero of the energy, is exact then."""
     side = job.ednn.focus + 2 * context
-    return job.build_hamiltonian().n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
+    return job.hamiltonian.n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
 
 
 def of_run(run, shape: tuple[int, ...]):
     """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow."""
     job = run.job
     settings, arrays, _ = load(run.require("ednn"))
-    lattice, n_states = Lattice(shape), job.build_hamiltonian().n_states
+    lattice, n_states = Lattice(shape), job.hamiltonian.n_states
     focus, context = job.ednn.focus, settings["context"]
     if "table" in arrays:
         return TileTables(lattice, n_states, arrays["table"], settings["side"])

@@ -17,6 +17,9 @@ def dependencies(
             result.pop("rnn")
     if imported and "observe" in result:  # how chains would have run does not matter
         result["observe"] = {"temperature": values["observe"]["temperature"]}
+    if result.get("direct"):  # what is compared with does not matter to the energy, nor this to others
+        unused = "methods" if output != "evaluate" else "" if job.uses_direct else "method"
+        result["direct"] = _without(result["direct"], unused)
     if "sweep" in result:  # other energies and shapes do not matter to this one
         shared = ("temperatures", "ladders", "exchange", "rungs")
         result["sweep"] = {key: values["sweep"][key] for key in shared}

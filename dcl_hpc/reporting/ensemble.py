@@ -60,7 +60,7 @@ def _summary(run) -> dict:
         reason = "is out of date" if state.problem else "does not exist"
         raise UserError(
             f"realization {run.realization}: its report {reason}; first run: "
-            f"python -m dcl_hpc.report {run.job_path}"
+            f"{run.command('report')}"
         )
     return read_json(run.path("report"))
 

@@ -1,15 +1,17 @@
 """Observations from a file of the user's own configurations."""
 
 import time
+from functools import partial
 
 import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
+from ..physics.observables import like_neighbours
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
 from ..storage.layout import write_file
-from ..storage.observations import observation_fields
+from ..storage.observations import ENERGY, observation_fields
 from ..storage.store import Store
 
 # Bytes of states between two commits.
@@ -36,13 +38,15 @@ def _import(context) -> None:
 
 def _import_from(context, source) -> None:
     run, log, started = context.run, context.log, time.monotonic()
-    path, hamiltonian = run.path("observe"), run.job.build_hamiltonian()
+    path, job = run.path("observe"), run.job
+    true = TrueEnergy(job.build_hamiltonian()) if job.has_truth else None
     if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         _check(context, source)
-        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.order_parameter)
+        energies = true.energies if true else partial(like_neighbours, lattice=job.build_lattice())
+        tau = _correlation(source, energies, job.order_parameter)
         source.require_unchanged()
-        _create(run, source, hamiltonian.n_states, tau)
+        _create(run, source, tau)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
         if tau > 1:
             log(
@@ -50,7 +54,7 @@ def _import_from(context, source) -> None:
                 f"optimistic; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
             )
     with Store(path, mpi.alone(), write=True) as store:
-        _copy(context, store, source, TrueEnergy(hamiltonian), started)
+        _copy(context, store, source, true, started)
     log(f"observe: {source.n} configurations imported from {source.identity}")
 
 
@@ -64,8 +68,10 @@ def _check(context, source) -> None:
         source.check(on_block)
 
 
-def _correlation(source, model, order_parameter) -> float:
+def _correlation(source, energies, order_parameter) -> float:
     """Larger autocorrelation time of energy and order parameter, in configurations.
+
+    Of an unknown energy the share of like neighbours takes the place.
 
     It is measured along each leading axis of the source, since neighbours along one of them, such as
     chains, may be independent while those along another, such as records, are not.
@@ -76,7 +82,7 @@ def _correlation(source, model, order_parameter) -> float:
     step = max(1, BUFFER // source.n_sites)
     for start in range(0, n, step):
         states = np.ascontiguousarray(source.read(start, min(start + step, n)).T)
-        series.append([model.energies(states), order_parameter(states)])
+        series.append([energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
     if n < inner:
         return max(autocorrelation_time(x[:, None]) for x in series)
@@ -89,13 +95,15 @@ def _correlation(source, model, order_parameter) -> float:
     )
 
 
-def _create(run, source, n_states: int, tau: float) -> None:
+def _create(run, source, tau: float) -> None:
     job, n = run.job, source.n
-    layout = observation_fields(n, 1, job.lattice.shape, np.arange(1, n + 1), "number in the source, from 1")
+    layout = observation_fields(
+        n, 1, job.lattice.shape, np.arange(1, n + 1), "number in the source, from 1", job.has_truth
+    )
     attributes = {
         **run.attributes("observe", imported=True),
         "temperature": job.observe.temperature,
-        "n_states": n_states,
+        "n_states": job.hamiltonian.n_states,
         "thin": 1,
         "autocorrelation_time": tau,
         "source": source.identity,
@@ -104,8 +112,8 @@ def _create(run, source, n_states: int, tau: float) -> None:
     write_file(run.path("observe"), layout, attributes, total=n)
 
 
-def _copy(context, store, source, model, started: float) -> None:
-    """Fill the file from where it is committed."""
+def _copy(context, store, source, true, started: float) -> None:
+    """Fill the file from where it is committed; `true` is the true energy, None if nobody knows it."""
     shape = context.run.job.lattice.shape
     done, spent = store.committed, store.wall_seconds
     step = max(1, BUFFER // source.n_sites)
@@ -116,8 +124,8 @@ def _copy(context, store, source, model, started: float) -> None:
             source.require_unchanged()
             rows = slice(done, done + n)
             store.write("observations/states/value", rows, states.reshape(n, 1, *shape))
-            energy = model.energies(np.ascontiguousarray(states.T))
-            store.write("validation/energy/value", rows, energy[:, None])
+            if true:
+                store.write(ENERGY, rows, true.energies(np.ascontiguousarray(states.T))[:, None])
             done += n
             store.commit(done, 0, spent + time.monotonic() - started)
             progress.step(n)

@@ -11,6 +11,7 @@ from .layout import Field, array_field
 from .rows import Rows
 
 STATES = "observations/states/value"
+ENERGY = "validation/energy/value"
 
 
 def observed_rows(path) -> Rows:
@@ -19,7 +20,7 @@ def observed_rows(path) -> Rows:
 
 
 def observation_fields(
-    records: int, chains: int, shape: tuple[int, ...], steps, unit: str
+    records: int, chains: int, shape: tuple[int, ...], steps, unit: str, has_truth: bool = True
 ) -> dict[str, Field]:
     """Data sets of an observation set.
 
@@ -33,20 +34,22 @@ def observation_fields(
         Time of each record.
     unit : str
         What the steps count.
+    has_truth : bool
+        Whether true energies are known.
     """
     space = ("y", "x") if len(shape) == 2 else tuple(f"x{k}" for k in range(len(shape)))
     time = np.asarray(steps, float)
-    return {
+    layout = {
         STATES: Field((records, chains, *shape), np.uint8, ("record", "chain", *space), "states 0..Q-1"),
         "observations/states/step": array_field(np.asarray(steps), ("record",), unit),
         "observations/states/time": array_field(time, ("record",), unit),
-        "validation/energy/value": Field(
-            (records, chains),
-            np.float64,
-            ("record", "chain"),
-            "true energy, J; for checks, never for learning",
-        ),
     }
+    if has_truth:
+        layout[ENERGY] = Field(
+            (records, chains), np.float64, ("record", "chain"),
+            "true energy, J; for checks, never for learning",
+        )  # fmt: skip
+    return layout
 
 
 class Observations:
