@@ -58,6 +58,27 @@ class CheckedEnergy:
         UserError
             If the array is not made of configurations of this lattice.
         """
+        return self._each(self.model.energies, configurations)
+
+    def errors(self, configurations: ArrayLike) -> NDArray[np.float64]:
+        """Standard error of the energy of each configuration, in J; arguments as of `energies`.
+
+        Raises
+        ------
+        UserError
+            If the energy has no errors of its own, as only direct estimates do, or as in `energies`.
+        """
+        if not self.has_errors:
+            raise UserError(f"the energy {self.name!r} has no errors of its own; 'direct' has")
+        return self._each(self.model.errors, configurations)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether the energy has standard errors of its own."""
+        return hasattr(self.model, "errors")
+
+    def _each(self, function, configurations: ArrayLike) -> NDArray[np.float64]:
+        """What a function of states gives for each configuration."""
         try:
             array = np.asanyarray(configurations)
         except ValueError as error:  # rows of different lengths
@@ -74,7 +95,7 @@ class CheckedEnergy:
         for start in range(0, source.n, step):
             stop = min(start + step, source.n)
             states = np.ascontiguousarray(source.read_complete(start, stop).T)
-            result[start:stop] = self.model.energies(states)
+            result[start:stop] = function(states)
         return result.reshape(() if single else source.leading)
 
     def differences(self, before: ArrayLike, after: ArrayLike) -> NDArray[np.float64]:

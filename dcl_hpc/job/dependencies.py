@@ -21,6 +21,9 @@ def dependencies(
             result["observe"] = {key: values["observe"][key] for key in kept}
         if not imported or output == "observe":  # no chain loses atoms, and an import keeps all snapshots
             result["observe"].pop("incomplete")
+    if result.get("direct"):  # what is compared with does not matter to the energy, nor this to others
+        unused = "methods" if output != "evaluate" else "" if job.uses_direct else "method"
+        result["direct"] = _without(result["direct"], unused)
     if "sweep" in result:  # other energies and shapes do not matter to this one
         shared = ("temperatures", "ladders", "exchange", "rungs")
         result["sweep"] = {key: values["sweep"][key] for key in shared}

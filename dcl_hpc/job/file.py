@@ -1,6 +1,7 @@
 """Reading a job file: TOML, overrides of the command line, files it names, and what is wrong with it."""
 
 import copy
+import os
 import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
@@ -86,6 +87,7 @@ def from_dict(document: dict, overrides: Overrides = (), what: str = "job", fold
         for override in overrides:
             _put(document, *_parsed(override), f"--set {override}")
     _read_files(document, folder)
+    _find_source(document, folder)
     kind = document.get("study", DEFAULT_STUDY)
     if not isinstance(kind, str) or kind not in STUDIES:
         raise UserError(f"{what}: study: {kind!r} is not known; give one of {', '.join(STUDIES)}")
@@ -148,6 +150,13 @@ def _read_file(document: dict, name: str, key: str, folder: Path, kinds: str) ->
     except (OSError, ValueError, IndexError, EOFError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{name}.{key}: {path} cannot be read: {reason}") from None
+
+
+def _find_source(document: dict, folder: Path) -> None:
+    """Make the path of the snapshots absolute; it may be FILE:NAME."""
+    section = document.get("observe")
+    if isinstance(section, dict) and isinstance(name := section.get("source"), str) and name:
+        section["source"] = os.path.abspath(folder / name)
 
 
 def mistakes(error: ValidationError, document: dict) -> list[str]:

@@ -102,10 +102,9 @@ class Ednn(Training):
 
     @model_validator(mode="after")
     def _direct(self):
-        many = self.focus not in (1, "auto") or len(self.contexts) > 1 or not self.shared
-        if not self.is_network and many:
+        if not self.is_network and (len(self.contexts) > 1 or not self.shared):
             raise ValueError(
-                f"fit = '{self.fit}' takes tiles at every site: set focus = 1, one context, shared = true"
+                f"fit = '{self.fit}' is one law for tiles at every site: give one context, shared = true"
             )
         return self
 
@@ -129,12 +128,15 @@ Method = Literal["pairwise", "clusters", "table"]
 
 
 class Direct(Section):
-    """Estimates of the energy without a network, fitted beside the networks for comparison."""
+    """Estimates of the energy without a network: the energy "direct" of sweeps, and others for comparison."""
 
+    method: Method = Field("clusters", description="by which the energy 'direct' of sweeps is found")
     samples: Count = Field(100_000, description="observations to fit to, at most")
     side: Annotated[int, Field(ge=2)] | Literal["auto"] = Field(
         "auto", description="edge of the tile that limits the range, in sites; auto: 3, or 2 if too large"
     )
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)] | Literal["auto"] = Field(
-        "auto", description="which estimates; auto: all that allow tiles of this side"
+    methods: tuple[Method, ...] | Literal["auto"] = Field(
+        "auto",
+        description="estimates to compare with; auto: all that allow tiles of this side, none where sweeps "
+        "take 'direct'",
     )

@@ -22,11 +22,19 @@ class ObserveExchange(Section):
 
 
 class Observe(Section):
-    """Observations at one temperature by Metropolis chains of the true Hamiltonian."""
+    """Observations at one temperature, by Metropolis chains of the true Hamiltonian or from a file of snapshots.
+
+    Of an unknown system the temperature may be left out: it is 1 then, energies are in k_B T_o and
+    temperatures in T_o.
+    """
 
     temperature: Positive = Field(
         description="the one temperature at which the system is observed", json_schema_extra=TEMPERATURE
     )
+    source: str | None = Field(
+        None, min_length=1,
+        description="file of snapshots to take instead of simulating, as --from does; from the job's folder",
+    )  # fmt: skip
     samples: Count = Field(1_000_000, description="configurations to record, a multiple of chains")
     chains: Count = Field(1000, description="independent Markov chains")
     thermalization: Whole = Field(500, description="time before the first record", json_schema_extra=SWEEPS)
@@ -94,7 +102,11 @@ class Edges(Section):
 
 
 class Sweep(Section):
-    """Predictions: Metropolis with replica exchange over temperatures, for each energy and shape."""
+    """Predictions: Metropolis with replica exchange over temperatures, for each energy and shape.
+
+    Left out, energies are those that the job learns anyway: of an unknown system the direct estimate, beside
+    ednn.fit = "clusters" or "table" no RNN; temperatures of an unknown system go from T_o / 2 to 2 T_o.
+    """
 
     energies: tuple[Literal[*ENERGIES], ...] = Field(
         ("true", "rnn", "ednn"), min_length=1, description="energies to sweep with"

@@ -170,6 +170,18 @@ class Potts(Section):
         return form(lattice, self.states, self.coupling)
 
 
+class Unknown(Section):
+    """A system of which nothing but snapshots is known: no true energy, hence nothing to simulate or compare."""
+
+    kind: Literal["unknown"] = Field(description="a law that is not known: all is learned from snapshots")
+    states: int = Field(2, ge=2, le=254, description="number of states of a site")
+
+    @property
+    def n_states(self) -> int:
+        """Number of states of a site."""
+        return self.states
+
+
 class EdwardsAnderson(Section):
     """Edwards-Anderson glass: one realization of the couplings, or an ensemble of realizations.
 

@@ -114,7 +114,8 @@ def candidate(context: int) -> str:
 
 def _evaluated(job: Job, output: str) -> tuple[str, ...]:
     learned = dict.fromkeys(ENERGIES[name].stage for name in job.learned)
-    return (*learned, *(["observe"] if job.direct and "observe" not in learned else []))
+    observed = (job.direct and job.direct.methods) or not job.has_truth
+    return (*learned, *(["observe"] if observed and "observe" not in learned else []))
 
 
 def _swept(job: Job, output: str) -> tuple[str, ...]:
@@ -158,6 +159,13 @@ LATTICE = Study(
             depends_on=(*OBSERVED, "rnn", "labels", "ednn"),
             resources=Resources(ranks=4, threads=4, time="08:00:00"),
             steps=lambda job: tuple(candidate(k) for k in job.ednn.contexts) if job.uses_ednn else (),
+        ),
+        Stage(
+            "direct", "stages.direct:direct", "train --network direct", "direct.h5",
+            wanted=lambda job: ("direct",) if job.uses_direct else (),
+            needs=lambda job, output: ("observe",),
+            depends_on=(*OBSERVED, "direct"),
+            resources=Resources(ranks=1, threads=4, time="02:00:00"),
         ),
         Stage(
             "evaluate", "stages.evaluate:evaluate", "evaluate", "evaluation.h5",

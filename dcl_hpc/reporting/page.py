@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jinja2
 
+from ..energy.direct import convention
 from ..energy.factory import LEARNED
 from ..pipeline.provenance import provenance
 from ..storage.documents import cannot_write, digest_of, write_json, write_text
@@ -46,7 +47,7 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
 
 def render(
     summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str,
-    template: str = "page.html",
+    template: str = "page.html", n_states: int = 2,
 ) -> str:  # fmt: skip
     """The page as HTML; every text from the job file is escaped.
 
@@ -54,6 +55,8 @@ def render(
     ----------
     template : str
         "page.html" for a single system, "realizations.html" for an ensemble.
+    n_states : int
+        States Q of a site.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dcl_hpc.reporting", "."),
@@ -64,6 +67,7 @@ def render(
         summary=summary,
         learned=LEARNED,
         interactions=_interactions(summary),
+        convention=convention(n_states),
         worth=worth,
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
@@ -82,7 +86,7 @@ def _interactions(summary: dict) -> list[tuple[str, list]]:
         result.append(("the EDNN's energy", summary["ednn"]["interactions"][:SHOWN]))
     for name, found in (summary["direct"] or {}).items():
         if name in ("clusters", "pairwise"):
-            result.append((name, found["interactions"][:SHOWN]))
+            result.append((f"{name}, directly from the observations", found["interactions"][:SHOWN]))
     return result
 
 
@@ -105,16 +109,14 @@ def publish(
     described = provenance()
     summary |= {key: described[key] for key in ("creator", "git_commit", "machine")} | {"ranks": run.ranks}
     summary["uuid"] = Identity().uuid
-    changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
-    changes += "" if run.position is None else f" --index {run.position}"
-    if not run.realizations and (source := run.source()):
-        changes += f" --from {shlex.quote(source)}"
-    summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
+    source = None if run.realizations or run.job.observe.source else run.source()
+    more = f"--ranks {run.ranks}" + (f" --from {shlex.quote(source)}" if source else "")
+    summary["command"] = run.command("run", more)
     text = render(
         summary, figures, description,
         f"{described['creator']}, commit {described['git_commit']}, seed {run.job.seed}; "
         f"libraries {described['library_versions']}",
-        summary["command"] + "\n\n" + run.job_text, template,
+        summary["command"] + "\n\n" + run.job_text, template, run.job.hamiltonian.n_states,
     )  # fmt: skip
     folder = run.root / "report"
     write_text(folder / "index.html", text)

@@ -60,7 +60,9 @@ class TileTables:
         self.lattice, self.n_states, self.table = lattice, n_states, table
         offsets = np.asarray(offsets).reshape(-1, lattice.dimension)
         if not lattice.separates(offsets):
-            raise ValueError(f"tiles of {len(offsets)} sites do not fit the {lattice} lattice: they overlap themselves")
+            raise ValueError(
+                f"tiles of {len(offsets)} sites do not fit the {lattice} lattice: they overlap themselves"
+            )
         everywhere = tiles is None
         sites = np.asarray(lattice.windows(offsets) if everywhere else tiles, np.int32)
         self._tiles = _with_tables(lattice, n_states, sites, table)
@@ -161,7 +163,19 @@ def _box_table(table, n_states, sides, box):
 
 
 def _tile_sweeps(
-    states, beta, streams, n_sweeps, n_states, sites, kinds, powers, origins, table, differences, looked, *model
+    states,
+    beta,
+    streams,
+    n_sweeps,
+    n_states,
+    sites,
+    kinds,
+    powers,
+    origins,
+    table,
+    differences,
+    looked,
+    *model,
 ):
     """Metropolis sweeps of one block of chains by the tiles, in place."""
     n_chains = states.shape[1]

@@ -18,7 +18,7 @@ from ..sampling.statistics import autocorrelation_time
 from ..sampling.streams import Purpose
 from ..sampling.tempering import Ladders, Replicas, exchange_line
 from ..storage.layout import array_field, write_file
-from ..storage.observations import observation_fields
+from ..storage.observations import ENERGY, observation_fields
 from ..storage.replicas import read_replicas, replica_fields, write_replicas
 from ..storage.results import read_exchange
 from ..storage.store import Store
@@ -40,6 +40,7 @@ def observe(context: Context, output: str) -> None:
     path = run.path(output)
     if mpi.on_root(comm, run.source):
         mpi.on_root(comm, run.require, "observe")  # an unfinished import: tells how to go on
+    mpi.on_root(comm, run.require_source)
     if comm.size > job.observe.chains:
         raise UserError.everywhere(
             f"{comm.size} ranks for observe.chains = {job.observe.chains}: start at most as many ranks "
@@ -185,7 +186,7 @@ def _record(context, store, ensemble, thin: int, started: float) -> None:
             rows = slice(done, done + n)
             slot = 1 - slot
             store.write("observations/states/value", np.s_[rows, mine], lattice.array(states, ABSENT))
-            store.write("validation/energy/value", np.s_[rows, mine], energy)
+            store.write(ENERGY, np.s_[rows, mine], energy)
             ensemble.save(store, slot)
             done += n
             store.commit(done, slot, spent + time.monotonic() - started)

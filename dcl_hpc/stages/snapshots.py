@@ -1,16 +1,18 @@
 """Observations from a file of the user's own configurations."""
 
 import time
+from functools import partial
 
 import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..physics.configurations import ABSENT
+from ..physics.observables import like_neighbours
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
 from ..storage.layout import write_file
-from ..storage.observations import observation_fields
+from ..storage.observations import ENERGY, observation_fields
 from ..storage.store import Store
 
 # Bytes of states between two commits.
@@ -37,13 +39,15 @@ def _import(context) -> None:
 
 def _import_from(context, source) -> None:
     run, log, started = context.run, context.log, time.monotonic()
-    path, hamiltonian = run.path("observe"), run.job.build_hamiltonian()
+    path, job = run.path("observe"), run.job
+    true = TrueEnergy(job.build_hamiltonian()) if job.has_truth else None
     if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         incomplete = _check(context, source)
-        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.order_parameter)
+        energies = true.energies if true else partial(like_neighbours, lattice=job.build_lattice())
+        tau = _correlation(source, energies, job.order_parameter)
         source.require_unchanged()
-        _create(run, source, hamiltonian.n_states, tau, incomplete)
+        _create(run, source, tau, incomplete)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
         if tau > 1:
             log(
@@ -51,7 +55,7 @@ def _import_from(context, source) -> None:
                 f"optimistic; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
             )
     with Store(path, mpi.alone(), write=True) as store:
-        _copy(context, store, source, TrueEnergy(hamiltonian), started)
+        _copy(context, store, source, true, started)
     log(f"observe: {source.n} configurations imported from {source.identity}")
 
 
@@ -81,8 +85,10 @@ def _filled(states: np.ndarray, n_states: int, start: int) -> np.ndarray:
     return np.where(lost, random, states) if lost.any() else states
 
 
-def _correlation(source, model, order_parameter) -> float:
+def _correlation(source, energies, order_parameter) -> float:
     """Larger autocorrelation time of energy and order parameter, in configurations.
+
+    Of an unknown energy the share of like neighbours takes the place.
 
     It is measured along each leading axis of the source, since neighbours along one of them, such as
     chains, may be independent while those along another, such as records, are not.
@@ -94,7 +100,7 @@ def _correlation(source, model, order_parameter) -> float:
     for start in range(0, n, step):
         states = _filled(source.read(start, min(start + step, n)), source.n_states, start)
         states = np.ascontiguousarray(states.T)
-        series.append([model.energies(states), order_parameter(states)])
+        series.append([energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
     if n < inner:
         return max(autocorrelation_time(x[:, None]) for x in series)
@@ -107,14 +113,14 @@ def _correlation(source, model, order_parameter) -> float:
     )
 
 
-def _create(run, source, n_states: int, tau: float, incomplete: int) -> None:
+def _create(run, source, tau: float, incomplete: int) -> None:
     job, n = run.job, source.n
     steps, about = np.arange(1, n + 1), "number in the source, from 1"
-    layout = observation_fields(n, 1, job.build_lattice(), steps, about)
+    layout = observation_fields(n, 1, job.build_lattice(), steps, about, job.has_truth)
     attributes = {
         **run.attributes("observe", imported=True),
         "temperature": job.observe.temperature,
-        "n_states": n_states,
+        "n_states": job.hamiltonian.n_states,
         "thin": 1,
         "autocorrelation_time": tau,
         "incomplete": incomplete,
@@ -124,8 +130,8 @@ def _create(run, source, n_states: int, tau: float, incomplete: int) -> None:
     write_file(run.path("observe"), layout, attributes, total=n)
 
 
-def _copy(context, store, source, model, started: float) -> None:
-    """Fill the file from where it is committed."""
+def _copy(context, store, source, true, started: float) -> None:
+    """Fill the file from where it is committed; `true` is the true energy, None if nobody knows it."""
     done, spent = store.committed, store.wall_seconds
     step = max(1, BUFFER // source.n_sites)
     with context.log.progress("observe", source.n, done, "cfg") as progress:
@@ -135,9 +141,10 @@ def _copy(context, store, source, model, started: float) -> None:
             source.require_unchanged()
             rows = slice(done, done + n)
             store.write("observations/states/value", rows, source.lattice.array(states, ABSENT)[:, None])
-            energy = model.energies(np.ascontiguousarray(_filled(states, source.n_states, done).T))
-            energy[(states == ABSENT).any(axis=1)] = np.nan
-            store.write("validation/energy/value", rows, energy[:, None])
+            if true:
+                energy = true.energies(np.ascontiguousarray(_filled(states, source.n_states, done).T))
+                energy[(states == ABSENT).any(axis=1)] = np.nan
+                store.write(ENERGY, rows, energy[:, None])
             done += n
             store.commit(done, 0, spent + time.monotonic() - started)
             progress.step(n)

@@ -42,7 +42,7 @@ def sweep(context: Context, output: str) -> None:
     if not mpi.on_root(comm, path.exists):
         temperatures = _ladder(context, output, energy, model)
         mpi.on_root(comm, _create, run, output, energy, shape, temperatures)
-    order_parameter = run.job.build_hamiltonian(shape).order_parameter
+    order_parameter = run.job.order_parameter
     with Store(path, comm, write=True) as store:
         _Sweep(context, store, output, model, order_parameter).run(started)
     if run.job.sweep.exchange:

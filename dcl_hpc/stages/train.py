@@ -1,21 +1,18 @@
 """Train the networks: the RNN on observations, then the EDNN on the RNN's labels (data-parallel)."""
 
-import time
-
 import numpy as np
 
 from ..cluster import mpi
 from ..energy import reference
 from ..energy.ednn import has_table, references, sums_of_patterns
-from ..inference.estimate import described, estimate
 from ..physics import exact
 from ..pipeline.context import Context
 from ..pipeline.stages import candidate
 from ..sampling.streams import Purpose, generator
 from ..storage import weights
 from ..storage.complete import complete_rows
-from ..storage.observations import observed_rows
 from ..storage.rows import Rows
+from . import direct
 from .fit import Fit
 
 # Configurations for the zero of learned energies: the error of an 8x8 RNN's zero is then 2e-5 J per site.
@@ -56,7 +53,11 @@ def train_ednn(context: Context, output: str) -> None:
     run = context.run
     mpi.on_root(context.comm, run.require, "label" if run.job.uses_labels else "observe")
     if not run.job.ednn.is_network:
-        mpi.on_root(context.comm, _direct_estimate, context)
+        number = run.job.ednn.contexts[0]
+        mpi.on_root(
+            context.comm, direct.fit, context, output, run.job.ednn.fit, 1 + 2 * number, run.job.ednn.samples,
+            {"context": number},
+        )  # fmt: skip
     elif len(contexts := run.job.ednn.contexts) > 1:
         for number in contexts:
             if not mpi.on_root(context.comm, run.done, candidate(number)):
@@ -129,24 +130,6 @@ def _choose(run) -> str:
     return f"train ednn: context {chosen} is enough of {list(found)}; tiles of {n_places} sites"
 
 
-def _direct_estimate(context) -> None:
-    """Fit a table or cluster interactions to the observations."""
-    run, job = context.run, context.run.job
-    started = time.monotonic()
-    side = 1 + 2 * job.ednn.contexts[0]
-    with observed_rows(run.path("observe")) as source:
-        states = source.read(0, min(source.n, job.ednn.samples))[0]
-    found = estimate(job, job.ednn.fit, states, side)
-    if not len(found.coupling):
-        context.log("train ednn: no interaction is called for, the energy is 0; observe more, or colder")
-    settings = {"context": job.ednn.contexts[0], "side": found.side, "interactions": described(found)}
-    arrays = {"table": found.table()}
-    wall = time.monotonic() - started
-    weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, {}, 1, 1, wall)
-    for line in str(found).splitlines()[:20]:
-        context.log(f"train ednn: {line}")
-
-
 def _mean_and_deviation(energies) -> tuple[float, float]:
     """Of all labels, in J."""
     sums = np.zeros(2)
@@ -172,6 +155,8 @@ def _exact_surprise(job, source, n_validation: int):
 
     A diagnostic that is recorded beside the loss; nothing is chosen by it.
     """
+    if not job.has_truth:
+        return None
     hamiltonian, temperature = job.build_hamiltonian(), job.observe.temperature
     solution = exact.solve(hamiltonian, temperature)
     if solution is None:

@@ -14,6 +14,7 @@ from .rows import Rows
 
 STATES = "observations/states/value"
 PRESENT = "observations/sites"
+ENERGY = "validation/energy/value"
 
 
 def observed_rows(path) -> Rows:
@@ -24,7 +25,9 @@ def observed_rows(path) -> Rows:
     return Rows(path, [STATES], leading=2, columns=PRESENT)
 
 
-def observation_fields(records: int, chains: int, lattice: Lattice, steps, unit: str) -> dict[str, Field]:
+def observation_fields(
+    records: int, chains: int, lattice: Lattice, steps, unit: str, has_truth: bool = True
+) -> dict[str, Field]:
     """Data sets of an observation set.
 
     Parameters
@@ -36,31 +39,32 @@ def observation_fields(records: int, chains: int, lattice: Lattice, steps, unit:
         Time of each record.
     unit : str
         What the steps count.
+    has_truth : bool
+        Whether true energies are known.
     """
     d, shape = lattice.dimension, lattice.array_shape
     space = ("y", "x") if d == 2 else tuple(f"x{k}" for k in range(d))
     space += ("basis",) * (len(shape) - d)
     time = np.asarray(steps, float)
     about = "states 0..Q-1" + f", {ABSENT} where there is no site" * bool(lattice.absent)
-    fields = {
+    layout = {
         STATES: Field((records, chains, *shape), np.uint8, ("record", "chain", *space), about),
         "observations/states/step": array_field(np.asarray(steps), ("record",), unit),
         "observations/states/time": array_field(time, ("record",), unit),
-        "validation/energy/value": Field(
-            (records, chains),
-            np.float64,
-            ("record", "chain"),
-            "true energy, J; for checks, never for learning",
-        ),
     }
+    if has_truth:
+        layout[ENERGY] = Field(
+            (records, chains), np.float64, ("record", "chain"),
+            "true energy, J; for checks, never for learning",
+        )  # fmt: skip
     if lattice.kind != "hypercubic" or lattice.absent:
-        fields[PRESENT] = array_field(
+        layout[PRESENT] = array_field(
             lattice.present, ("site",), "where the sites are in a flattened configuration"
         )
-        fields["observations/positions"] = array_field(
+        layout["observations/positions"] = array_field(
             lattice.positions, ("site", "axis"), "the sites in space, nearest neighbours at distance 1"
         )
-    return fields
+    return layout
 
 
 class Observations:
