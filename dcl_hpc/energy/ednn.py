@@ -208,6 +208,16 @@ def has_table(job, context: int) -> bool:
     return job.build_hamiltonian().n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
 
 
+def errors_of_run(run) -> list[TileTables]:
+    """Independent directions of error of a local energy with known errors; none of a network.
+
+    Each is an energy on the observed lattice, to be added with a normal number of unit variance.
+    """
+    settings, arrays, _ = load(run.require("ednn"))
+    lattice, n_states = run.job.build_lattice(), run.job.hamiltonian.n_states
+    return [TileTables(lattice, n_states, mode, settings["side"]) for mode in arrays.get("error_modes", ())]
+
+
 def of_run(run, shape: tuple[int, ...]):
     """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow."""
     job = run.job

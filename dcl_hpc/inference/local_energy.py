@@ -126,6 +126,18 @@ class LocalEnergy:
             raise ValueError(f"interactions of range {self.side} need tiles of that side, not of {side}")
         return -(self._in(side).functions() @ self.coupling)
 
+    def error_modes(self) -> np.ndarray:
+        """Independent directions of error: tables that are added with normal numbers of unit variance, in J.
+
+        Returns
+        -------
+        float64 (n, Q ** side**d)
+            As `table`; those without weight are left out.
+        """
+        values, vectors = np.linalg.eigh(self.covariance)
+        used = values > values.max(initial=0) * 1e-12
+        return -(self._in(self.side).functions() @ (vectors[:, used] * np.sqrt(values[used]))).T
+
     def model(self, lattice: Lattice) -> TileTables:
         """Energy model for Monte Carlo, with the smallest tiles that hold all interactions."""
         n_states = self.interactions.words.window.n_states

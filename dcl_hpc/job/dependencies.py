@@ -20,6 +20,8 @@ def dependencies(
     if "sweep" in result:  # other energies and shapes do not matter to this one
         shared = ("temperatures", "ladders", "exchange", "rungs")
         result["sweep"] = {key: values["sweep"][key] for key in shared}
+    if "check" in result:
+        result["check"] = _check(result["check"], output)
     result = canonical(result)
     if changed:
         result = _only(result, job.model_dump(mode="json", exclude_defaults=True, context={"digest": True}))
@@ -27,6 +29,8 @@ def dependencies(
         result["sweep"]["lengths"] = list(job.sweep.lengths(output.split("_")[1]))
     if output == "evaluate":
         result["energies"] = job.learned
+    if job.held_out and output != "observe" and "observe" in result:
+        result["observe"]["held_out"] = job.held_out
     return result
 
 
@@ -54,6 +58,13 @@ def canonical(values: dict) -> dict:
         if not sweep.get("exchange", True):
             sweep.pop("rungs", None)
     return values
+
+
+def _check(section: dict, output: str) -> dict:
+    """What matters to one test: its own set of snapshots alone; shares that are held out are told elsewhere."""
+    own = int((output.split("_") + ["0"])[2])
+    sets = section["sets"][own - 1 : own] if own else []
+    return _without(section, "wanted", "held_out", "sets") | {"sets": sets}
 
 
 def _labels(section: dict) -> dict:

@@ -30,7 +30,7 @@ def label(context: Context, output: str) -> None:
         mpi.on_root(comm, _create, run)
     model = energy_model(run, "rnn")
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
-    with observed_rows(observations) as source, Store(path, comm, write=True) as store:
+    with observed_rows(observations, run.job.held_out) as source, Store(path, comm, write=True) as store:
         _fill(context, store, model, source, started)
 
 

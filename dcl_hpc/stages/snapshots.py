@@ -99,6 +99,7 @@ def _create(run, source, n_states: int, tau: float) -> None:
         "thin": 1,
         "autocorrelation_time": tau,
         "source": source.identity,
+        "leading": source.leading,
         "source_digest": source.digest,
     }
     write_file(run.path("observe"), layout, attributes, total=n)

@@ -38,7 +38,7 @@ def train_rnn(context: Context, output: str) -> None:
     def loss(states, seed=None):
         return -network.log_prob(states, seed)
 
-    with observed_rows(path) as source:
+    with observed_rows(path, job.held_out) as source:
         baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
         fit = Fit(context, "rnn", job.rnn, network, loss, source, {})
         fit.run(baseline)
@@ -73,7 +73,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
             mean, scale = _mean_and_deviation(energies)
         rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
     else:
-        rows = observed_rows(run.path("observe"))
+        rows = observed_rows(run.path("observe"), job.held_out)
         mean, scale = 0.0, job.observe.temperature
     network = job.build_ednn(tile_context, mean, scale)
 
@@ -135,13 +135,13 @@ def _direct_estimate(context) -> None:
     run, job = context.run, context.run.job
     started = time.monotonic()
     side = 1 + 2 * job.ednn.contexts[0]
-    with observed_rows(run.path("observe")) as source:
+    with observed_rows(run.path("observe"), job.held_out) as source:
         states = source.read(0, min(source.n, job.ednn.samples))[0]
     found = estimate(job, job.ednn.fit, states, side)
     if not len(found.coupling):
         context.log("train ednn: no interaction is called for, the energy is 0; observe more, or colder")
     settings = {"context": job.ednn.contexts[0], "side": found.side, "interactions": described(found)}
-    arrays = {"table": found.table()}
+    arrays = {"table": found.table(), "error_modes": found.error_modes()}
     wall = time.monotonic() - started
     weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, {}, 1, 1, wall)
     for line in str(found).splitlines()[:20]:

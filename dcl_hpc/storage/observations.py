@@ -13,9 +13,34 @@ from .rows import Rows
 STATES = "observations/states/value"
 
 
-def observed_rows(path) -> Rows:
-    """Configurations of an observation set, record after record."""
-    return Rows(path, [STATES], leading=2)
+def observed_rows(path, held_out: float = 0.0) -> Rows:
+    """Configurations of an observation set that learners may see, record after record.
+
+    Parameters
+    ----------
+    held_out : float
+        Share of them, the last ones, that is not theirs.
+    """
+    rows = Rows(path, [STATES], leading=2)
+    if held_out:
+        rows.n -= int(np.prod(_held_out_axes(path, held_out)))
+    return rows
+
+
+def held_out_rows(path, share: float) -> tuple[Rows, int, tuple[int, ...]]:
+    """What learners do not see: all rows, the number of the first one held out, and the axes of those."""
+    rows, axes = observed_rows(path), _held_out_axes(path, share)
+    return rows, rows.n - int(np.prod(axes)), axes
+
+
+def _held_out_axes(path, share: float) -> tuple[int, ...]:
+    """Leading axes of the last configurations: whole records, or parts of one where there are few."""
+    with h5py.File(path, "r", locking=False) as file:
+        axes = tuple(map(int, file.attrs.get("leading", file[STATES].shape[:2])))
+    n = int(np.prod(axes))
+    if int(share * axes[0]) < 1:
+        return (int(np.ceil(share * n)),)
+    return (int(np.ceil(share * axes[0])), *axes[1:])
 
 
 def observation_fields(
