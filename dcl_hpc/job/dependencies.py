@@ -61,8 +61,8 @@ def canonical(values: dict) -> dict:
 
 
 def _check(section: dict, output: str) -> dict:
-    """What matters to one test: its own set of snapshots alone; shares that are held out are told elsewhere."""
-    own = int((output.split("_") + ["0"])[2])
+    """What matters to one test: of all sets of snapshots its own; shares held out are told elsewhere."""
+    own = int(f"{output}_0".split("_")[2])
     sets = section["sets"][own - 1 : own] if own else []
     return _without(section, "wanted", "held_out", "sets") | {"sets": sets}
 

@@ -140,7 +140,7 @@ class Job(Section):
 
     @property
     def checks(self) -> list[tuple[str, int]]:
-        """Learned energies and the sets of snapshots that each is tested against: 0 the observed, 1 ... others."""
+        """Learned energies and the snapshots that each is tested against: 0 the observed, 1 ... others."""
         first = 0 if self.checks_own else 1
         return [(name, k) for name in self.learned for k in range(first, len(self.check.sets) + 1)]
 

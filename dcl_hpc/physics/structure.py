@@ -57,7 +57,7 @@ class Structure:
         turns = [t for t in turns if not any(t[a] for a in lattice.open)]
         reach = min([np.linalg.norm(t @ periods) / 2 for t in turns], default=np.inf)
         reach = max(1.0, min(reach, MAX_SHELLS))
-        offsets = _half_space(np.array(list(product(range(-4, 5), repeat=lattice.dimension))))
+        offsets = half_space(np.array(list(product(range(-4, 5), repeat=lattice.dimension))))
         lengths = np.linalg.norm(offsets @ vectors, axis=1).round(6)
         found, total = [], 0
         for length in np.unique(lengths[lengths < reach + 1e-6]):
@@ -72,7 +72,7 @@ class Structure:
 
     @cached_property
     def waves(self) -> list[tuple[str, np.ndarray]]:
-        """Wave vectors in turns per grid step, with a name each: 0, the longest waves, the zone's boundary."""
+        """Wave vectors in turns per grid step and their names: 0, the longest waves, the zone's boundary."""
         lattice = self.lattice
         longest = np.linalg.inv(lattice.geometry.periods(lattice.shape)).T
         shortest = longest * np.array(lattice.shape)[:, None] / 2
@@ -134,7 +134,7 @@ class Structure:
     def _of(self, states: np.ndarray) -> np.ndarray:
         there = None if states.max(initial=0) < self.n_states else states < self.n_states
         n = np.full(states.shape[1], len(states)) if there is None else there.sum(axis=0)
-        spins = self._spins(states)
+        spins = spins_of(states, self.n_states)
         rows = list(self._order(states, spins, n))
         for _, places in self.shells:
             rows.append(_mean(places, lambda i, j: sum(s[i] * s[j] for s in spins), there))
@@ -146,19 +146,6 @@ class Structure:
         for _, places in self.clusters:
             rows.append(_mean(places, lambda *sites: self._product(states, spins, sites), there))
         return np.array(rows).T
-
-    def _spins(self, states) -> list[np.ndarray]:
-        """Components of the spins, each (n_sites, n); 0 where a site was lost."""
-        if self.n_states == 2:
-            return [np.array([-1.0, 1.0] + [0.0] * 254)[states]]
-        scale = np.sqrt(self.n_states / (self.n_states - 1))
-        lost = states >= self.n_states
-        result = []
-        for q in range(self.n_states):
-            component = scale * ((states == q) - 1 / self.n_states)
-            component[lost] = 0
-            result.append(component)
-        return result
 
     def _order(self, states, spins, n) -> Iterator[np.ndarray]:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -176,6 +163,14 @@ class Structure:
         return np.logical_and.reduce(equal) & (states[sites[0]] < self.n_states)
 
 
+def spins_of(states: np.ndarray, n_states: int) -> list[np.ndarray]:
+    """Components of the spins, float64 like `states`; 0 where a site was lost. See `Structure`."""
+    if n_states == 2:
+        return [np.array([-1.0, 1.0] + [0.0] * 254)[states]]
+    scale = np.sqrt(n_states / (n_states - 1))
+    return [scale * ((states == q) - 1 / n_states) * (states < n_states) for q in range(n_states)]
+
+
 def _mean(places, function, there) -> np.ndarray:
     """Average of a function of sites over all places of which no site was lost, (n,)."""
     total = sum(function(*sites.T).sum(axis=0) for sites in places)
@@ -186,7 +181,7 @@ def _mean(places, function, there) -> np.ndarray:
         return total / count
 
 
-def _half_space(offsets: np.ndarray) -> np.ndarray:
+def half_space(offsets: np.ndarray) -> np.ndarray:
     """One of each pair of opposite offsets, without 0."""
     kept = [tuple(x) > tuple(-x) for x in offsets]
     return offsets[np.array(kept)]

@@ -107,7 +107,7 @@ def sweep_of(output: str) -> tuple[str, tuple[int, ...]]:
 
 
 def check_name(energy: str, number: int) -> str:
-    """Name of the test of an energy against the observations, or against the job's other snapshots 1, 2, ..."""
+    """Name of the test of an energy against the observations, or the job's other snapshots 1, 2, ..."""
     return f"check_{energy}" + (f"_{number}" if number else "")
 
 

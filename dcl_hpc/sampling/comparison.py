@@ -15,6 +15,10 @@ from .statistics import autocorrelation_time
 # Batches of a series: no more are needed, and each is so many autocorrelation times long, unless the time is
 # that of independent data: 1/2, with some 2.4 / sqrt(n) of noise in each of several estimates.
 MOST_BATCHES, LENGTH, INDEPENDENT, NOISE = 2000, 20, 0.6, 8.0
+# So many chains are a batch each: their series may be shorter than their memory.
+ENOUGH = 250
+# Relative scatter of rounding errors.
+STILL = 1e-9
 # Components of less variance than this share of an average one are combinations of the others.
 LEAST_VARIANCE = 1e-6
 # Batches that each component is worth.
@@ -69,7 +73,7 @@ def mean_of_batches(batches: np.ndarray) -> Mean:
     return Mean(batches.mean(axis=0), np.atleast_2d(np.cov(batches.T)) / n, n)
 
 
-def batches(values: np.ndarray, leading: tuple[int, ...]) -> tuple[np.ndarray, float]:
+def batches(values: np.ndarray, leading: tuple[int, ...], timed=slice(None)) -> tuple[np.ndarray, float]:
     """Averages over stretches of a series that are as good as independent.
 
     Parameters
@@ -77,6 +81,8 @@ def batches(values: np.ndarray, leading: tuple[int, ...]) -> tuple[np.ndarray, f
     values : ndarray, shape (n, n_observables)
     leading : tuple of int
         The axes of which n is made. Rows may be correlated along any one of them.
+    timed : index
+        Observables whose autocorrelation times are measured.
 
     Returns
     -------
@@ -86,21 +92,32 @@ def batches(values: np.ndarray, leading: tuple[int, ...]) -> tuple[np.ndarray, f
         The largest autocorrelation time of all observables, in rows along the axis where it is the largest.
     """
     series = values.reshape(*leading, values.shape[1])
-    times = [_time(np.moveaxis(series, axis, 0)) for axis in range(len(leading))]
+    times = [_time(np.moveaxis(series[..., timed], axis, 0)) for axis in range(len(leading))]
     axis = int(np.argmax(times))
     ordered = np.moveaxis(series, axis, len(leading) - 1).reshape(values.shape)
     tau = times[axis]
     independent = tau < INDEPENDENT + NOISE / np.sqrt(len(values))
     length = max(1 if independent else int(np.ceil(LENGTH * tau)), len(values) // MOST_BATCHES)
+    if len(values) >= ENOUGH * leading[axis]:
+        length = leading[axis] * max(1, len(values) // leading[axis] // MOST_BATCHES)
     length = max(1, min(length, len(values) // 2))
     n = len(values) // length
     return ordered[: n * length].reshape(n, length, -1).mean(axis=1), tau
 
 
 def _time(series: np.ndarray) -> float:
-    """The largest autocorrelation time along the first axis of (n, ..., n_observables)."""
-    columns = series.reshape(len(series), -1, series.shape[-1])
-    return max(autocorrelation_time(columns[:, :, k]) for k in range(series.shape[-1]))
+    """The largest autocorrelation time along the first axis of (n, ..., n_observables).
+
+    Where most series stand still, though not all at the same value, it is the series' length.
+    """
+    n, times = len(series), [0.5]
+    columns = series.reshape(n, -1, series.shape[-1])
+    scale = columns.std(axis=(0, 1))
+    moving = columns.std(axis=0) > STILL * scale
+    for k in np.flatnonzero(scale > STILL * np.abs(columns).max()) if n > 1 else ():
+        stuck = moving[:, k].mean() < 0.5
+        times.append(n if stuck else autocorrelation_time(columns[:, moving[:, k], k]))
+    return max(times)
 
 
 def compare(data: Mean, model: Mean, spread: np.ndarray, learning: np.ndarray | None = None) -> Comparison:

@@ -241,8 +241,8 @@ def _snapshots(context, number: int):
 
 def _histogram(data: np.ndarray, model: np.ndarray, n_sites: int) -> dict:
     """Densities of the energy per site on both sides."""
-    ends = np.array([min(data.min(), model.min()), max(data.max(), model.max())]) / n_sites
-    edges = np.linspace(*(ends + [-1e-9, 1e-9]), BINS + 1)
+    both = np.concatenate([data, model.ravel()]) / n_sites
+    edges = np.linspace(both.min() - 1e-9, both.max() + 1e-9, BINS + 1)
     density = {
         name: np.histogram(values.ravel() / n_sites, edges, density=True)[0]
         for name, values in (("data", data), ("model", model))

@@ -7,6 +7,7 @@ import numpy as np
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..pipeline.context import Context
+from ..pipeline.diagnosis import warnings
 from ..sampling.statistics import autocorrelation_time
 from ..storage.layout import write_file
 from ..storage.observations import observation_fields
@@ -44,14 +45,11 @@ def _import_from(context, source) -> None:
         source.require_unchanged()
         _create(run, source, hamiltonian.n_states, tau)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
-        if tau > 1:
-            log(
-                "observe: warning: configurations are correlated: errors and validation loss will be "
-                f"optimistic; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
-            )
     with Store(path, mpi.alone(), write=True) as store:
         _copy(context, store, source, TrueEnergy(hamiltonian), started)
     log(f"observe: {source.n} configurations imported from {source.identity}")
+    for text in warnings(run):
+        log(f"observe: warning: {text}")
 
 
 def _check(context, source) -> None:

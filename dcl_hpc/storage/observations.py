@@ -33,13 +33,17 @@ def held_out_rows(path, share: float) -> tuple[Rows, int, tuple[int, ...]]:
     return rows, rows.n - int(np.prod(axes)), axes
 
 
+def leading_axes(path) -> tuple[int, ...]:
+    """Axes that count configurations: records and chains, or those of the file they were imported from."""
+    with h5py.File(path, "r", locking=False) as file:
+        return tuple(map(int, file.attrs.get("leading", file[STATES].shape[:2])))
+
+
 def _held_out_axes(path, share: float) -> tuple[int, ...]:
     """Leading axes of the last configurations: whole records, or parts of one where there are few."""
-    with h5py.File(path, "r", locking=False) as file:
-        axes = tuple(map(int, file.attrs.get("leading", file[STATES].shape[:2])))
-    n = int(np.prod(axes))
+    axes = leading_axes(path)
     if int(share * axes[0]) < 1:
-        return (int(np.ceil(share * n)),)
+        return (int(np.ceil(share * np.prod(axes))),)
     return (int(np.ceil(share * axes[0])), *axes[1:])
 
 
