@@ -21,4 +21,4 @@ SWEEPS = {"unit": "sweeps"}
 class Section(BaseModel):
     """Base of all sections: immutable, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
