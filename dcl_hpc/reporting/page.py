@@ -9,14 +9,13 @@ from pathlib import Path
 import jinja2
 
 from ..energy.factory import LEARNED
+from ..physics.geometry import Geometry
 from ..pipeline.provenance import provenance
 from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
+from . import law
 from .figures import close
 from .sweeps import warnings, worth
-
-# Interactions of one estimate on the page, strongest first.
-SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,14 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
 
 def render(
     summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str,
-    template: str = "page.html",
+    template: str = "page.html", geometry: Geometry | None = None,
 ) -> str:  # fmt: skip
     """The page as HTML; every text from the job file is escaped.
 
     Parameters
     ----------
+    geometry : Geometry, optional
+        Of the lattice; None for a page that names no interactions.
     template : str
         "page.html" for a single system, "realizations.html" for an ensemble.
     """
@@ -63,7 +64,8 @@ def render(
     return environment.get_template(template).render(
         summary=summary,
         learned=LEARNED,
-        interactions=_interactions(summary),
+        interactions=law.interactions(summary, geometry) if geometry else [],
+        compositions=law.composed(summary, geometry) if geometry else [],
         worth=worth,
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
@@ -73,17 +75,6 @@ def render(
         provenance=provenance,
         job_text=job_text,
     )
-
-
-def _interactions(summary: dict) -> list[tuple[str, list]]:
-    """Interactions that local energies have, with a title each."""
-    result = []
-    if summary["ednn"] and "interactions" in summary["ednn"]:
-        result.append(("the EDNN's energy", summary["ednn"]["interactions"][:SHOWN]))
-    for name, found in (summary["direct"] or {}).items():
-        if name in ("clusters", "pairwise"):
-            result.append((name, found["interactions"][:SHOWN]))
-    return result
 
 
 def publish(
@@ -115,6 +106,7 @@ def publish(
         f"{described['creator']}, commit {described['git_commit']}, seed {run.job.seed}; "
         f"libraries {described['library_versions']}",
         summary["command"] + "\n\n" + run.job_text, template,
+        None if run.realizations else run.job.build_lattice().geometry,
     )  # fmt: skip
     folder = run.root / "report"
     write_text(folder / "index.html", text)
