@@ -12,10 +12,11 @@ from ..storage.weights import load
 from .tile_networks import averaged
 
 # What stands beside couplings wherever they are shown.
-CONVENTION = "E = - sum J f over all interactions, those tied by symmetry, and the lattice"
+CONVENTION = "E = - coupling x sum over the lattice of f, and over the interactions tied by symmetry"
 FUNCTIONS = {
-    2: "f = product of the spins +-1 of the sites",
-    3: "f = cos or sin of (2 pi / Q) sum of charge x (q - floor(Q/2)) over the sites",
+    2: "f is the product of the spins, -1 for state 0 and 1 for state 1: a positive coupling of two sites "
+    "favours equal states, a positive field state 1",
+    3: "f is cos (or sin) of the angle 2 pi / Q x sum over the sites of charge x (state - Q // 2)",
 }
 # Values of functions that `Spread.errors` holds at a time.
 CHUNK = 2**22

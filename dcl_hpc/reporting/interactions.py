@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from ..energy.direct import CONVENTION
 from ..energy.factory import ENERGIES
 from ..errors import UserError
+from ..physics.geometry import Geometry
 from ..pipeline.run import Run
 from ..storage import results
 from ..storage.evaluation import read_couplings
 from .frames import data_frame
+from .words import in_words
 
 if TYPE_CHECKING:
     import pandas
@@ -38,6 +40,8 @@ class Interaction:
         As the report writes it, with the charges if there are more than two states.
     true : float, optional
         The true coupling in J, where it is known: in glasses, 0 for sites that no bond joins.
+    about : str
+        In words, with the range; empty for a glass.
     """
 
     sites: tuple[tuple[int, ...], ...]
@@ -46,10 +50,12 @@ class Interaction:
     tied: int = 1
     text: str = ""
     true: float | None = None
+    about: str = ""
 
     def __str__(self) -> str:
         true = "" if self.true is None else f"  true {self.true:+.5f}"
-        return f"{self.coupling:+.5f} +- {self.error:.5f} J  {self.tied} x {self.text}{true}"
+        about = self.about and f"  {self.about}"
+        return f"{self.coupling:+.5f} +- {self.error:.5f} J  {self.tied} x {self.text}{about}{true}"
 
 
 class InteractionTable(Sequence[Interaction]):
@@ -135,13 +141,15 @@ def read_interactions(run: Run, source: str | None = None) -> InteractionTable:
         rows, _ = results.read_direct(run.require("evaluate"))[source]
     if any("sites" not in row for row in rows):
         raise UserError(f"{run.root}: interactions of an older version without their sites; fit them again")
-    return InteractionTable(source, map(_interaction, rows))
+    geometry = run.job.build_lattice().geometry
+    return InteractionTable(source, (_interaction(row, geometry) for row in rows))
 
 
-def _interaction(row: dict) -> Interaction:
+def _interaction(row: dict, geometry: Geometry) -> Interaction:
     """Of what `inference.estimate.described` wrote."""
-    sites = tuple(map(tuple, row["sites"]))
-    return Interaction(sites, row["coupling"], row["error"], row["tied"], row["interaction"])
+    sites, tied = tuple(map(tuple, row["sites"])), row["tied"]
+    about = in_words(sites, geometry, tied)
+    return Interaction(sites, row["coupling"], row["error"], tied, row["interaction"], about=about)
 
 
 def _couplings(run: Run, source: str) -> list[Interaction]:

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import jinja2
 
-from ..energy.direct import convention
 from ..energy.factory import LEARNED
 from ..pipeline.provenance import provenance
 from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
+from . import law
 from .figures import close
 from .sweeps import warnings, worth
-
-# Interactions of one estimate on the page, strongest first.
-SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -47,16 +44,16 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
 
 def render(
     summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str,
-    template: str = "page.html", n_states: int = 2,
+    template: str = "page.html", job=None,
 ) -> str:  # fmt: skip
     """The page as HTML; every text from the job file is escaped.
 
     Parameters
     ----------
+    job : Job, optional
+        None for a page that names no interactions.
     template : str
         "page.html" for a single system, "realizations.html" for an ensemble.
-    n_states : int
-        States Q of a site.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dcl_hpc.reporting", "."),
@@ -66,8 +63,8 @@ def render(
     return environment.get_template(template).render(
         summary=summary,
         learned=LEARNED,
-        interactions=_interactions(summary),
-        convention=convention(n_states),
+        interactions=law.interactions(summary, job) if job else [],
+        compositions=law.composed(summary, job) if job else [],
         worth=worth,
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
@@ -77,17 +74,6 @@ def render(
         provenance=provenance,
         job_text=job_text,
     )
-
-
-def _interactions(summary: dict) -> list[tuple[str, list]]:
-    """Interactions that local energies have, with a title each."""
-    result = []
-    if summary["ednn"] and "interactions" in summary["ednn"]:
-        result.append(("the EDNN's energy", summary["ednn"]["interactions"][:SHOWN]))
-    for name, found in (summary["direct"] or {}).items():
-        if name in ("clusters", "pairwise"):
-            result.append((f"{name}, directly from the observations", found["interactions"][:SHOWN]))
-    return result
 
 
 def publish(
@@ -116,7 +102,7 @@ def publish(
         summary, figures, description,
         f"{described['creator']}, commit {described['git_commit']}, seed {run.job.seed}; "
         f"libraries {described['library_versions']}",
-        summary["command"] + "\n\n" + run.job_text, template, run.job.hamiltonian.n_states,
+        summary["command"] + "\n\n" + run.job_text, template, None if run.realizations else run.job,
     )  # fmt: skip
     folder = run.root / "report"
     write_text(folder / "index.html", text)

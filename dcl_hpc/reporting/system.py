@@ -7,7 +7,7 @@ import numpy as np
 from ..energy.factory import LEARNED
 from ..storage import results
 from ..storage.evaluation import read_couplings
-from . import recovery, sweeps, tables
+from . import law, recovery, sweeps, tables
 from .agreement import agreement
 
 
@@ -95,6 +95,7 @@ def numbers(run, system: System) -> dict:
         "ednn": None if system.local is None else _accuracy(system, "ednn") | system.local,
         "direct": _direct(job, system),
         "couplings": _couplings(job, system),
+        "compositions": law.compositions(run),
         "sweeps": sweeps.summarized(system.sweeps),
     }
 

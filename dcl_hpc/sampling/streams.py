@@ -25,6 +25,7 @@ class Purpose(IntEnum):
     TEMPERED = 9
     FLIPS = 10
     CHECK = 11
+    COMPOSITION = 20
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:

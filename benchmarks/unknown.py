@@ -1,0 +1,464 @@
+"""Systems that can only be watched: the law from snapshots, and what it predicts, against the truth.
+
+    python benchmarks/unknown.py [--cases NAME ...] [--into FILE] [--aquila FILE]
+        [--ranks N] [--quick] [--json]
+
+Snapshots go through `run --from` of jobs whose Hamiltonian is unknown, as a user's do. Those of j1j2, field
+and triangular are made by mcising, another program (`pip install mcising`, here or anywhere on the PATH);
+without it these cases are left out. The others are made by chains of the true energy. Predictions are
+compared with mcising's own runs, or with sweeps of the true energy. With --into FILE each case is written as
+it ends, and those that FILE has are left out, so that a long run can be done piece by piece.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from outcome import add_arguments, changed, finish
+
+import dcl_hpc
+from dcl_hpc.cluster.launch import SETTINGS
+from dcl_hpc.job.toml import document
+from dcl_hpc.reporting.opened import OpenedRun
+from dcl_hpc.sampling.chains import Chains
+from dcl_hpc.sampling.streams import Purpose
+
+SAMPLES, QUICK_SAMPLES = 100_000, 4000
+# Of mcising: sweeps between snapshots, at least ten autocorrelation times in all cases; and sweeps for u(T).
+INTERVAL, FOREIGN_SWEEPS = 50, 400_000
+# Temperatures of predictions, in units of that of the snapshots.
+SPREAD = (0.5, 0.7, 1.0, 1.4, 2.0)
+# Words of the report that the seam between open edges is warned of with.
+SEAM = "neighbours across the edges"
+NEAREST, SECOND = "nearest neighbours", "second neighbours (distance 1.41)"
+# Chains and sweeps, and repetitions, that speeds are measured with.
+SPEED_CHAINS, SPEED_SWEEPS, SPEED_REPEATS = 512, 20, 5
+# The periodic demo, whose accuracy networks should keep on open lattices and in fields.
+DEMO = Path(__file__).resolve().parents[1] / "jobs" / "demo.toml"
+DEMO_RESULT = Path(__file__).parent / "results" / "demo.json"
+NETWORKS = {"open": ['lattice.boundary="open"'], "field": ["hamiltonian.field=0.15"]}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where and how runs are made.
+
+    Attributes
+    ----------
+    folder : Path
+        Of runs, jobs and snapshots of one case.
+    ranks : int
+    quick : bool
+    aquila : Path, optional
+        The file of the real machine's snapshots.
+    """
+
+    folder: Path
+    ranks: int
+    quick: bool
+    aquila: Path | None = None
+
+    @property
+    def samples(self) -> int:
+        """Snapshots of a case."""
+        return QUICK_SAMPLES if self.quick else SAMPLES
+
+    def command(self, module: str, job: Path, *arguments) -> str:
+        """What a command of the program says; it must succeed."""
+        line = ["mpiexec", "-n", str(self.ranks)] if self.ranks > 1 else []
+        line += [sys.executable, "-m", f"dcl_hpc.{module}", job, "--runs", self.folder / "runs", *arguments]
+        done = subprocess.run(
+            list(map(str, line)), env={**SETTINGS, **os.environ}, capture_output=True, text=True, check=False
+        )
+        said = done.stdout + done.stderr
+        if done.returncode:
+            raise SystemExit(f"{' '.join(map(str, line))}\n{said}")
+        return said
+
+    def run(self, job: dict, *arguments, module: str = "run") -> tuple[OpenedRun, str]:
+        """The run of a job, and what the command said."""
+        path = self.folder / f"{job['name']}.toml"
+        path.write_text(document(job))
+        said = self.command(module, path, *arguments)
+        return dcl_hpc.open_run(self.folder / "runs" / job["name"]), said
+
+    def snapshots(self, lattice: dict, truth: dict, temperature: float) -> Path:
+        """A file of snapshots that chains of the true energy have made."""
+        chains = self.samples // 100
+        observe = {"temperature": temperature, "samples": self.samples, "chains": chains}
+        job = {"name": "observed", "lattice": lattice, "hamiltonian": truth, "observe": observe}
+        job["sweep"] = {"energies": ["true"], "temperatures": [temperature, 2 * temperature]}
+        run, _ = self.run(job, module="observe")
+        np.save(self.folder / "snapshots.npy", np.asarray(run.observations))
+        return self.folder / "snapshots.npy"
+
+    def sweeps(self, temperatures, shapes=()) -> dict:
+        """The section sweep of a job but for its energies."""
+        length = {"ladders": 2, "thermalization": 50, "sweeps": 200} if self.quick else {"sweeps": 20_000}
+        return {"temperatures": [float(t) for t in temperatures], "shapes": list(shapes)} | length
+
+
+def unknown(name: str, lattice: dict, temperature: float, **sections) -> dict:
+    """A job about snapshots of a system of which nothing else is known."""
+    observe = {"temperature": temperature}
+    return {
+        "name": name,
+        "lattice": lattice,
+        "hamiltonian": {"kind": "unknown"},
+        "observe": observe,
+    } | sections
+
+
+def laws(run: OpenedRun, true: dict[str, float]) -> dict:
+    """The interactions that were found beside the true ones, which `true` has in words."""
+    rows, z, extra = list(run.interactions("direct")), [], 0
+    for row in rows:
+        coupling = true.get(row.about)
+        extra += coupling is None
+        if coupling is not None:
+            z.append((row.coupling - coupling) / row.error)
+    for words in true.keys() - {row.about for row in rows}:
+        z.append(None)  # not found
+        print(f"{'':12}{words} were not found", flush=True)
+    for row in rows:
+        print(f"{'':12}{row}", flush=True)
+    found = [{"about": row.about, "coupling": row.coupling, "error": row.error} for row in rows]
+    return {"z": z, "extra": extra, "interactions": found}
+
+
+def explained(run: OpenedRun, energy: str = "direct") -> float:
+    """Probability that the test of an energy against snapshots gives."""
+    with h5py.File(run.folder / "checks" / f"{energy}.h5") as file:
+        return json.loads(file.attrs["numbers"])["p"]
+
+
+def swept(run: OpenedRun, energy: str) -> list[dict]:
+    """Sweeps of an energy in the order of the job's shapes, as summary.json has them."""
+    summary = json.loads((run.folder / "report" / "summary.json").read_text())
+    return [sweep for sweep in summary["sweeps"] if sweep["energy"] == energy]
+
+
+def compared(found: dict, true: dict) -> dict:
+    """Differences of u of two sweeps at the same temperatures, in J per site, and of the peaks of c."""
+    u, u_error, reference, error = (np.array(x) for x in (*_u(found), *_u(true)))
+    difference = np.abs(u - reference)
+    peak, there = found["c_peak"], true["c_peak"]
+    return {
+        "shape": found["shape"], "temperature": list(found["temperature"]), "u": u.tolist(),
+        "u_true": reference.tolist(), "du": (u - reference).tolist(),
+        "du_error": np.hypot(u_error, error).tolist(), "max_abs_du": float(difference.max()),
+        "c_peak": peak, "c_peak_true": there,
+        "c_peak_error": abs(peak[0] / there[0] - 1) if peak and there else None,
+    }  # fmt: skip
+
+
+def _u(sweep: dict) -> tuple[list, list]:
+    return sweep["u"], sweep["u_error"]
+
+
+class Mcising:
+    """Another program's model.
+
+    Parameters
+    ----------
+    work : Work
+    options : str
+        What its command run is told about the model.
+    temperature : float
+        Of the snapshots.
+    """
+
+    def __init__(self, work: Work, options: str, temperature: float):
+        self.work, self.options, self.temperature = work, options.split(), temperature
+
+    @staticmethod
+    def command() -> str | None:
+        """The program, if it is installed."""
+        beside = Path(sys.executable).parent / "mcising"
+        return str(beside) if beside.exists() else shutil.which("mcising")
+
+    def run(self, name: str, temperatures, sweeps: int, interval: int, seed: int, *more: str) -> Path:
+        """Run it and return its file."""
+        path = self.work.folder / name
+        line = [self.command(), "run", *self.options, "--sweeps", str(sweeps), "--interval", str(interval)]
+        line += ["--therm", "5000", "--seed", str(seed), "--mode", "independent", "-o", str(path), *more]
+        line += [part for t in temperatures for part in ("-T", f"{t:g}")]
+        subprocess.run(line, capture_output=True, check=True)
+        return path
+
+    def snapshots(self) -> str:
+        """The data set of its snapshots, as --from takes it."""
+        path = self.run("snapshots.h5", [self.temperature], INTERVAL * self.work.samples, INTERVAL, 1)
+        return f"{path}:/{self._group(path, self.temperature)}/configurations"
+
+    def u(self, temperatures) -> dict:
+        """Its energies per site with errors, as a sweep has them."""
+        sweeps = FOREIGN_SWEEPS // 100 if self.work.quick else FOREIGN_SWEEPS
+        path = self.run("u.h5", temperatures, sweeps, 10, 2, "--no-store-configs")
+        with h5py.File(path) as file:
+            found = [file[self._group(path, t)]["statistics"].attrs for t in temperatures]
+            u, error = ([float(row[key]) for row in found] for key in ("energy", "energy_error"))
+        return {"u": u, "u_error": error, "c_peak": None}
+
+    @staticmethod
+    def _group(path: Path, temperature: float) -> str:
+        with h5py.File(path) as file:
+            named = (name for name in file if name.startswith("T="))
+            return min(named, key=lambda name: abs(float(name[2:]) - temperature))
+
+
+def foreign(work: Work, lattice: dict, options: str, temperature: float, true: dict, forbidden) -> dict:
+    """A case of mcising: the law, its predictions, the test of it, and of one without a true interaction.
+
+    Parameters
+    ----------
+    true : dict of str to float
+        Couplings in J by what the interactions are in words.
+    forbidden : list of list of int
+        Offsets of the sites of the interaction that the second fit must do without.
+    """
+    data = Mcising(work, options, temperature)
+    source, temperatures = data.snapshots(), [round(temperature * x, 9) for x in SPREAD]
+    job = unknown("law", lattice, temperature, sweep=work.sweeps(temperatures))
+    run, said = work.run(job, "--from", source)
+    result = laws(run, true) | {"explains_p": explained(run)}
+    (sweep,) = swept(run, "direct")
+    result |= compared(sweep, data.u(temperatures))
+    result["warnings"] = warnings(said)
+    without, _ = work.run(job | {"name": "without", "direct": {"forbidden": [forbidden]}}, "--from", source)
+    return result | {"forbidden_p": explained(without)}
+
+
+def warnings(said: str) -> list[str]:
+    """Lines of warning among what a command said."""
+    return [line.partition("warning: ")[2] for line in said.splitlines() if "warning: " in line]
+
+
+def j1j2(work: Work) -> dict:
+    """Nearest and second neighbours on the square lattice."""
+    lattice, true = {"shape": [8, 8]}, {NEAREST: 1.0, SECOND: 0.3}
+    return foreign(work, lattice, "-L 8 --j1 1 --j2 0.3", 4.0, true, [[0, 0], [1, 1]])
+
+
+def field(work: Work) -> dict:
+    """Nearest neighbours and a field on the square lattice."""
+    lattice, true = {"shape": [8, 8]}, {NEAREST: 1.0, "field": 0.15}
+    return foreign(work, lattice, "-L 8 --j1 1 --h 0.15", 4.0, true, [[0, 0]])
+
+
+def triangular(work: Work) -> dict:
+    """Nearest neighbours and a field on the triangular lattice, whose rows mcising shifts by turns."""
+    lattice, true = {"shape": [8, 8], "kind": "triangular_rows"}, {NEAREST: 1.0, "field": 0.15}
+    return foreign(work, lattice, "-L 8 --lattice triangular --j1 1 --h 0.15", 6.0, true, [[0, 0]])
+
+
+def own(work: Work, lattice: dict, truth: dict, temperature: float, sweep: dict, **sections) -> tuple:
+    """Snapshots by the true energy; runs of the unknown system and of the truth with the same sweeps."""
+    source = work.snapshots(lattice, truth, temperature)
+    run, _ = work.run(unknown("law", lattice, temperature, sweep=sweep, **sections), "--from", source)
+    job = {"name": "truth", "lattice": lattice, "hamiltonian": truth, "observe": {"temperature": temperature}}
+    true, _ = work.run(
+        job | {"observe": {"temperature": temperature, "samples": 1000}}
+        | {"sweep": {**sweep, "energies": ["true"]}}
+    )  # fmt: skip
+    return source, run, true
+
+
+def open_edges(work: Work) -> dict:
+    """Open 8x8 Ising: open 16x16 and periodic 32x32 predicted; and the same snapshots taken as periodic."""
+    side, lattice = (5 if work.quick else 8), {"boundary": "open"}
+    lattice["shape"] = [side, side]
+    shapes = [[side, side], [2 * side] * 2, {"shape": [4 * side] * 2, "boundary": "periodic"}]
+    sweep = work.sweeps([4.0 * x for x in SPREAD], shapes)
+    source, run, true = own(work, lattice, {"kind": "ising"}, 4.0, sweep)
+    result = laws(run, {NEAREST: 1.0}) | {"explains_p": explained(run)}
+    rows = [compared(*pair) for pair in zip(swept(run, "direct"), swept(true, "true"), strict=True)]
+    result["sizes"] = rows
+    result["max_abs_du"] = max(row["max_abs_du"] for row in rows[:2])
+    result["max_abs_du_periodic_32"] = rows[2]["max_abs_du"]
+    taken = unknown("periodic", {"shape": [side, side]}, 4.0, sweep=work.sweeps([4.0, 5.0]))
+    _, said = work.run(taken, "--from", source, module="observe")
+    return result | {"seam_warning": any(SEAM in text for text in warnings(said))}
+
+
+def holes(work: Work) -> dict:
+    """8x8 Ising of which 10 % of the sites are absent; the same lattice and a whole 16x16 predicted."""
+    side = 6 if work.quick else 8
+    absent = np.random.default_rng(5).choice(side**2, round(0.1 * side**2), replace=False)
+    lattice = {"shape": [side, side], "absent": [divmod(int(k), side) for k in sorted(absent)]}
+    sweep = work.sweeps([4.0 * x for x in SPREAD], [[side, side], [2 * side] * 2])
+    _, run, true = own(work, lattice, {"kind": "ising"}, 4.0, sweep)
+    rows = [compared(*pair) for pair in zip(swept(run, "direct"), swept(true, "true"), strict=True)]
+    result = laws(run, {NEAREST: 1.0}) | {"explains_p": explained(run), "sizes": rows}
+    return result | {"max_abs_du": max(row["max_abs_du"] for row in rows)}
+
+
+def cubic(work: Work) -> dict:
+    """Cubic Ising from 6x6x6: direct, and an EDNN whose tiles are balls; 16x16x16 predicted, and speeds."""
+    lattice, large = {"shape": [4] * 3 if work.quick else [6] * 3}, [6 if work.quick else 16] * 3
+    near = np.arange(4.3, 4.81, 0.1)
+    temperatures = sorted({3.5, 4.0, *np.round(near, 9).tolist(), 5.5, 7.0, 10.0, 14.0})
+    sweep = work.sweeps(temperatures, [lattice["shape"], large]) | {"energies": ["direct", "ednn"]}
+    ednn = {
+        "fit": "pseudolikelihood",
+        "tile": "ball",
+        "focus": 1,
+        "context": 1,
+        "epochs": 2 if work.quick else 10,
+    }
+    _, run, true = own(
+        work, lattice, {"kind": "ising"}, 7.0, sweep, ednn=ednn, direct={"tile": "ball"}
+    )  # fmt: skip
+    result = {"energies": {}}
+    for energy in ("direct", "ednn"):
+        pairs = zip(swept(run, energy), swept(true, "true"), strict=True)
+        small, big = (compared(*pair) for pair in pairs)
+        result["energies"][energy] = {"6": small, "16": big, "explains_p": explained(run, energy)}
+    found = result["energies"].values()
+    peaks = [one["16"]["c_peak_error"] for one in found]
+    rates = {
+        name: rate(opened, energy, large)
+        for name, opened, energy in (("ednn", run, "ednn"), ("direct", run, "direct"), ("true", true, "true"))
+    }
+    return laws(run, {NEAREST: 1.0}) | result | {
+        "max_abs_du_6": max(one["6"]["max_abs_du"] for one in found),
+        "max_abs_du_16": max(one["16"]["max_abs_du"] for one in found),
+        "c_peak_error": None if None in peaks else max(peaks),
+        "flips_per_ns": rates, "rate_vs_true": rates["ednn"] / rates["true"],
+    }  # fmt: skip
+
+
+def rate(run: OpenedRun, energy: str, shape) -> float:
+    """Proposed flips per nanosecond of one core with an energy, at the temperature of the snapshots."""
+    model = run.energy(energy, shape).model
+    beta = np.full(SPEED_CHAINS, 1 / run.job.observe.temperature)
+    chains = Chains.start(model, beta, range(SPEED_CHAINS), 1, Purpose.OBSERVE)
+    chains.sweep(model, 1)  # compiled and warm
+    seconds = []
+    for _ in range(SPEED_REPEATS):
+        started = time.process_time()
+        chains.sweep(model, SPEED_SWEEPS)
+        seconds.append(time.process_time() - started)
+    return model.lattice.n_sites * SPEED_CHAINS * SPEED_SWEEPS / float(np.median(seconds)) / 1e9
+
+
+def peak(work: Work, kind: str, temperature: float, critical: float) -> dict:
+    """Ising on a lattice with several sites a cell: the law from 6x6 cells, the peak of c of 16x16 cells."""
+    cells, large = (4, 5) if work.quick else (6, 16)
+    near = critical * np.arange(0.9, 1.1601, 0.02)
+    sweep = work.sweeps(sorted({*near.round(3), 1.4 * critical, temperature}), [[large, large]])
+    lattice = {"shape": [cells, cells], "kind": kind}
+    _, run, true = own(work, lattice, {"kind": "ising"}, temperature, sweep)
+    (found,), (there,) = swept(run, "direct"), swept(true, "true")
+    return laws(run, {NEAREST: 1.0}) | {"explains_p": explained(run)} | compared(found, there)
+
+
+def honeycomb(work: Work) -> dict:
+    """Honeycomb Ising; T_c = 2 / ln(2 + sqrt 3), Houtappel, Physica 16, 425 (1950)."""
+    return peak(work, "honeycomb", 3.0, 2 / np.log(2 + np.sqrt(3)))
+
+
+def kagome(work: Work) -> dict:
+    """Kagome Ising; T_c = 4 / ln(3 + 2 sqrt 3), Kano and Naya, Prog. Theor. Phys. 10, 158 (1953)."""
+    return peak(work, "kagome", 4.0, 4 / np.log(3 + 2 * np.sqrt(3)))
+
+
+def networks(work: Work) -> dict:
+    """RNN and EDNN on open edges and in a field, beside the periodic demo's: KL in nats, RMSE in J."""
+    demo, result = json.loads(DEMO_RESULT.read_text()), {}
+    small = [
+        "observe.samples=2000",
+        "observe.chains=100",
+        "rnn.hidden=8",
+        "labels.count=2000",
+        "ednn.epochs=1",
+    ]
+    for name, settings in NETWORKS.items():
+        changes = [f"name={name}", "sweep.shapes=[[6, 6]]", *settings, *(small if work.quick else ())]
+        work.command("run", DEMO, *changed(changes))
+        found = json.loads((work.folder / "runs" / name / "report" / "summary.json").read_text())
+        result[name] = {
+            "kl": found["rnn"]["kl"], "rnn_rmse": found["rnn"]["rmse"], "ednn_rmse": found["ednn"]["rmse"],
+            "kl_vs_demo": found["rnn"]["kl"] / demo["rnn"]["kl"],
+            "rnn_rmse_vs_demo": found["rnn"]["rmse"] / demo["rnn"]["rmse"],
+            "ednn_rmse_vs_demo": found["ednn"]["rmse"] / demo["ednn"]["rmse"],
+        }  # fmt: skip
+    return result
+
+
+def aquila(work: Work) -> dict:
+    """Snapshots of a real quantum annealer, with lost atoms, through the direct route to a page."""
+    examples = Path(__file__).resolve().parents[1] / "examples"
+    source = work.folder / "aquila.npy"
+    subprocess.run(
+        [sys.executable, examples / "aquila.py", work.aquila, source], check=True, capture_output=True
+    )
+    said = work.command("run", examples / "aquila.toml", "--from", source)
+    run = dcl_hpc.open_run(work.folder / "runs" / "aquila")
+    return laws(run, {}) | {"explains_p": explained(run), "warnings": warnings(said)}
+
+
+CASES = {
+    "j1j2": j1j2, "field": field, "triangular": triangular, "open": open_edges, "holes": holes,
+    "cubic": cubic, "honeycomb": honeycomb, "kagome": kagome, "networks": networks, "aquila": aquila,
+}  # fmt: skip
+FOREIGN, QUICK = ("j1j2", "field", "triangular"), ("open", "honeycomb")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cases", nargs="+", choices=CASES, metavar="NAME", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--into", type=Path, help="JSON file that keeps what is done")
+    parser.add_argument("--aquila", type=Path, help="the file of the case aquila, see examples/aquila.py")
+    parser.add_argument("--ranks", type=int, default=2)
+    add_arguments(parser)
+    options = parser.parse_args()
+    chosen = options.cases or (QUICK if options.quick else CASES)
+    result = json.loads(options.into.read_text()) if options.into and options.into.exists() else {}
+    for name in chosen:
+        if name in result:
+            print(f"{name:<12}done before", flush=True)
+        elif name in FOREIGN and not Mcising.command():
+            print(f"{name:<12}left out: pip install mcising", flush=True)
+        elif name == "aquila" and not options.aquila:
+            print(f"{name:<12}left out: it needs --aquila FILE", flush=True)
+        else:
+            started = time.monotonic()
+            with tempfile.TemporaryDirectory(prefix="unknown_") as folder:
+                work = Work(
+                    Path(folder), 1 if options.quick else options.ranks, options.quick, options.aquila
+                )
+                result[name] = CASES[name](work) | {"seconds": time.monotonic() - started}
+            print(f"{name:<12}{_in_short(result[name])}", flush=True)
+            if options.into:
+                beside = options.into.with_suffix(".new")
+                beside.write_text(json.dumps(result, indent=1) + "\n")
+                beside.replace(options.into)
+    finish(result, "unknown.py", options.json)
+
+
+def _in_short(found: dict) -> str:
+    """The numbers of a case in one line."""
+    shown = {
+        key: value for key, value in found.items() if isinstance(value, (bool, int, float)) or key == "z"
+    }
+    return ", ".join(f"{key} {_short(value)}" for key, value in shown.items())
+
+
+def _short(value) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_short, value)) + "]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()
