@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..energy.factory import LEARNED
+from ..pipeline.diagnosis import warnings
 from ..storage import results
 from ..storage.evaluation import read_couplings
-from . import recovery, sweeps, tables
+from ..storage.observations import observed_rows
+from . import explanation, recovery, sweeps, tables
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ class System:
         Interactions that each direct estimate found and the RMS of its own errors in J.
     couplings : dict, optional
         See `read_couplings`.
+    checks : list of Check
+        Tests of learned energies against snapshots.
+    diagnosis : list of str
+        What the snapshots themselves tell against the job.
+    learned_from : int
+        Observations that learners see.
     """
 
     observed: dict
@@ -42,6 +50,9 @@ class System:
     local: dict | None = None
     direct: dict = field(default_factory=dict)
     couplings: dict | None = None
+    checks: list = field(default_factory=list)
+    diagnosis: list = field(default_factory=list)
+    learned_from: int = 0
 
 
 def read_system(run) -> System:
@@ -54,6 +65,9 @@ def read_system(run) -> System:
         found["local"] = results.read_local_energy(run.path("ednn"))
     if job.direct:
         found["direct"] = results.read_direct(run.path("evaluate"))
+    found |= {"checks": explanation.read_checks(run), "diagnosis": warnings(run)}
+    with observed_rows(run.path("observe"), job.held_out) as rows:
+        found["learned_from"] = rows.n
     return System(**found)
 
 
@@ -84,6 +98,8 @@ def numbers(run, system: System) -> dict:
         "ednn": None if system.local is None else _accuracy(system, "ednn") | system.local,
         "direct": _direct(job, system),
         "couplings": _couplings(job, system),
+        "explanation": [explanation.summarized(check, system.diagnosis) for check in system.checks],
+        "diagnosis": system.diagnosis,
         "sweeps": sweeps.summarized(system.sweeps),
     }
 
@@ -111,7 +127,7 @@ def _direct(job, system) -> dict | None:
         | {"predicted_error": predicted, "interactions": interactions}
         for name, (interactions, predicted) in system.direct.items()
     }
-    return {"samples": min(job.direct.samples, system.observed["samples"])} | found
+    return {"samples": min(job.direct.samples, system.learned_from)} | found
 
 
 def _couplings(job, system) -> dict | None:
