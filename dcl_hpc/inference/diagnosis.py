@@ -15,7 +15,7 @@ MEASURED, FEWEST = 20_000, 50
 SIGNIFICANT, IMPROBABLE = 5.0, 1e-6
 # Standard errors below which all correlations count as none, and the correlation of frozen neighbours.
 NOTHING, FROZEN = 4.0, 0.98
-# Sides below which a seam is not told from the rest, and floats that are held at a time.
+# Sides below which places along an axis are not compared, and floats that are held at a time.
 SHORTEST, CHUNK = 4, 2**22
 
 
@@ -74,7 +74,7 @@ def _order(states, lattice, n_states, leading) -> list[Finding]:
     if np.isnan(values).any():
         return []
     mean = mean_of_batches(batches(values, leading)[0])
-    shells = [k for k, name in enumerate(structure.names) if name.startswith("correlation")]
+    shells = [k for k, name in enumerate(structure.names) if name.startswith("correlation at")]
     nearest = mean.value[shells[0]]
     if nearest > FROZEN:
         return [Finding("cold", f"nearly all is ordered (correlation of neighbours {nearest:.3f}): "
@@ -89,10 +89,8 @@ def _order(states, lattice, n_states, leading) -> list[Finding]:
 
 def _seams(states, lattice, n_states, leading) -> list[Finding]:
     """Whether neighbours across a periodic axis' seam are less correlated than others."""
-    groups = {axis: _across(lattice, axis) for axis in range(lattice.dimension) if axis not in lattice.open}
-    groups = {axis: pairs for axis, pairs in groups.items() if pairs and lattice.shape[axis] >= SHORTEST}
     found = []
-    for axis, pairs in groups.items():
+    for axis, pairs in Structure(lattice, n_states).seams:
         values = _averages(states, n_states, pairs)
         if np.isnan(values).any():
             continue
@@ -106,26 +104,6 @@ def _seams(states, lattice, n_states, leading) -> list[Finding]:
                 f"{bulk:.4f} ({abs(z):.0f} standard errors): the edges look open, not periodic; set "
                 "lattice.boundary = \"open\""))  # fmt: skip
     return found
-
-
-def _across(lattice: Lattice, axis: int) -> list[np.ndarray]:
-    """Bonds that go once round a periodic axis, and others in the same directions; none if either lacks."""
-    inverse = np.linalg.inv(lattice.geometry.periods(lattice.shape))
-    seam, bulk = [], []
-    for step in lattice.geometry.steps:
-        ends = lattice.at(lattice.coordinates + step)
-        sites = np.flatnonzero(ends >= 0)
-        ends = ends[sites]
-        moved = lattice.coordinates[sites] + step - lattice.coordinates[ends]
-        turns = np.rint(moved @ inverse).astype(int)
-        pairs = np.stack([sites, ends], axis=1)
-        crossing = turns[:, axis] != 0
-        if crossing.any():
-            seam.append(pairs[crossing])
-            bulk.append(pairs[~turns.any(axis=1)])
-    if not seam or not sum(map(len, bulk)):
-        return []
-    return [np.concatenate(seam), np.concatenate(bulk)]
 
 
 def _averages(states, n_states: int, groups: list[np.ndarray]) -> np.ndarray:
@@ -166,7 +144,7 @@ def _translations(states, lattice, n_states, leading) -> list[Finding]:
         lattice.kind == "hypercubic" and lattice.dimension == 2
     )
     return [Finding(
-        "translation", f"{what} is not the same {where}, {low:.4f} to {high:.4f}, although the lattice is: "
+        "translation", f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: "
         "its shape or kind is wrong, or the law differs from place to place; fits that take it to be the same "
         f"everywhere find interactions that do not exist{hint}")]  # fmt: skip
 

@@ -13,6 +13,8 @@ from .lattice import Lattice
 LOST = 255
 # Most distances, pairs per site in all of them, and states whose frequencies are told apart.
 MAX_SHELLS, MAX_PAIRS, MAX_STATES = 8, 64, 8
+# Sides of which the edges' bonds are too many to be told from the others.
+SHORTEST = 4
 # Floats that are held at a time.
 CHUNK = 2**22
 
@@ -44,7 +46,8 @@ class Structure:
             order = [f"share of state {q}" for q in range(min(self.n_states, MAX_STATES))]
         pairs = [f"correlation at distance {length:.3g}" for length, _ in self.shells]
         waves = [f"structure factor at {name}" for name, _ in self.waves]
-        return (*order, *pairs, *waves, *(name for name, _ in self.clusters))
+        seams = [f"correlation across the edges of axis {axis}" for axis, _ in self.seams]
+        return (*order, *pairs, *waves, *(name for name, _ in self.clusters), *seams)
 
     @cached_property
     def shells(self) -> list[tuple[float, list[np.ndarray]]]:
@@ -68,6 +71,24 @@ class Structure:
                 break
             if pairs:
                 found.append((float(length), pairs))
+        return found
+
+    @cached_property
+    def seams(self) -> list[tuple[int, list[np.ndarray]]]:
+        """Periodic axes, with the bonds that go round each, and others in the same directions, (n, 2)."""
+        lattice, found = self.lattice, []
+        inverse = np.linalg.inv(lattice.geometry.periods(lattice.shape))
+        for axis in range(lattice.dimension):
+            seam, bulk = [np.empty((0, 2), int)], [np.empty((0, 2), int)]
+            for step, ends in zip(lattice.geometry.steps, lattice.forward.T, strict=True):
+                pairs = np.stack([np.arange(lattice.n_sites), ends], axis=1)[ends >= 0]
+                moved = lattice.coordinates[pairs[:, 0]] + step - lattice.coordinates[pairs[:, 1]]
+                turns = np.rint(moved @ inverse).astype(int)
+                if turns[:, axis].any():
+                    seam.append(pairs[turns[:, axis] != 0])
+                    bulk.append(pairs[~turns.any(axis=1)])
+            if sum(map(len, seam)) and sum(map(len, bulk)) and lattice.shape[axis] >= SHORTEST:
+                found.append((axis, [np.concatenate(seam), np.concatenate(bulk)]))
         return found
 
     @cached_property
@@ -136,8 +157,12 @@ class Structure:
         n = np.full(states.shape[1], len(states)) if there is None else there.sum(axis=0)
         spins = spins_of(states, self.n_states)
         rows = list(self._order(states, spins, n))
+
+        def pair(i, j):
+            return sum(s[i] * s[j] for s in spins)
+
         for _, places in self.shells:
-            rows.append(_mean(places, lambda i, j: sum(s[i] * s[j] for s in spins), there))
+            rows.append(_mean(places, pair, there))
         n_waves = len(self.waves)
         power = sum((self._phases @ s) ** 2 for s in spins)
         power = power[:n_waves] + power[n_waves:]
@@ -145,6 +170,7 @@ class Structure:
             rows += list(1 + (power - n) / (n * (n - 1)) * (len(states) - 1))
         for _, places in self.clusters:
             rows.append(_mean(places, lambda *sites: self._product(states, spins, sites), there))
+        rows += [_mean(pairs[:1], pair, there) for _, pairs in self.seams]
         return np.array(rows).T
 
     def _order(self, states, spins, n) -> Iterator[np.ndarray]:

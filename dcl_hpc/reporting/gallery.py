@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..energy.factory import LEARNED
-from . import figures, recovery
+from . import explanation, figures, recovery
 from .page import Figure, save
 from .system import System
 
@@ -11,6 +11,7 @@ from .system import System
 def draw(folder: Path, job, system: System, summary: dict) -> list[Figure]:
     """Draw all figures of a system and write them into a folder, in the order of the page."""
     pages = [_headline(folder, job, system)]
+    pages += [_explanation(folder, check) for check in system.checks]
     learned = {name: system.errors[name] for name in LEARNED if name in system.errors}
     if learned:
         pages += _test_set(folder, system.energies, learned)
@@ -31,6 +32,16 @@ def _headline(folder, job, system) -> Figure:
         + "dashed: the temperature of the observations.",
         figures.headline(system.sweeps, tuple(job.lattice.shape), job.observe.temperature, job.units),
     )  # fmt: skip
+
+
+def _explanation(folder, check) -> Figure:
+    return save(
+        folder / f"explanation_{check.energy}_{check.temperature:g}.png",
+        f"Snapshots against the {check.energy.upper()}, T = {check.temperature:g}",
+        "Means over snapshots and over chains with the learned energy, with standard errors; distribution "
+        "of the learned energy on both sides.",
+        explanation.figure(check),
+    )
 
 
 def _test_set(folder, energies, errors) -> list[Figure]:

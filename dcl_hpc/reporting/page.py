@@ -69,6 +69,8 @@ def render(
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
         ),
+        explanation=summary.get("explanation", []),
+        diagnosis=summary.get("diagnosis", []),
         figures=figures,
         description=description,
         provenance=provenance,
