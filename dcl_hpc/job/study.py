@@ -12,12 +12,13 @@ from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from ..physics.shape import Shape
 from . import checks, defaults, dependencies
+from .lattice import LatticeSection
 from .learners import Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
 from .resources import Resources
 from .section import Section
 from .simulations import Levels, Observe, Sweep
-from .systems import EdwardsAnderson, Ising, LatticeSection, Potts
+from .systems import EdwardsAnderson, Ising, Potts
 
 
 class Job(Section):

@@ -13,7 +13,7 @@ from ..pipeline.provenance import provenance
 from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
 from .figures import close
-from .sweeps import warnings, worth
+from .sweeps import size, warnings, worth
 
 # Interactions of one estimate on the page, strongest first.
 SHOWN = 20
@@ -64,6 +64,7 @@ def render(
         summary=summary,
         learned=LEARNED,
         interactions=_interactions(summary),
+        size=size,
         worth=worth,
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None

@@ -57,10 +57,13 @@ def _origin(run) -> dict:
 
 
 def _description(job, observed) -> str:
-    lattice = "x".join(map(str, job.lattice.shape))
+    from .lattices import in_words
+
     if observed["source"]:
         origin = f"imported from {observed['source']}; autocorrelation time "
         origin += f"{observed['autocorrelation_time']:.2f} configurations"
+        if observed["incomplete"]:
+            origin += f"; in {observed['incomplete']:,} of them atoms are lost"
     else:
         origin = f"one every {observed['thin']} sweeps of a chain; autocorrelation time "
         origin += f"{observed['autocorrelation_time']:.2f} sweeps"
@@ -69,7 +72,7 @@ def _description(job, observed) -> str:
         model += f" with {job.hamiltonian.couplings} couplings"
     return (
         f"{observed['samples']:,} configurations of the {model} on "
-        f"the {lattice} lattice, observed at T = {job.observe.temperature} only ({origin}). "
+        f"the {in_words(job.build_lattice())}, observed at T = {job.observe.temperature} only ({origin}). "
         "The learners saw no energy and no Hamiltonian."
     )
 
@@ -77,7 +80,7 @@ def _description(job, observed) -> str:
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
     from .recovery import in_words
-    from .sweeps import warnings
+    from .sweeps import size, warnings
 
     lines = []
     for row in (summary["ednn"] or {}).get("search", []):
@@ -105,7 +108,7 @@ def headline(summary: dict) -> str:
     for sweep in summary["sweeps"]:
         if sweep["max_abs_du"] is not None:
             lines.append(
-                f"  {sweep['energy']:<5} {'x'.join(map(str, sweep['shape'])):>7}  largest |u - exact| "
+                f"  {sweep['energy']:<5} {size(sweep):>7}  largest |u - exact| "
                 f"{sweep['max_abs_du']:.4f} J per site at T = {sweep['t_at_max']:.2f}"
             )
     lines += [f"  warning: {text}" for text in warnings(summary["sweeps"])]
