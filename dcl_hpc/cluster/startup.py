@@ -1,5 +1,6 @@
 """What commands set before they work; importing the package sets nothing."""
 
+import faulthandler
 import os
 
 from . import mpi
@@ -8,8 +9,10 @@ from . import mpi
 def prepare(comm) -> None:
     """Give this rank its share of the node: threads of TensorFlow and of BLAS, and its number there.
 
-    What the environment says of threads is kept where it is less.
+    What the environment says of threads is kept where it is less. From here on a crash inside a library says
+    where in Python it happened; MPI's own handler, which it replaces, does not.
     """
+    faulthandler.enable(2)
     threads = mpi.threads_per_rank(comm)
     # read by TensorFlow when it is imported, which not all stages do
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UserError
-from ..physics.configurations import Configurations
+from ..physics.configurations import Configurations, mask_of
 from .model import EnergyModel
 
 # Sites whose energies are computed together.
@@ -16,7 +16,8 @@ class CheckedEnergy:
 
     Configurations have the shape (..., *lattice) or (..., n_sites), sites in raster (C) order. Their values
     are integers, booleans or whole floats: 0 ... Q-1, or for Q = 2 also -1 and +1 (-1 is state 0, +1 is state
-    1). Whatever else is refused: other shapes, other values, -1 and 0 in one array.
+    1). At absent sites, which (..., n_sites) leaves out, any value will do. Whatever else is refused: other
+    shapes, other values, -1 and 0 in one array, lost atoms.
 
     Learned energies are fixed up to a constant; zero is their mean over uniformly random configurations.
 
@@ -32,8 +33,8 @@ class CheckedEnergy:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the lattice."""
-        return self.model.lattice.shape
+        """Shape of the array of a configuration."""
+        return self.model.lattice.array_shape
 
     @property
     def n_states(self) -> int:
@@ -46,7 +47,7 @@ class CheckedEnergy:
         Parameters
         ----------
         configurations : array_like, shape (..., *lattice) or (..., n_sites)
-            An array of the shape of the lattice, or (n_sites,), is one configuration.
+            An array of the shape of a configuration, or (n_sites,), is one configuration.
 
         Returns
         -------
@@ -57,20 +58,44 @@ class CheckedEnergy:
         UserError
             If the array is not made of configurations of this lattice.
         """
+        return self._each(self.model.energies, configurations)
+
+    def errors(self, configurations: ArrayLike) -> NDArray[np.float64]:
+        """Standard error of the energy of each configuration, in J; arguments as of `energies`.
+
+        Raises
+        ------
+        UserError
+            If the energy has no errors of its own, as only direct estimates do, or as in `energies`.
+        """
+        if not self.has_errors:
+            raise UserError(f"the energy {self.name!r} has no errors of its own; 'direct' has")
+        return self._each(self.model.errors, configurations)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether the energy has standard errors of its own."""
+        return hasattr(self.model, "errors")
+
+    def _each(self, function, configurations: ArrayLike) -> NDArray[np.float64]:
+        """What a function of states gives for each configuration."""
         try:
-            array = np.asarray(configurations)
+            array = np.asanyarray(configurations)
         except ValueError as error:  # rows of different lengths
             raise UserError(f"configurations are not an array: {error}") from None
-        n_sites = self.model.lattice.n_sites
-        single = array.shape in (self.shape, (n_sites,))
+        lattice = self.model.lattice
+        single = array.shape in (lattice.array_shape, (lattice.n_array,), (lattice.n_sites,))
         rows = array[None] if single else array
-        source = Configurations(rows, self.shape, self.n_states, "the array of configurations", "shape")
+        source = Configurations(
+            np.asarray(rows), lattice, self.n_states, "the array of configurations", "shape",
+            lost=mask_of(rows),
+        )  # fmt: skip
         result = np.empty(source.n)
-        step = max(1, BLOCK // n_sites)
+        step = max(1, BLOCK // lattice.n_sites)
         for start in range(0, source.n, step):
             stop = min(start + step, source.n)
-            states = np.ascontiguousarray(source.read(start, stop).T)
-            result[start:stop] = self.model.energies(states)
+            states = np.ascontiguousarray(source.read_complete(start, stop).T)
+            result[start:stop] = function(states)
         return result.reshape(() if single else source.leading)
 
     def differences(self, before: ArrayLike, after: ArrayLike) -> NDArray[np.float64]:

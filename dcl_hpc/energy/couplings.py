@@ -1,4 +1,4 @@
-r"""Pair couplings of two-state models from the energies of flipped configurations.
+r"""Pair couplings and fields of two-state models from the energies of flipped configurations.
 
 With s = 2 q - 1 every energy is a sum over sets of sites, E = - sum_A c_A prod_{k in A} s_k. Flips F of two
 sites, together and apart, leave the sets that hold both:
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..physics.clusters import ClusterHamiltonian
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from .model import EnergyModel
@@ -90,7 +91,7 @@ def choose_pairs(lattice: Lattice, generator) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([codes // n, codes % n], axis=1).astype(np.int32), np.isin(codes, bonds)
 
 
-def true_couplings(hamiltonian: Hamiltonian, pairs: np.ndarray) -> np.ndarray:
+def true_couplings(hamiltonian: Hamiltonian | ClusterHamiltonian, pairs: np.ndarray) -> np.ndarray:
     """Couplings of pairs of sites, float64 (n,), in J; bonds between the same two sites add up.
 
     Raises
@@ -98,15 +99,23 @@ def true_couplings(hamiltonian: Hamiltonian, pairs: np.ndarray) -> np.ndarray:
     ValueError
         If the Hamiltonian has more than two states.
     """
-    if hamiltonian.n_states != 2:
-        raise ValueError(f"couplings of spins need 2 states, the Hamiltonian has {hamiltonian.n_states}")
-    lattice, g = hamiltonian.lattice, hamiltonian.pair
-    n = lattice.n_sites
-    codes, bond = np.unique(_codes(n, *lattice.bonds.T), return_inverse=True)
-    total = np.bincount(bond, hamiltonian.couplings.ravel()) * (g[0, 0] - 2 * g[0, 1] + g[1, 1]) / 4
+    n = hamiltonian.lattice.n_sites
+    sites, couplings = hamiltonian.pairs
+    codes, place = np.unique(_codes(n, *sites.T), return_inverse=True)
+    if not len(codes):
+        return np.zeros(len(pairs))
+    total = np.bincount(place, couplings)
     wanted = _codes(n, *np.asarray(pairs).T)
     place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
     return np.where(codes[place] == wanted, total[place], 0.0)
+
+
+def true_fields(hamiltonian: Hamiltonian | ClusterHamiltonian) -> np.ndarray:
+    """Fields h_i of the sites of a two-state Hamiltonian, float64 (n_sites,), in J, for -h_i s_i.
+
+    With them and `true_couplings` are the energy's coefficients of single spins and of pairs.
+    """
+    return (hamiltonian.field[:, 0] - hamiltonian.field[:, 1]) / 2
 
 
 def _codes(n_sites, first, second):

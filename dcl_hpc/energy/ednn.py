@@ -2,105 +2,16 @@
 
 import numpy as np
 
-from ..physics.codes import states_of
 from ..physics.lattice import Lattice
-from ..physics.tiles import MAX_TABLE, Tiling
+from ..physics.tiles import MAX_TABLE, Tiling, box
 from ..sampling import kernels
 from ..sampling.tile_tables import TileTables
 from ..storage.weights import load
+from .tile_networks import TileNetworks, averaged, tables_of, tabulate, tile_energies
 
 CHUNK = 2**16
 # Chains of a block whose proposals a network evaluates in one batch.
 NETWORK_BLOCK = 256
-
-
-class TileNetworks:
-    """Outputs of trained networks of tiles, on columns of states; one network for all tiles or one for each.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        weights_0, biases_0, ...; with a leading axis of tiles if each tile has a network of its own.
-    n_states : int
-    scale : float
-        Energy unit of the networks, in J.
-    dtype
-        Of all arithmetic.
-    """
-
-    def __init__(self, arrays: dict, n_states: int, scale: float, dtype):
-        self.n_states, self.scale, self.dtype = n_states, np.dtype(dtype).type(scale), np.dtype(dtype)
-        n_layers = sum(name.startswith("weights_") for name in arrays)
-        # matrices that act on columns
-        self._layers = [
-            tuple(
-                np.ascontiguousarray(np.atleast_2d(arrays[f"{kind}_{k}"]).swapaxes(-1, -2), dtype)
-                for kind in ("weights", "biases")
-            )
-            for k in range(n_layers)
-        ]
-
-    def energies(self, states: np.ndarray, tiles=slice(None)) -> np.ndarray:
-        """Energies in J, (..., n), of tile states, uint8 (..., sites_per_tile, n).
-
-        Parameters
-        ----------
-        tiles : index
-            Which tiles these are, where each has a network of its own.
-        """
-        if self.n_states == 2:
-            x = 2 * states.astype(self.dtype) - 1
-        else:
-            hot = states[..., None, :] == np.arange(self.n_states)[:, None]
-            x = hot.reshape(*states.shape[:-2], -1, states.shape[-1]).astype(self.dtype)
-        for k, (weights, biases) in enumerate(self._layers):
-            if k:
-                np.maximum(x, 0, out=x)
-            own = slice(None) if weights.ndim == 2 else tiles
-            x = weights[own] @ x + biases[own]
-        return self.scale * x[..., 0, :]
-
-
-def tile_energies(arrays: dict, scale: float, n_states: int):
-    """The trained network of one tile as a function of its states.
-
-    Parameters
-    ----------
-    arrays, scale, n_states
-        As in `TileNetworks`.
-
-    Returns
-    -------
-    callable
-        Maps states, uint8 (n, sites_per_tile), to energies in J, float64 (n,).
-    """
-    network = TileNetworks(arrays, n_states, scale, np.float64)
-    return lambda states: network.energies(states.T)
-
-
-def tabulate(tile_network, n_states: int, sites_per_tile: int) -> np.ndarray:
-    """Energy of every state of a tile, float32 (n_states ** sites_per_tile,), in J.
-
-    Only differences mean anything; the mean over all states, the value at infinite temperature, is
-    called zero.
-
-    Parameters
-    ----------
-    tile_network : callable
-        Maps states, uint8 (n, sites_per_tile), to energies, float (n,).
-
-    Raises
-    ------
-    ValueError
-        If the table would have more than `MAX_TABLE` entries.
-    """
-    size = n_states**sites_per_tile
-    if size > MAX_TABLE:
-        raise ValueError(f"a tile has {n_states}^{sites_per_tile} states, at most {MAX_TABLE} fit")
-    starts = range(0, size, CHUNK)
-    chunks = [states_of(np.arange(k, min(k + CHUNK, size)), n_states, sites_per_tile) for k in starts]
-    table = np.concatenate([tile_network(chunk) for chunk in chunks]).astype(np.float64)
-    return (table - table.mean()).astype(np.float32)
 
 
 class EdnnEnergy(TileTables):
@@ -111,9 +22,11 @@ class EdnnEnergy(TileTables):
     lattice : Lattice
     focus, context : int
     n_states : int
-    table : array_like of float, shape (n_states ** sites,) or (n_tables, n_states ** sites)
-        Tile energies in J; the first site of a tile is the most significant digit. One table for all
-        tiles, or one for each, in raster order: then the energy holds on the observed lattice only.
+    table : array_like of float, or callable
+        Tile energies in J, see `TileTables`: one table for all tiles, or one for each, in raster order
+        (then the energy holds on the observed lattice only), or what gives tables of tiles in which places
+        have no site.
+    form : {"box", "ball"}
 
     Raises
     ------
@@ -121,9 +34,10 @@ class EdnnEnergy(TileTables):
         If the tiles do not fit the lattice, or the table has another shape.
     """
 
-    def __init__(self, lattice: Lattice, focus: int, context: int, n_states: int, table):
-        side = Tiling(lattice, focus, context).side
-        super().__init__(lattice, n_states, table, side, focus, context)
+    def __init__(self, lattice: Lattice, focus: int, context: int, n_states: int, table, form: str = "box"):
+        tiling = Tiling(lattice, focus, context, form)
+        every_point = focus == 1 and lattice.regular
+        super().__init__(lattice, n_states, tiling.offsets, table, None if every_point else tiling.sites)
 
 
 class TileNetworkEnergy:
@@ -143,6 +57,7 @@ class TileNetworkEnergy:
         Energy unit of the network, in J.
     reference : float
         Energy of the lattice that is called zero, in J.
+    form : {"box", "ball"}
 
     Raises
     ------
@@ -150,10 +65,13 @@ class TileNetworkEnergy:
         If the tiles do not fit the lattice, or the first layer has another number of inputs.
     """
 
-    def __init__(self, lattice, focus, context, n_states, arrays, scale, reference: float = 0.0):
-        tiling = Tiling(lattice, focus, context)
+    def __init__(
+        self, lattice, focus, context, n_states, arrays, scale, reference: float = 0.0, form: str = "box"
+    ):
+        tiling = Tiling(lattice, focus, context, form)
         self.lattice, self.n_states, self.reference = lattice, n_states, reference
         self._tiles, self._members = tiling.sites, tiling.members
+        self._present = None if np.all(tiling.sites >= 0) else tiling.sites >= 0
         shape = arrays["weights_0"].shape
         n_inputs = self._tiles.shape[1] * (1 if n_states == 2 else n_states)
         if shape[-2] != n_inputs or shape[:-2] not in ((), (len(self._tiles),)):
@@ -199,32 +117,68 @@ class TileNetworkEnergy:
 
     def _energies_of(self, tiles, states):
         """Energies of some tiles, float32 (tiles, n_chains), in J."""
-        return self._networks.energies(states[self._tiles[tiles]], tiles)
+        present = None if self._present is None else self._present[tiles]
+        return self._networks.energies(states[self._tiles[tiles]], tiles, present)
 
 
-def has_table(job, context: int) -> bool:
-    """Whether all states of a job's tile fit a table; its mean, the zero of the energy, is exact then."""
-    side = job.ednn.focus + 2 * context
-    return job.build_hamiltonian().n_states ** (side ** len(job.lattice.shape)) <= MAX_TABLE
+def has_table(tiling: Tiling, n_states: int, shared: bool) -> bool:
+    """Whether all states of each tile are tabulated; their mean, the zero of the energy, is exact then.
+
+    Tiles with networks of their own have tables only where no place is without a site.
+    """
+    present = tiling.patterns[0]
+    return n_states ** int(present.sum(axis=1).max()) <= MAX_TABLE and (shared or bool(present.all()))
+
+
+def sums_of_patterns(tiling: Tiling, energies: np.ndarray) -> np.ndarray:
+    """Sums over tiles with the same places without a site, (n_patterns, ...), of energies, (n_tiles, ...)."""
+    which = tiling.patterns[1]
+    return np.stack([energies[which == k].sum(axis=0) for k in range(which.max() + 1)])
+
+
+def references(tiling: Tiling, sums: np.ndarray) -> dict[str, float]:
+    """Mean energy of a tile with each pattern of places, by the pattern as a string of 0 and 1.
+
+    Parameters
+    ----------
+    sums : float (n_patterns,)
+        Means of what `sums_of_patterns` gives.
+    """
+    means = sums / np.bincount(tiling.patterns[1])
+    return {name: float(mean) for name, mean in zip(_names(tiling), means, strict=True)}
+
+
+def _names(tiling):
+    return ["".join(row.astype(int).astype(str)) for row in tiling.patterns[0]]
 
 
 def of_run(run, shape: tuple[int, ...]):
-    """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow."""
+    """Energy model of the local energy that a run found, on any shape that its tiles fit; no TensorFlow.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit.
+    """
     job = run.job
     settings, arrays, _ = load(run.require("ednn"))
-    lattice, n_states = Lattice(shape), job.build_hamiltonian().n_states
-    focus, context = job.ednn.focus, settings["context"]
+    lattice, n_states, context = job.build_lattice(shape), job.hamiltonian.n_states, settings["context"]
     if "table" in arrays:
-        return TileTables(lattice, n_states, arrays["table"], settings["side"])
+        table, offsets = arrays["table"], box(lattice.dimension, settings["side"], 0)
+        return TileTables(lattice, n_states, offsets, lambda present: averaged(table, n_states, present))
+    tiling = job.ednn.tiling(job.build_lattice(), context).on(lattice)
     best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
-    sites, scale = (focus + 2 * context) ** lattice.dimension, settings["scale"]
-    n_tiles = lattice.n_sites // focus**lattice.dimension
-    if not has_table(job, context):
-        reference = settings["reference_per_tile"] * n_tiles
-        return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference)
+    focus, form, scale = tiling.focus, tiling.form, settings["scale"]
+    if not has_table(tiling, n_states, job.ednn.shared):
+        if "references" in settings:
+            means = [settings["references"][name] for name in _names(tiling)]
+            reference = float(np.bincount(tiling.patterns[1]) @ means)
+        else:
+            reference = settings["reference_per_tile"] * len(tiling.sites)
+        return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference, form)
     if job.ednn.shared:
-        own = [best]
-    else:
-        own = [{name: array[tile] for name, array in best.items()} for tile in range(n_tiles)]
+        return EdnnEnergy(lattice, focus, context, n_states, tables_of(best, scale, n_states), form)
+    own = [{name: array[tile] for name, array in best.items()} for tile in range(len(tiling.sites))]
+    sites = len(tiling.offsets)
     tables = [tabulate(tile_energies(arrays, scale, n_states), n_states, sites) for arrays in own]
-    return EdnnEnergy(lattice, focus, context, n_states, np.array(tables))
+    return EdnnEnergy(lattice, focus, context, n_states, np.array(tables), form)

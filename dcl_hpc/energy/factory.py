@@ -62,12 +62,19 @@ def _ednn(run, shape):
     return of_run(run, shape)
 
 
+def _direct(run, shape):
+    from .direct import of_run
+
+    return of_run(run, shape)
+
+
 ENERGIES = {
     energy.name: energy
     for energy in (
         Energy("true", "true Hamiltonian", _true),
         Energy("rnn", "RNN", _rnn, ("observe", "rnn"), stage="rnn", any_shape=False, slow=True),
         Energy("ednn", "EDNN", _ednn, ("observe", "rnn", "labels", "ednn"), stage="ednn"),
+        Energy("direct", "direct estimate", _direct, ("observe", "direct"), stage="direct"),
     )
 }
 LEARNED = tuple(name for name, energy in ENERGIES.items() if energy.learned)

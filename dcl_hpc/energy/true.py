@@ -13,44 +13,57 @@ class TrueEnergy:
     ----------
     hamiltonian : Hamiltonian
     n_chains : int, optional
-        How many chains it is for, on all ranks together. Ising models and bimodal glasses use the multi-spin
-        coded kernel, unless there are few.
+        How many chains it is for, on all ranks together. Ising models and bimodal glasses without a field
+        use the multi-spin coded kernel, unless there are few.
     """
 
     def __init__(self, hamiltonian: Hamiltonian, n_chains: int = multispin.WORTHWHILE):
-        lattice = hamiltonian.lattice
-        self.lattice = lattice
+        self.lattice = hamiltonian.lattice
         self.n_states = hamiltonian.n_states
-        self._forward = lattice.forward.astype(np.int32)
-        self._couplings = hamiltonian.couplings
-        self._pair = hamiltonian.pair
+        fields = hamiltonian.site_field if hamiltonian.site_field.any() else None
+        self._energy = _or_itself(self.lattice.forward), hamiltonian.couplings, hamiltonian.pair, fields
         self._kernel, self._model, self._block = _choose_kernel(hamiltonian, n_chains >= multispin.WORTHWHILE)
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
-        return kernels.pair_energies(states, self._forward, self._couplings, self._pair)
+        return kernels.pair_energies(states, *self._energy)
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
         kernels.in_blocks(self._kernel, states, beta, streams, n_sweeps, *self._model, block=self._block)
 
 
+def _or_itself(neighbours: np.ndarray) -> np.ndarray:
+    """Neighbours, and the site itself where there is none, int32 (n_sites, z)."""
+    own = np.arange(len(neighbours))[:, None]
+    return np.ascontiguousarray(np.where(neighbours >= 0, neighbours, own), np.int32)
+
+
 def _choose_kernel(hamiltonian: Hamiltonian, multi_spin: bool):
     """The fastest kernel for a Hamiltonian, its arrays, and its block of chains."""
-    pair, n_states = hamiltonian.pair, hamiltonian.n_states
-    neighbours = np.ascontiguousarray(hamiltonian.lattice.neighbours, dtype=np.int32)
-    couplings = hamiltonian.neighbour_couplings
+    pair, n_states, fields = hamiltonian.pair, hamiltonian.n_states, None
+    neighbours, couplings = hamiltonian.lattice.neighbours, hamiltonian.neighbour_couplings
+    if hamiltonian.site_field.any():
+        fields = hamiltonian.site_field.astype(np.float32)
     unlike = pair[~np.eye(n_states, dtype=bool)]
     if np.ptp(unlike) > 1e-12 or np.ptp(np.diag(pair)) > 1e-12:
         weights, vectors = np.linalg.eigh(pair)
         used = np.abs(weights) > 1e-9 * np.abs(weights).max()
         features = np.ascontiguousarray(vectors[:, used].T, np.float32)
-        model = neighbours, couplings.astype(np.float32), features, weights[used].astype(np.float32)
-        return kernels.pair_sweeps, model, kernels.BLOCK
+        model = _or_itself(neighbours), couplings.astype(np.float32), fields, features
+        return kernels.pair_sweeps, (*model, weights[used].astype(np.float32)), kernels.BLOCK
     cost = couplings * (pair[0, 0] - unlike[0])
+    model = _or_itself(neighbours), cost.astype(np.float32)
     if n_states > 2:
-        return kernels.like_sweeps, (neighbours, cost.astype(np.float32), n_states), kernels.BLOCK
-    one_magnitude = np.all(np.abs(cost) == np.abs(cost[0, 0]))
-    if multi_spin and one_magnitude and neighbours.shape[1] <= multispin.MAX_NEIGHBOURS:
-        return multispin.sweeps, (neighbours, cost < 0, np.float32(abs(cost[0, 0]))), multispin.LANES
-    return kernels.two_state_sweeps, (neighbours, cost.astype(np.float32)), kernels.BLOCK
+        return kernels.like_sweeps, (*model, fields, n_states), kernels.BLOCK
+    magnitude = np.abs(cost[neighbours >= 0])
+    few = neighbours.shape[1] <= multispin.MAX_NEIGHBOURS
+    if multi_spin and few and fields is None and np.all(magnitude == magnitude[:1]):
+        order = np.argsort(neighbours < 0, axis=1, kind="stable")  # those that exist first
+        ordered = np.take_along_axis(neighbours, order, axis=1).astype(np.int32)
+        opposed = np.take_along_axis(cost, order, axis=1) < 0
+        return multispin.sweeps, (ordered, opposed, np.float32(magnitude.max(initial=0))), multispin.LANES
+    if fields is not None:
+        difference = hamiltonian.site_field[:, 1] - hamiltonian.site_field[:, 0]
+        fields = difference.astype(np.float32)
+    return kernels.two_state_sweeps, (*model, fields), kernels.BLOCK

@@ -29,7 +29,7 @@ def estimate(job, method: str, states: np.ndarray, side: int) -> LocalEnergy:
     """
     lattice = job.build_lattice()
     try:
-        window = Window(lattice.dimension, side, job.build_hamiltonian().n_states)
+        window = Window(lattice.dimension, side, job.hamiltonian.n_states)
         return METHODS[method](Samples(states, lattice, job.observe.temperature, window))
     except ValueError as error:
         raise UserError(f"direct estimate by {method}: {error}") from None

@@ -8,7 +8,7 @@ import numpy as np
 from ..physics.lattice import Lattice
 from ..sampling.compiled import njit
 from ..sampling.generator import OPTIONS
-from ..sampling.tile_tables import TileTables
+from ..sampling.tile_tables import TileTables, box_offsets
 from .interactions import Interactions
 
 # Floats of the sums that `LocalEnergy.energy` holds at a time.
@@ -129,7 +129,7 @@ class LocalEnergy:
     def model(self, lattice: Lattice) -> TileTables:
         """Energy model for Monte Carlo, with the smallest tiles that hold all interactions."""
         n_states = self.interactions.words.window.n_states
-        return TileTables(lattice, n_states, self.table(), self.side)
+        return TileTables(lattice, n_states, box_offsets(self.side, lattice.dimension), self.table())
 
     def energy(self, states: np.ndarray, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
         """Energies with their standard errors.

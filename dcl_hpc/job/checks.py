@@ -1,11 +1,8 @@
 """What must agree between the sections of a job."""
 
 from collections.abc import Iterator
-from itertools import product
 
 from ..energy.factory import ENERGIES
-from ..physics.lattice import Lattice
-from ..physics.tiles import Tiling
 from .defaults import most_states
 
 
@@ -23,8 +20,25 @@ def _rnn(job) -> Iterator[str]:
         yield f"sweep.shapes: the {title} knows the observed shape only; add it, or {others}"
 
 
+def _unknown(job) -> Iterator[str]:
+    if job.has_truth:
+        return
+    if "true" in job.sweep.energies:
+        names = ", ".join(repr(name) for name, energy in ENERGIES.items() if energy.learned)
+        yield f"sweep.energies: no 'true' energy is known of hamiltonian.kind = 'unknown'; take of {names}"
+    if job.observe.exchange:
+        yield "observe.exchange: there is nothing to simulate of hamiltonian.kind = 'unknown'; leave it out"
+
+
+def _source(job) -> Iterator[str]:
+    if job.observe.source and job.realizations:
+        yield "observe.source: every realization has snapshots of its own; give them with --from and --index"
+
+
 def _hamiltonian(job) -> Iterator[str]:
     shape = job.lattice.shape
+    if not job.has_truth:
+        return
     if not job.is_glass:
         if job.hamiltonian.coupling == 0:
             yield "hamiltonian.coupling = 0 has no energy to learn"
@@ -45,6 +59,8 @@ def _direct(job) -> Iterator[str]:
     if job.direct and job.is_glass:
         yield "direct: these estimates take the energy to be the same everywhere; leave it out"
     elif job.direct:
+        if job.uses_direct:
+            yield from _fits(job, "direct.side", job.direct.side, (job.direct.method,), "direct.method")
         yield from _fits(job, "direct.side", job.direct.side, job.direct.methods, "direct.methods")
     if job.uses_ednn and not job.ednn.is_network:
         if job.is_glass:
@@ -59,6 +75,8 @@ def _direct(job) -> Iterator[str]:
 def _fits(job, key: str, side: int, methods, key_of_methods: str) -> Iterator[str]:
     """Refuse tiles in which direct estimates cannot tell interactions apart, or that are too large."""
     shape = job.lattice.shape
+    if not methods:
+        return
     if min(shape) < 2 * side - 1:
         yield (
             f"{key}: tiles of side {side} meet themselves round the lattice {list(shape)}; take smaller "
@@ -81,6 +99,11 @@ def _shapes(job) -> Iterator[str]:
             yield f"sweep.shapes: {list(other)} has not the dimension of lattice.shape"
         elif job.is_glass and other != shape:
             yield "sweep.shapes: a glass realization exists on its own lattice only"
+        else:
+            try:
+                job.build_lattice(other)
+            except ValueError as error:
+                yield f"sweep.shapes: {error}"
 
 
 def _ednn(job) -> Iterator[str]:
@@ -94,14 +117,21 @@ def _ednn(job) -> Iterator[str]:
         )
     if not job.ednn.shared and not job.is_glass and job.shapes != (shape,):
         yield "sweep.shapes: with ednn.shared = false the EDNN knows the observed lattice only"
-    for other, context in product(dict.fromkeys((shape, *job.shapes)), job.ednn.contexts):
+    observed, others = job.build_lattice(), [other for other in job.shapes if other != shape]
+    for context in job.ednn.contexts:
+        where = f"does not fit ednn.focus = {job.ednn.focus}, ednn.context = {context}"
         try:
-            Tiling(Lattice(other), job.ednn.focus, context)
+            tiling = job.ednn.tiling(observed, context)
         except ValueError as error:
-            yield (
-                f"lattice {list(other)} does not fit ednn.focus = {job.ednn.focus}, "
-                f"ednn.context = {context}: {error}; change the shape, focus or context"
-            )
+            yield f"lattice {list(shape)} {where}: {error}; change the shape, focus or context"
+            continue
+        for other in others:
+            lattice = job.build_lattice(other)
+            try:
+                tiling.on(lattice) if job.ednn.is_network else job.ednn.tiling(lattice, context)
+            except ValueError as error:
+                edges = f" ({other.boundary})" if getattr(other, "boundary", None) else ""
+                yield f"lattice {list(other)}{edges} {where}: {error}; change the shape, focus or context"
 
 
-CHECKS = (_rnn, _hamiltonian, _direct, _shapes, _ednn)
+CHECKS = (_rnn, _unknown, _source, _hamiltonian, _direct, _shapes, _ednn)

@@ -15,8 +15,15 @@ def dependencies(
         result.pop("labels")
         if not (output == "evaluate" and job.uses_rnn):
             result.pop("rnn")
-    if imported and "observe" in result:  # how chains would have run does not matter
-        result["observe"] = {"temperature": values["observe"]["temperature"]}
+    if "observe" in result:
+        if imported:  # how chains would have run does not matter
+            kept = ("temperature", "incomplete")
+            result["observe"] = {key: values["observe"][key] for key in kept}
+        if not imported or output == "observe":  # no chain loses atoms, and an import keeps all snapshots
+            result["observe"].pop("incomplete")
+    if result.get("direct"):  # what is compared with does not matter to the energy, nor this to others
+        unused = "methods" if output != "evaluate" else "" if job.uses_direct else "method"
+        result["direct"] = _without(result["direct"], unused)
     if "sweep" in result:  # other energies and shapes do not matter to this one
         shared = ("temperatures", "ladders", "exchange", "rungs")
         result["sweep"] = {key: values["sweep"][key] for key in shared}
@@ -39,6 +46,8 @@ def canonical(values: dict) -> dict:
         Dependencies as plain JSON types, also those that an older file was made with.
     """
     values = dict(values)
+    if "lattice" in values:
+        values["lattice"] = _lattice(values["lattice"])
     if "rnn" in values and values["rnn"].get("architecture", "gru") == "gru":
         values["rnn"] = _without(values["rnn"], "heads")
     if "labels" in values:
@@ -56,6 +65,16 @@ def canonical(values: dict) -> dict:
     return values
 
 
+def _lattice(section: dict) -> dict:
+    section = dict(section)
+    if section.get("kind") in ("hypercubic", "square", "cubic"):
+        del section["kind"]
+    ends = section.get("boundary", "periodic")
+    ends = [ends] * len(section["shape"]) if isinstance(ends, str) else ends
+    section["boundary"] = list(ends)
+    return _without(section, *["boundary"] * ("open" not in ends), *["absent"] * (not section.get("absent")))
+
+
 def _labels(section: dict) -> dict:
     section = section if section.get("tempered") else _without(section, "coldest")
     shares = {
@@ -66,10 +85,11 @@ def _labels(section: dict) -> dict:
 
 
 def _ednn(section: dict) -> dict:
+    if section.get("tile") == "box":  # as tiles were before there were others
+        section = _without(section, "tile")
     if section.get("fit", "labels") in ("table", "clusters"):
-        return {
-            key: section[key] for key in ("fit", "context", "samples", "focus", "shared") if key in section
-        }
+        keys = ("fit", "context", "samples", "focus", "shared", "tile")
+        return {key: section[key] for key in keys if key in section}
     section, context = _without(section, "samples"), section.get("context", 1)
     if isinstance(context, list):
         context = sorted(set(context))

@@ -77,6 +77,11 @@ class Ednn(Training):
         Annotated[Whole, Tag("one")] | Annotated[tuple[Whole, ...], Field(min_length=1), Tag("list")],
         Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
     ] = Field(1, description="sites that a tile sees around its focus; of a list the smallest that is enough")
+    tile: Literal["auto", "box", "ball"] = Field(
+        "auto",
+        description="form of tiles; ball: all sites within `context` bonds; auto: boxes on square and cubic "
+        "lattices, balls on others, and on cubic ones where boxes have too many states for tables",
+    )
     tolerance: Share = Field(
         0.1, description="several contexts: error to labels that a smaller one may add, as a share"
     )
@@ -97,12 +102,15 @@ class Ednn(Training):
 
     @model_validator(mode="after")
     def _direct(self):
-        many = self.focus not in (1, "auto") or len(self.contexts) > 1 or not self.shared
-        if not self.is_network and many:
+        if not self.is_network and (len(self.contexts) > 1 or not self.shared):
             raise ValueError(
-                f"fit = '{self.fit}' takes tiles at every site: set focus = 1, one context, shared = true"
+                f"fit = '{self.fit}' is one law for tiles at every site: give one context, shared = true"
             )
         return self
+
+    def tiling(self, lattice: Lattice, context: int) -> Tiling:
+        """The tiles of one context; raises ValueError if the lattice has none."""
+        return Tiling(lattice, self.focus, context, self.tile)
 
     def build(self, lattice: Lattice, n_states: int, context: int, mean: float, scale: float, seed: int):
         """A new network with random weights, for energies of this mean and standard deviation (J)."""
@@ -112,8 +120,7 @@ class Ednn(Training):
         from ..networks.ednn import Ednn as Network
         from ..sampling.streams import Purpose, generator
 
-        tiles = Tiling(lattice, self.focus, context).sites
-        random = generator(seed, Purpose.WEIGHTS, 1)
+        random, tiles = generator(seed, Purpose.WEIGHTS, 1), self.tiling(lattice, context).sites
         return Network(n_states, tiles, self.hidden, mean, scale, random, self.shared)
 
 
@@ -121,12 +128,15 @@ Method = Literal["pairwise", "clusters", "table"]
 
 
 class Direct(Section):
-    """Estimates of the energy without a network, fitted beside the networks for comparison."""
+    """Estimates of the energy without a network: the energy "direct" of sweeps, and others for comparison."""
 
+    method: Method = Field("clusters", description="by which the energy 'direct' of sweeps is found")
     samples: Count = Field(100_000, description="observations to fit to, at most")
     side: Annotated[int, Field(ge=2)] | Literal["auto"] = Field(
         "auto", description="edge of the tile that limits the range, in sites; auto: 3, or 2 if too large"
     )
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)] | Literal["auto"] = Field(
-        "auto", description="which estimates; auto: all that allow tiles of this side"
+    methods: tuple[Method, ...] | Literal["auto"] = Field(
+        "auto",
+        description="estimates to compare with; auto: all that allow tiles of this side, none where sweeps "
+        "take 'direct'",
     )

@@ -133,7 +133,8 @@ def _forms(value: dict, defs: dict, path: str) -> Iterator[tuple[dict, str, bool
     optional = "default" in value and not value["default"]
     if "additionalProperties" in value:
         path, value = f"{path}.STAGE", value["additionalProperties"]
-    for one in _alternatives(value):
+    parts = _alternatives(value)
+    for one in [*parts, *(inner for part in parts for inner in _alternatives(part.get("items", {})))]:
         if "$ref" in one:
             yield defs[one["$ref"].rpartition("/")[2]], path, optional
 

@@ -1,12 +1,15 @@
 """What all sections of a job file are made of: their base, numbers with limits, units."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Unit cells along each axis, and how an axis ends.
+Cells = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1, max_length=4)]
+Boundary = Literal["periodic", "open"]
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 # Units of keys, as the reference and the JSON schema tell them.

@@ -3,10 +3,11 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_serializer, field_validator, model_validator
 
 from ..energy.factory import ENERGIES
-from .section import ENERGY, SWEEPS, TEMPERATURE, Count, Positive, Section, Whole
+from ..physics.shape import Shape
+from .section import ENERGY, SWEEPS, TEMPERATURE, Boundary, Cells, Count, Positive, Section, Whole
 
 # Temperatures of a ladder in all: those listed and others between them for equal acceptance; "auto" takes as
 # many as keep every acceptance rate above one half.
@@ -21,11 +22,19 @@ class ObserveExchange(Section):
 
 
 class Observe(Section):
-    """Observations at one temperature by Metropolis chains of the true Hamiltonian."""
+    """Observations at one temperature, by Metropolis chains of the true Hamiltonian or from a file of snapshots.
+
+    Of an unknown system the temperature may be left out: it is 1 then, energies are in k_B T_o and
+    temperatures in T_o.
+    """
 
     temperature: Positive = Field(
         description="the one temperature at which the system is observed", json_schema_extra=TEMPERATURE
     )
+    source: str | None = Field(
+        None, min_length=1,
+        description="file of snapshots to take instead of simulating, as --from does; from the job's folder",
+    )  # fmt: skip
     samples: Count = Field(1_000_000, description="configurations to record, a multiple of chains")
     chains: Count = Field(1000, description="independent Markov chains")
     thermalization: Whole = Field(500, description="time before the first record", json_schema_extra=SWEEPS)
@@ -35,6 +44,10 @@ class Observe(Section):
         json_schema_extra=SWEEPS,
     )
     exchange: ObserveExchange | None = Field(None, description="replica exchange with hotter replicas")
+    incomplete: Literal["refuse", "skip"] = Field(
+        "refuse",
+        description="snapshots with lost atoms, of which networks can make nothing: skip leaves them out",
+    )
 
     @model_validator(mode="after")
     def _whole_records(self):
@@ -81,15 +94,33 @@ class Grid(Section):
         return np.round(self.start + self.step * np.arange(n), 12)
 
 
+class Edges(Section):
+    """A lattice to predict with other edges than the observed one; it has all sites."""
+
+    shape: Cells = Field(description="as lattice.shape")
+    boundary: Boundary = Field(description="ends of all axes")
+
+
 class Sweep(Section):
-    """Predictions: Metropolis with replica exchange over temperatures, for each energy and shape."""
+    """Predictions: Metropolis with replica exchange over temperatures, for each energy and shape.
+
+    Left out, energies are those that the job learns anyway: of an unknown system the direct estimate, beside
+    ednn.fit = "clusters" or "table" no RNN; temperatures of an unknown system go from T_o / 2 to 2 T_o.
+    """
 
     energies: tuple[Literal[*ENERGIES], ...] = Field(
         ("true", "rnn", "ednn"), min_length=1, description="energies to sweep with"
     )
-    shapes: tuple[tuple[Annotated[int, Field(ge=2)], ...], ...] = Field(
-        (), description="lattices to predict; none: the observed one"
-    )
+    shapes: tuple[
+        Annotated[
+            Annotated[Cells, Tag("list")] | Annotated[Edges, Tag("table")],
+            Discriminator(lambda value: "table" if isinstance(value, (dict, Edges)) else "list"),
+        ],
+        ...,
+    ] = Field(
+        (), description="lattices to predict, each as lattice.shape, or a table of shape and boundary; none: "
+        "the observed one",
+    )  # fmt: skip
     temperatures: Annotated[
         Annotated[tuple[Positive, ...], Tag("list")] | Annotated[Grid, Tag("grid")],
         Discriminator(lambda value: "grid" if isinstance(value, (dict, Grid)) else "list"),
@@ -109,6 +140,20 @@ class Sweep(Section):
     )
     exchange: bool = Field(True, description="whether neighbouring temperatures exchange replicas")
     rungs: Rungs = Field("auto", description="temperatures of the ladder in all; auto keeps acceptance > 1/2")
+
+    @field_validator("shapes")
+    @classmethod
+    def _as_shapes(cls, shapes):
+        return tuple(
+            Shape(one.shape, one.boundary) if isinstance(one, Edges) else Shape(one) for one in shapes
+        )
+
+    @field_serializer("shapes")
+    def _plain(self, shapes) -> list:
+        return [
+            {"shape": list(shape), "boundary": shape.boundary} if shape.boundary else list(shape)
+            for shape in shapes
+        ]
 
     def lengths(self, energy: str) -> tuple[int, int]:
         """Sweeps of thermalization and of measurement with an energy."""

@@ -1,6 +1,7 @@
 """The job file: one TOML document per study, validated as a whole before anything starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,13 +11,15 @@ from pydantic import Field, field_validator, model_validator
 from ..energy.factory import ENERGIES
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
+from ..physics.shape import Shape
 from . import checks, defaults, dependencies
 from .learners import Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
 from .resources import Resources
 from .section import Section
 from .simulations import Levels, Observe, Sweep
-from .systems import EdwardsAnderson, Ising, LatticeSection, Potts
+from .systems import EdwardsAnderson, Ising, LatticeSection, Potts, Unknown
+from .units import OBSERVED, PHYSICAL, Units
 
 
 class Job(Section):
@@ -27,8 +30,8 @@ class Job(Section):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64, description="name of the folder of results"
     )
     seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
-    lattice: LatticeSection = Field(description="periodic lattice on which the system is observed")
-    hamiltonian: Annotated[Ising | Potts | EdwardsAnderson, Field(discriminator="kind")] = Field(
+    lattice: LatticeSection = Field(description="lattice on which the system is observed")
+    hamiltonian: Annotated[Ising | Potts | EdwardsAnderson | Unknown, Field(discriminator="kind")] = Field(
         description="what is observed"
     )
     observe: Observe = Field(description="observations at one temperature")
@@ -43,12 +46,17 @@ class Job(Section):
     sweep: Sweep = Field(description="predictions over temperatures")
     resources: dict[str, Resources] = Field({}, description="what each stage asks Slurm for")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, document):
+        return defaults.completed(document)
+
     @field_validator("rnn", "ednn", "direct")
     @classmethod
     def _resolve(cls, section, info):
         if section is None or not {"lattice", "hamiltonian"} <= info.data.keys():
             return section  # what they depend on is wrong and told of
-        lattice, model = Lattice(info.data["lattice"].shape), info.data["hamiltonian"]
+        lattice, model = info.data["lattice"].build(), info.data["hamiltonian"]
         if info.field_name == "rnn":
             return defaults.rnn(section, lattice)
         return getattr(defaults, info.field_name)(section, lattice, model.n_states)
@@ -89,12 +97,12 @@ class Job(Section):
         return from_dict(document, overrides)
 
     @property
-    def shapes(self) -> tuple[tuple[int, ...], ...]:
+    def shapes(self) -> tuple[Shape, ...]:
         """Shapes to predict, the observed one if none are named."""
-        return self.sweep.shapes or (self.lattice.shape,)
+        return self.sweep.shapes or (Shape(self.lattice.shape),)
 
     @property
-    def sweeps(self) -> list[tuple[str, tuple[int, ...]]]:
+    def sweeps(self) -> list[tuple[str, Shape]]:
         """Energy and shape of every sweep; some energies know the observed shape only."""
         return [
             (energy, shape)
@@ -102,6 +110,21 @@ class Job(Section):
             for shape in self.shapes
             if ENERGIES[energy].any_shape or shape == self.lattice.shape
         ]
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the Hamiltonian is known: whether there is something to simulate and to compare with."""
+        return self.hamiltonian.kind != "unknown"
+
+    @property
+    def units(self) -> Units:
+        """Units of all energies and temperatures."""
+        return PHYSICAL if self.has_truth or self.observe.temperature != 1 else OBSERVED
+
+    @property
+    def uses_direct(self) -> bool:
+        """Whether any stage needs the direct estimate as an energy."""
+        return "direct" in self.sweep.energies
 
     @property
     def uses_ednn(self) -> bool:
@@ -116,8 +139,9 @@ class Job(Section):
 
     @property
     def compares(self) -> bool:
-        """Whether any energy is compared with the true one, level by level."""
-        return bool(self.learned) or self.direct is not None
+        """Whether energies are compared: with the true one, level by level, or else with each other."""
+        found = len(self.learned) + (len(self.direct.methods) if self.direct else 0)
+        return found > (0 if self.has_truth else 1)
 
     def is_trained(self, energy: str) -> bool:
         """Whether a learned energy is a network with learning curves."""
@@ -162,13 +186,27 @@ class Job(Section):
         sequence = np.random.SeedSequence(self.seed, spawn_key=(number,))
         return int(sequence.generate_state(1, np.uint64)[0])
 
-    def build_lattice(self) -> Lattice:
-        """The observed lattice."""
-        return Lattice(self.lattice.shape)
+    def build_lattice(self, shape: tuple[int, ...] | None = None) -> Lattice:
+        """The observed lattice, or one of its kind on another shape; see `LatticeSection.build`."""
+        return self.lattice.build(shape)
 
     def build_hamiltonian(self, shape: tuple[int, ...] | None = None) -> Hamiltonian:
-        """The true Hamiltonian, on the observed lattice or on another shape."""
-        return self.hamiltonian.build(Lattice(shape or self.lattice.shape), self.seed)
+        """The true Hamiltonian, on the observed lattice or on another shape; only if the job `has_truth`."""
+        return self.hamiltonian.build(self.build_lattice(shape), self.seed)
+
+    @property
+    def order_parameter(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Order parameter per site, float64 (n_chains,), of states, integers (n_sites, n_chains).
+
+        That of the true Hamiltonian. Of an unknown one |m| for two states, else the excess of the most
+        frequent state, which takes nothing but the states for different.
+        """
+        if self.has_truth:
+            return self.build_hamiltonian().order_parameter
+        from ..physics.observables import majority_order, vector_order  # compiled; few need it
+
+        n_states = self.hamiltonian.n_states
+        return partial(vector_order if n_states == 2 else majority_order, n_states=n_states)
 
     def build_rnn(self):
         """A new network for P(configuration) with random weights."""

@@ -27,7 +27,7 @@ class Autoregressive(tf.Module):
     positional : bool
         Give every position its own input and output weights.
     neighbours : ndarray of int, shape (n_sites, z), optional
-        Neighbours of each site.
+        Neighbours of each site, -1 where there is none: then all inputs are 0.
     dropout : float
         Share of each layer's outputs that is left out in training.
     precision : {"float32", "bfloat16"}
@@ -43,11 +43,13 @@ class Autoregressive(tf.Module):
         self.order = np.asarray(order, np.int32)
         n_sites = len(self.order)
         self.copies = n_sites if positional else 1
-        # positions that each step sees; n_sites stands for those not known yet
+        # positions that each step sees; n_sites stands for those not known yet, n_sites + 1 for no site
         self.seen = np.append(n_sites, np.arange(n_sites - 1))[:, None]
         if neighbours is not None:
-            place = np.argsort(self.order)[np.asarray(neighbours)[self.order]]
+            sites = np.asarray(neighbours)[self.order]
+            place = np.argsort(self.order)[sites]
             earlier = np.where(place < np.arange(n_sites)[:, None], place, n_sites)
+            earlier[sites < 0] = n_sites + 1
             self.seen = np.concatenate([self.seen, earlier], axis=1)
         self.seen = self.seen.astype(np.int32)
         self.width = self.seen.shape[1] * (n_states + 1)
@@ -67,6 +69,8 @@ class Autoregressive(tf.Module):
         positions : int32 (steps,)
         """
         known = tf.pad(sequence, [[0, 1], [0, 0]], constant_values=self.n_states)
+        # a token beyond the last one is hot nowhere
+        known = tf.pad(known, [[0, 1], [0, 0]], constant_values=self.n_states + 1)
         tokens = tf.transpose(tf.gather(known, tf.gather(self.seen, positions)), [0, 2, 1])
         steps = positions.shape[0] or tf.shape(positions)[0]
         return tf.reshape(tf.one_hot(tokens, self.n_states + 1), [steps, -1, self.width])

@@ -16,6 +16,7 @@ class Ednn(tf.Module):
     ----------
     n_states : int
     tiles : ndarray of int, shape (n_tiles, sites_per_tile)
+        Sites of each tile, -1 where there is none: then all inputs are 0.
     hidden : sequence of int
         Units of each hidden layer.
     mean, scale : float
@@ -49,6 +50,10 @@ class Ednn(tf.Module):
         """Energies in J, float32 (batch,), of states, uint8 (batch, n_sites)."""
         return self.scale * tf.reduce_sum(self._outputs(self._cut(states)), axis=0)
 
+    def tile_energies(self, states):
+        """Energies of all tiles in J, float32 (n_tiles, batch), of states, uint8 (batch, n_sites)."""
+        return self.scale * self._outputs(self._cut(states))
+
     def pseudo_log_likelihood(self, states, temperature: float):
         r"""Sum over sites of ln P(s_i | all others) for the energy at a temperature, float32 (batch,).
 
@@ -77,6 +82,7 @@ class Ednn(tf.Module):
         differences = tf.reshape(outputs[:, :, 1:] - outputs[:, :, :1], [n_tiles, batch, per_tile, others])
         by_place = tf.reshape(tf.transpose(differences, [0, 2, 1, 3]), [n_tiles * per_tile, batch, others])
         n_sites = int(self.tiles.max()) + 1
+        # places without a site, numbered -1, are left out of the sums
         cost = tf.math.unsorted_segment_sum(by_place, self.tiles.ravel(), n_sites) * (
             self.scale / temperature
         )
@@ -85,15 +91,16 @@ class Ednn(tf.Module):
         return -tf.reduce_sum(tf.reduce_logsumexp(tf.concat([zero, -cost], axis=2), axis=2), axis=0)
 
     def _cut(self, states):
-        """Tiles of configurations, uint8 (n_tiles, batch, sites_per_tile)."""
-        return tf.transpose(tf.gather(states, self.tiles, axis=1), [1, 0, 2])
+        """Tiles of configurations, uint8 (n_tiles, batch, sites_per_tile); any state where no site is."""
+        return tf.transpose(tf.gather(states, np.maximum(self.tiles, 0), axis=1), [1, 0, 2])
 
     def _outputs(self, tiles):
         """Outputs, float32 (n_tiles, rows), of tile states, integers (n_tiles, rows, sites_per_tile)."""
-        if self.n_states == 2:
-            x = 2 * tf.cast(tiles, tf.float32) - 1
-        else:
-            x = tf.one_hot(tiles, self.n_states)
+        x = 2 * tf.cast(tiles, tf.float32) - 1 if self.n_states == 2 else tf.one_hot(tiles, self.n_states)
+        if np.any(self.tiles < 0):
+            present = (self.tiles >= 0).astype(np.float32)[:, None]
+            x *= present if self.n_states == 2 else present[..., None]
+        if self.n_states > 2:
             x = tf.reshape(x, [len(self.tiles), tf.shape(x)[1], self.tiles.shape[1] * self.n_states])
         for k, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
             if k:

@@ -5,22 +5,24 @@ import math
 import numpy as np
 
 from ..errors import UserError
+from .lattice import Lattice
 
 # Sites that `Configurations.check` looks at together.
 BLOCK = 2**22
+# In arrays of states: there is no site, or its atom was lost.
+ABSENT = 255
 
 
-def leading_axes(found: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...] | None:
+def leading_axes(found: tuple[int, ...], lattice: Lattice) -> tuple[int, ...] | None:
     """Axes of an array before those of the lattice, or of its sites; None if there are none or others.
 
     Parameters
     ----------
     found : tuple of int
         Shape of the array.
-    shape : tuple of int
-        Of the lattice.
+    lattice : Lattice
     """
-    for tail in (shape, (math.prod(shape),)):
+    for tail in (lattice.array_shape, (lattice.n_array,), (lattice.n_sites,)):
         if len(found) > len(tail) and found[-len(tail) :] == tail:
             return found[: -len(tail)]
     return None
@@ -29,27 +31,35 @@ def leading_axes(found: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, .
 class Configurations:
     """Configurations in an array, read block by block as states 0 ... Q-1.
 
-    The array has the shape (..., *lattice) or (..., n_sites), with at least one leading axis; these are
-    flattened in C order. Its values are integers, booleans or whole floats.
+    The array has the shape (..., *lattice), (..., n_array) with all of these entries in a row, or
+    (..., n_sites) without absent sites, with at least one leading axis; these are flattened in C order. Its
+    values are integers, booleans or whole floats; what they are at absent sites does not matter. Atoms that
+    are lost in single configurations are nan, 255, or told by a second array.
 
     Parameters
     ----------
     data : array_like with `shape`, `dtype` and slices
-    shape : tuple of int
-        Of the lattice.
+    lattice : Lattice
     n_states : int
         States Q of a site. The array has 0 ... Q-1; for Q = 2 it may have -1 and 1 instead.
     where : str
         What begins every message.
     key : str
         What messages call the shape of the lattice.
+    lost : array_like with `shape`, `dtype` and slices, optional
+        True or 1 where the atom is lost, of the shape of `data`.
+    present : array_like, optional
+        The opposite.
 
     Attributes
     ----------
-    n : int
-        Number of configurations.
+    n, n_sites : int
+        Number of configurations, and of sites of each.
     leading : tuple of int
         The leading axes, before they are flattened.
+    varying : tuple of int, optional
+        Indices of an absent site at which configurations that were read so far differ; None if there is
+        none.
 
     Raises
     ------
@@ -57,23 +67,33 @@ class Configurations:
         If the array cannot hold configurations of this lattice.
     """
 
-    def __init__(self, data, shape, n_states: int, where: str, key: str = "lattice.shape"):
-        self.shape, self.n_sites, self.n_states = tuple(shape), math.prod(shape), n_states
+    def __init__(
+        self, data, lattice: Lattice, n_states: int, where: str, key: str = "lattice.shape",
+        lost=None, present=None,
+    ):  # fmt: skip
+        self.lattice, self.n_sites, self.n_states = lattice, lattice.n_sites, n_states
         self._data, self._where, self._key = data, where, key
         if data.dtype.kind not in "buif":
             raise UserError(
                 f"{where} has values of type {data.dtype}; save integers, booleans or whole floating-point "
                 "numbers"
             )
-        leading = leading_axes(data.shape, self.shape)
+        leading = leading_axes(data.shape, lattice)
         if leading is None:
-            sides = ", ".join(map(str, self.shape))
-            expected = f"(n, {sides}) or (n, {self.n_sites})" if len(self.shape) > 1 else f"(n, {sides})"
             raise UserError(
-                f"{where} has the shape {data.shape}, expected {expected}; {self._hint(data.shape)}"
+                f"{where} has the shape {data.shape}, expected {self._expected()}; {self._hint(data.shape)}"
             )
         self.leading, self.n = leading, math.prod(leading)
+        self._lost, self._present = lost, present
+        for mask, name in ((lost, "lost"), (present, "present")):
+            if mask is not None and (mask.shape != data.shape or mask.dtype.kind not in "bui"):
+                raise UserError(
+                    f"{where}: {name!r} is {mask.dtype} of shape {mask.shape}; it must be true or false, "
+                    f"or 1 or 0, and have the shape {data.shape}"
+                )
         self._first_seen: dict[int, int] = {}
+        self._absent_values = None  # lowest and highest
+        self.varying: tuple[int, ...] | None = None
 
     def __enter__(self):
         return self
@@ -85,7 +105,7 @@ class Configurations:
         """Close what the array is read from, if it is a file; nothing can be read any more."""
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Configurations start..stop-1 as states 0 ... Q-1.
+        """Configurations start..stop-1 as states 0 ... Q-1, and 255 where an atom is lost.
 
         Returns
         -------
@@ -96,49 +116,109 @@ class Configurations:
         UserError
             If a value is not a state, or -1 and 0 both occurred in what was read so far.
         """
-        block = np.asarray(self._rows(start, stop))
-        return self._states(block.reshape(stop - start, self.n_sites), start)
+        block = np.asarray(self._rows(self._data, start, stop)).reshape(stop - start, -1)
+        lost = np.isnan(block) if block.dtype.kind == "f" else np.zeros(block.shape, bool)
+        if block.dtype != bool:
+            lost |= block == ABSENT
+        if self._lost is not None:
+            lost |= np.asarray(self._rows(self._lost, start, stop), bool).reshape(block.shape)
+        if self._present is not None:
+            lost |= ~np.asarray(self._rows(self._present, start, stop), bool).reshape(block.shape)
+        if block.shape[1] > self.n_sites:
+            self._compare_absent(block, lost)
+            block, lost = block[:, self.lattice.present], lost[:, self.lattice.present]
+        if not lost.any():
+            return self._states(block, start)
+        states = self._states(np.where(lost, 1, block).astype(block.dtype), start)
+        states[lost] = ABSENT
+        return states
 
-    def check(self, on_block=None) -> None:
-        """Read everything once; raises UserError as `read`, and calls on_block(n) after n more."""
-        step = max(1, BLOCK // self.n_sites)
+    def check(self, on_block=None) -> int:
+        """Read everything once; raises UserError as `read`, and calls on_block(n) after n more.
+
+        Returns
+        -------
+        int
+            Number of configurations in which atoms are lost.
+        """
+        step, incomplete = max(1, BLOCK // self.n_sites), 0
         for start in range(0, self.n, step):
             stop = min(start + step, self.n)
-            self.read(start, stop)
+            incomplete += int((self.read(start, stop) == ABSENT).any(axis=1).sum())
             if on_block is not None:
                 on_block(stop - start)
+        return incomplete
 
-    def _rows(self, start: int, stop: int) -> np.ndarray:
-        return rows(self._data, self.leading, start, stop)
+    def read_complete(self, start: int, stop: int) -> np.ndarray:
+        """As `read`, but refuses configurations in which atoms are lost."""
+        states = self.read(start, stop)
+        if (lost := states == ABSENT).any():
+            row, site = np.argwhere(lost)[0]
+            raise UserError(
+                f"{self._where}: in configuration {start + row} (counted from 0) the atom at site "
+                f"{self._place(site)} is lost; an energy takes complete configurations"
+            )
+        return states
+
+    def _rows(self, data, start: int, stop: int) -> np.ndarray:
+        return rows(data, self.leading, start, stop)
+
+    def _place(self, site: int) -> list[int]:
+        """Indices of a site in the array of a configuration."""
+        number = self.lattice.present[site]
+        return [int(i) for i in np.unravel_index(number, self.lattice.array_shape)]
+
+    def _compare_absent(self, block: np.ndarray, lost: np.ndarray) -> None:
+        """Look whether states at absent sites change."""
+        numbers = np.array(self.lattice.absent)
+        values = np.where(lost[:, numbers], np.nan, block[:, numbers].astype(float))
+        low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        if self._absent_values is not None:
+            low, high = np.fmin(low, self._absent_values[0]), np.fmax(high, self._absent_values[1])
+        self._absent_values = low, high
+        if self.varying is None and (differ := np.flatnonzero(low < high)).size:
+            place = np.unravel_index(numbers[differ[0]], self.lattice.array_shape)
+            self.varying = tuple(int(i) for i in place)
+
+    def _expected(self) -> str:
+        lattice = self.lattice
+        forms = [f"(n, {', '.join(map(str, lattice.array_shape))})"]
+        if len(lattice.array_shape) > 1:
+            forms.append(f"(n, {lattice.n_array})")
+        if lattice.absent:
+            forms.append(f"(n, {lattice.n_sites}) without absent sites")
+        return " or ".join(forms)
 
     def _hint(self, found: tuple[int, ...]) -> str:
-        d = len(self.shape)
-        if found[:-1] in (self.shape, (self.n_sites,)):
+        lattice = self.lattice
+        d, cell, whole = lattice.dimension, lattice.geometry.sites_per_cell, lattice.array_shape
+        if found[:-1] in (whole, (lattice.n_array,), (lattice.n_sites,)):
             return "configurations seem to be counted by the last axis: take numpy.moveaxis(array, -1, 0)"
-        if found == self.shape[::-1]:
+        if found == whole[::-1]:
             return "its axes are swapped: transpose it"
-        side = round(found[-1] ** (1 / d)) if found else 0
-        other = found[1:] if len(found) == d + 1 else ()
-        if len(found) == 2 and side**d == found[1]:
+        side = round((found[-1] / cell) ** (1 / d)) if found else 0
+        other = found[1 : d + 1] if len(found) == len(whole) + 1 and found[d + 1 :] in ((), (cell,)) else ()
+        if len(found) == 2 and cell * side**d == found[1]:
             other = (side,) * d
-        swapped = "its axes are swapped: transpose it, or " if other == self.shape[::-1] else ""
+        swapped = "its axes are swapped: transpose it, or " if other == lattice.shape[::-1] else ""
         if other and min(other) > 1:
             return f"{swapped}for a lattice of {'x'.join(map(str, other))} set {self._key} = {list(other)}"
         return f"reshape it (text: one configuration a line), or set {self._key} to its lattice"
 
     def _states(self, block: np.ndarray, start: int) -> np.ndarray:
         q = self.n_states
-        good = (block >= (-1 if q == 2 else 0)) & (block < q)  # false for nan, too
+        good = (block >= (-1 if q == 2 else 0)) & (block < q)  # false for infinity, too
         if block.dtype.kind == "f":
             good &= block == np.floor(block)
         if not good.all():
             row, site = np.argwhere(~good)[0]
-            place = [int(i) for i in np.unravel_index(site, self.shape)]
+            value = block[row, site]
             allowed = "-1 and 1, or 0 and 1" if q == 2 else f"0 ... {q - 1}"
+            lost = "; lost atoms are nan or 255" if value == -1 else ""
             raise UserError(
-                f"{self._where}: configuration {start + row} (counted from 0) has the value "
-                f"{block[row, site]} at site {place}; allowed are {allowed} for Q = {q} states, see "
-                "hamiltonian.states of the job"
+                f"{self._where}: configuration {start + row} (counted from 0) has the value {value} at site "
+                f"{self._place(site)}; allowed are {allowed} for Q = {q} states, see hamiltonian.states of "
+                f"the job{lost}"
             )
         if q > 2:
             return block.astype(np.uint8)
@@ -149,9 +229,15 @@ class Configurations:
             minus, zero = self._first_seen[-1], self._first_seen[0]
             raise UserError(
                 f"{self._where} mixes conventions: configuration {minus} has the value -1, configuration "
-                f"{zero} the value 0 (counted from 0); write all states as -1 and 1, or all as 0 and 1"
+                f"{zero} the value 0 (counted from 0); write all states as -1 and 1, or all as 0 and 1, and "
+                "lost atoms as nan or 255"
             )
         return (block == 1).astype(np.uint8)
+
+
+def mask_of(array) -> np.ndarray | None:
+    """Which values of a masked array are masked; None of other arrays."""
+    return np.ma.getmaskarray(array) if np.ma.isMaskedArray(array) else None
 
 
 def rows(data, leading: tuple[int, ...], start: int, stop: int, index: tuple[int, ...] = ()) -> np.ndarray:

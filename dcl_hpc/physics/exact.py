@@ -8,9 +8,11 @@ from scipy.interpolate import BPoly, CubicSpline
 from scipy.special import logsumexp
 
 from . import strip
+from .clusters import ClusterHamiltonian
 from .codes import all_states
 from .hamiltonian import Hamiltonian
 
+AnyHamiltonian = Hamiltonian | ClusterHamiltonian
 MAX_ENUMERATED = 2**20
 
 
@@ -33,7 +35,7 @@ class Exact:
     variance: float
 
 
-def enumerate_states(hamiltonian: Hamiltonian, temperature: float) -> Exact:
+def enumerate_states(hamiltonian: AnyHamiltonian, temperature: float) -> Exact:
     """Sum over all configurations, for up to 2^20 of them."""
     n_sites, q = hamiltonian.lattice.n_sites, hamiltonian.n_states
     if q**n_sites > MAX_ENUMERATED:
@@ -108,7 +110,7 @@ def kaufman(shape: tuple[int, int], temperature: float, coupling: float = 1.0) -
     return Exact(float(ln_z), float(-coupling * d1), float(coupling**2 * d2))
 
 
-def method(hamiltonian: Hamiltonian) -> str | None:
+def method(hamiltonian: AnyHamiltonian) -> str | None:
     """Name of the method that `solve` takes: enumeration, Kaufman, strip transfer matrix, or None."""
     if _few_states(hamiltonian):
         return "enumeration"
@@ -117,22 +119,30 @@ def method(hamiltonian: Hamiltonian) -> str | None:
     return "strip transfer matrix" if strip.feasible(hamiltonian) else None
 
 
-def _few_states(hamiltonian: Hamiltonian) -> bool:
+def _few_states(hamiltonian: AnyHamiltonian) -> bool:
     return hamiltonian.n_states**hamiltonian.lattice.n_sites <= 2**16
 
 
-def _kaufman_coupling(hamiltonian: Hamiltonian) -> float:
+def _kaufman_coupling(hamiltonian: AnyHamiltonian) -> float:
     """J of the Ising ferromagnet with the same levels up to a constant, or 0 if there is none."""
-    pair, lattice = hamiltonian.pair, hamiltonian.lattice
-    if lattice.dimension != 2 or len(pair) != 2 or not hamiltonian.uniform or hamiltonian.field.any():
+    lattice = hamiltonian.lattice
+    if not isinstance(hamiltonian, Hamiltonian) or hamiltonian.n_states != 2 or not hamiltonian.uniform:
         return 0.0
+    if (
+        lattice.kind != "hypercubic"
+        or lattice.dimension != 2
+        or not lattice.regular
+        or hamiltonian.field.any()
+    ):
+        return 0.0
+    pair = hamiltonian.pair
     coupling = float(hamiltonian.couplings.flat[0] * (pair[0, 0] - pair[0, 1]) / 2)
     if all(side % 2 == 0 for side in lattice.shape):
         return abs(coupling)  # flipping one of two sublattices changes the sign of all bonds
     return max(coupling, 0.0)
 
 
-def solve(hamiltonian: Hamiltonian, temperature: float) -> Exact | None:
+def solve(hamiltonian: AnyHamiltonian, temperature: float) -> Exact | None:
     """Exact averages by the method that fits, or None if no method does."""
     name = method(hamiltonian)
     if name == "enumeration":
@@ -146,36 +156,53 @@ def solve(hamiltonian: Hamiltonian, temperature: float) -> Exact | None:
     return Exact(*strip.moments(hamiltonian, temperature))
 
 
-def ground_state_energy(hamiltonian: Hamiltonian) -> float | None:
+def ground_state_energy(hamiltonian: AnyHamiltonian) -> float | None:
     """Lowest energy in J, or None if no method fits."""
-    pair, lattice = hamiltonian.pair, hamiltonian.lattice
-    coupling = float(hamiltonian.couplings.flat[0])
-    if hamiltonian.uniform and coupling > 0 and pair.max() == pair.diagonal().max():
-        return -coupling * float(pair.max()) * hamiltonian.couplings.size
+    if isinstance(hamiltonian, Hamiltonian) and (aligned := _aligned(hamiltonian)) is not None:
+        return aligned
     if _few_states(hamiltonian):
-        return float(hamiltonian.energy(all_states(len(pair), lattice.n_sites)).min())
+        return float(hamiltonian.energy(all_states(hamiltonian.n_states, hamiltonian.lattice.n_sites)).min())
     if ising := _kaufman_coupling(hamiltonian):
         return hamiltonian.mean_energy - ising * hamiltonian.couplings.size
     return strip.ground_state_energy(hamiltonian) if strip.feasible(hamiltonian) else None
 
 
-def magnetization(hamiltonian: Hamiltonian, temperature: float) -> tuple[float, float] | None:
+def _aligned(hamiltonian: Hamiltonian) -> float | None:
+    """Energy in J of all sites in one state, if no bond and no site could have a lower one."""
+    pair, coupling = hamiltonian.pair, float(hamiltonian.bond_couplings.max(initial=0))
+    if not hamiltonian.uniform or coupling <= 0 or pair.max() != pair.diagonal().max():
+        return None
+    field, bonds = hamiltonian.site_field[0], len(hamiltonian.bond_couplings)
+    if not np.any((pair.diagonal() == pair.max()) & (field == field.min())):
+        return None
+    return -coupling * float(pair.max()) * bonds + float(field.min()) * len(hamiltonian.site_field)
+
+
+def magnetization(hamiltonian: AnyHamiltonian, temperature: float) -> tuple[float, float] | None:
     """Exact <|m|> and chi = N (<m^2> - <|m|>^2)/T of a two-state model on a narrow lattice.
 
     Returns
     -------
-    (m, chi), or None where the lattice is too large (two states and any couplings: from 9x9).
+    (m, chi), or None where the lattice is too large (two states and any couplings: from 9x9; open: 14x14).
     """
     n_sites = hamiltonian.lattice.n_sites
-    if hamiltonian.n_states != 2 or strip.work(hamiltonian) * n_sites > strip.MAX_WORK:
+    if hamiltonian.n_states != 2:
         return None
-    p = strip.magnetization_distribution(hamiltonian, temperature)
+    if strip.work(hamiltonian) * n_sites <= strip.MAX_WORK:
+        p = strip.magnetization_distribution(hamiltonian, temperature)
+    elif _few_states(hamiltonian):
+        states = all_states(2, n_sites)
+        energy = hamiltonian.energy(states)
+        weight = np.exp((energy.min() - energy) / temperature)
+        p = np.bincount(states.sum(axis=1), weight / weight.sum(), n_sites + 1)
+    else:
+        return None
     m = np.abs(2 * np.arange(n_sites + 1) / n_sites - 1)
     mean = float(p @ m)
     return mean, float(n_sites * (p @ (m - mean) ** 2) / temperature)
 
 
-def curve(hamiltonian: Hamiltonian, temperatures, tolerance: float = 0.0) -> np.ndarray:
+def curve(hamiltonian: AnyHamiltonian, temperatures, tolerance: float = 0.0) -> np.ndarray:
     """Exact averages at many temperatures.
 
     Parameters

@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from .lattice import Lattice
+
 
 def vector_order(states: np.ndarray, n_states: int) -> np.ndarray:
     r"""Length of the mean vector, :math:`|\sum_j e^{2\pi i q_j/Q}|/N`; for two states \|m\|.
@@ -31,6 +33,12 @@ def majority_order(states: np.ndarray, n_states: int) -> np.ndarray:
     """
     counts = _counts(np.asarray(states), n_states)
     return (n_states * counts.max(axis=0) / len(states) - 1) / (n_states - 1)
+
+
+def like_neighbours(states: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Share of bonds that join sites in the same state, float64 (n_chains,); arguments as of `vector_order`."""
+    first, second = lattice.bonds.T
+    return (states[first] == states[second]).mean(axis=0)
 
 
 ORDER_PARAMETERS = {"vector": vector_order, "majority": majority_order}

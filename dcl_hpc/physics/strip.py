@@ -1,9 +1,10 @@
-r"""Exact results by the strip transfer matrix, for any couplings on a square lattice.
+r"""Exact results by the strip transfer matrix, for any couplings and fields on a square lattice.
 
-The shorter side is the width W. A row of W sites has Q^W configurations; bonds are added one site at
-a time (Baxter, Exactly Solved Models in Statistical Mechanics, 1982, sec. 7.2), so a lattice of N
+The shorter side, as a rule, is the width W. A row of W sites has Q^W configurations; bonds are added one
+site at a time (Baxter, Exactly Solved Models in Statistical Mechanics, 1982, sec. 7.2), so a lattice of N
 sites costs N Q^{W+1} operations for each of the starting rows. Of starting rows that a symmetry of the
-Hamiltonian turns into each other one is enough.
+Hamiltonian turns into each other one is enough. Where no bond joins the last row to the first, all of them
+are begun with at once. Sites that are absent are there without bonds, and their states are divided out.
 
 Of all partial configurations that end in the same row, the lowest energy is kept apart, and Boltzmann
 weights are relative to it. Hence nothing underflows at low temperatures, and these energies alone give
@@ -11,96 +12,39 @@ the ground state. Derivatives with respect to the inverse temperature are carrie
 (second-order dual numbers), not by differences.
 """
 
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-from .codes import all_states, codes_of
 from .hamiltonian import Hamiltonian
+from .rows import Rows, row_states, starting_rows, work
 
 # Largest number of operations (see `work`) worth doing at one temperature: some 10 s on one core.
 MAX_WORK = 1.2e9
-MAX_ROWS = 2**16
 # Numbers in flight at a time; about what fits into a core's cache.
 CHUNK = 2**17
 
 
-def _strip(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray]:
-    """Couplings along and across the strip, each of shape (rows, width) with width <= rows."""
-    couplings = hamiltonian.couplings.reshape(*hamiltonian.lattice.shape, 2)
-    along, across = couplings[..., 0], couplings[..., 1]
-    if along.shape[1] > along.shape[0]:
-        along, across = across.T, along.T
-    return along, across
-
-
-@lru_cache(maxsize=8)
-def _digits(q: int, width: int) -> np.ndarray:
-    """States of every row configuration, int64 (q**width, width)."""
-    return all_states(q, width).astype(np.int64)
-
-
-@lru_cache(maxsize=8)
-def _orbits(width: int, uniform: bool, permutations: tuple) -> tuple[np.ndarray, np.ndarray]:
-    q = len(permutations[0])
-    digits = _digits(q, width)
-    images = [np.array(permutation)[digits] for permutation in permutations]
-    if uniform:
-        images += [np.roll(digits, 1, axis=1), digits[:, ::-1]]
-    codes = codes_of(np.concatenate(images), q)
-    sources = np.tile(np.arange(q**width), len(images))
-    graph = coo_matrix((np.ones(len(codes), bool), (sources, codes)), (q**width, q**width))
-    _, orbit = connected_components(graph, directed=False)
-    _, first, size = np.unique(orbit, return_index=True, return_counts=True)
-    return first, size
-
-
-def starting_rows(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray]:
-    """Row configurations to trace over and how often each counts.
-
-    Relabelled states are equivalent whatever the couplings are; rows that are translated or reflected,
-    if all couplings are equal.
-
-    Returns
-    -------
-    codes : ndarray of int64, shape (n,)
-        Row configurations as base-Q numbers, first site most significant.
-    weights : ndarray of int64, shape (n,)
-        Number of equivalent rows that each stands for.
-    """
-    return _orbits(min(hamiltonian.lattice.shape), hamiltonian.uniform, hamiltonian.symmetries)
-
-
-def work(hamiltonian: Hamiltonian) -> float:
-    """Operations at one temperature, about 10 ns each; infinite where no estimate is worth it."""
-    lattice, q = hamiltonian.lattice, hamiltonian.n_states
-    rows = q ** min(lattice.shape)
-    if lattice.dimension != 2 or rows > MAX_ROWS:
-        return np.inf
-    return float(len(starting_rows(hamiltonian)[0])) * rows * q * lattice.n_sites
-
-
 def feasible(hamiltonian: Hamiltonian) -> bool:
-    """Whether the lattice is two-dimensional and narrow enough for this method.
+    """Whether the lattice is a square one and narrow enough for this method.
 
-    Two states and any couplings: up to 11 wide; uniform ones: 13; three states: 9.
+    Two states and any couplings: up to 11 wide; uniform ones: 13; three states: 9. Open along the strip: 16
+    for two states, 10 for three.
     """
     return work(hamiltonian) <= MAX_WORK
 
 
-def _trace(hamiltonian: Hamiltonian, begin, merge, complete=lambda values: values):
+def _trace(hamiltonian: Hamiltonian, begin, merge, complete=lambda values, row: values):
     """Sum over all configurations.
 
     Parameters
     ----------
-    begin : callable (states) -> ndarray, shape (k, n)
-        Values that belong to n starting rows, of which it gets the states, shape (n, width).
+    begin : callable (codes) -> ndarray, shape (k, n)
+        Values that belong to n starting rows, of which it gets the numbers.
     merge : callable (energies, values) -> (energy, values)
         Sum of alternatives: of their energies, shape (alternatives, ...), and values, shape
         (alternatives, k, ...), the lowest energy and the values relative to it.
-    complete : callable (values) -> values
+    complete : callable (values, row) -> values
         Called with values of shape (k, Q^W, n) whenever a further row is complete.
 
     Returns
@@ -111,12 +55,13 @@ def _trace(hamiltonian: Hamiltonian, begin, merge, complete=lambda values: value
         Relative to this energy and divided by exp(`ln_scale`).
     ln_scale : float
     """
-    along, across = _strip(hamiltonian)
-    rows, width = along.shape
+    strip = Rows.of(hamiltonian)
+    along, (rows, width) = strip.along, strip.along.shape
     q, pair = hamiltonian.n_states, hamiltonian.pair
-    digits = _digits(q, width)
-    within = -across @ pair[digits, np.roll(digits, -1, axis=1)].T
-    codes, weights = starting_rows(hamiltonian)
+    digits = row_states(q, width)
+    within = -strip.across @ pair[digits, np.roll(digits, -1, axis=1)].T
+    if strip.field.any():
+        within += sum(strip.field[:, j, digits[:, j]] for j in range(width))
 
     def link(row, states):
         """Energy of the bonds between a row in any configuration and one of given states, (Q^W, n)."""
@@ -125,27 +70,36 @@ def _trace(hamiltonian: Hamiltonian, begin, merge, complete=lambda values: value
             energy = (energy[:, None] - coupling * pair[:, state]).reshape(-1, len(states))
         return energy
 
-    totals = []
-    depth = len(begin(digits[:1]))
-    chunk = max(1, CHUNK // ((1 + depth) * q**width))
-    for start in range(0, len(codes), chunk):
-        states = digits[codes[start : start + chunk]]
-        n = len(states)
-        energy = within[0, codes[start : start + chunk]] + link(0, states)
-        values = complete(np.repeat(begin(states)[:, None], q**width, axis=1))
-        ln_scale = 0.0
-        for row in range(1, rows - 1):
+    def finish(first, energy, values, end):
+        """Go on from a row to the last one, to which `end` belongs, and sum over all its states."""
+        n, ln_scale = energy.shape[-1], 0.0
+        for row in range(first, rows - 1):
             energy = energy.reshape(-1, n) + within[row][:, None]
             energy, values = _next_row(energy, values, -along[row], pair, merge)
             scale = values.max(initial=1.0)
             ln_scale += np.log(scale)
-            values = complete(values.reshape(-1, q**width, n) / scale)
-        energy = energy.reshape(-1, n) + within[-1][:, None] + link(rows - 1, states)
+            values = complete(values.reshape(-1, q**width, n) / scale, row + 1)
+        energy = energy.reshape(-1, n) + end
         for column in range(width):
             energies = energy.reshape(q, q ** (width - 1 - column), n)
             alternatives = values.reshape(len(values), *energies.shape).swapaxes(0, 1)
             energy, values = merge(energies, alternatives)
-        totals.append((energy[0], values[:, 0], np.full(n, ln_scale)))
+        return energy[0], values[:, 0], np.full(n, ln_scale)
+
+    if not strip.closed:
+        values = begin(np.arange(q**width))[:, :, None]
+        energy, values, ln_scale = finish(0, np.zeros((q**width, 1)), values, within[-1][:, None])
+        return float(energy[0]), values[:, 0], float(ln_scale[0])
+    totals = []
+    codes, weights = starting_rows(hamiltonian)
+    depth = len(begin(codes[:1]))
+    chunk = max(1, CHUNK // ((1 + depth) * q**width))
+    for start in range(0, len(codes), chunk):
+        own = codes[start : start + chunk]
+        energy = within[0, own] + link(0, digits[own])
+        values = complete(np.repeat(begin(own)[:, None], q**width, axis=1), 1)
+        end = within[-1][:, None] + link(rows - 1, digits[own])
+        totals.append(finish(1, energy, values, end))
     energy, values, ln_scale = (np.concatenate(part, axis=-1) for part in zip(*totals, strict=True))
     values = values * weights * np.exp(ln_scale - ln_scale.max())
     energy, values = merge(energy, values.T)
@@ -208,12 +162,15 @@ def moments(hamiltonian: Hamiltonian, temperature: float) -> tuple[float, float,
     """
     beta = 1 / temperature
 
-    def begin(states):
-        return np.repeat([[1.0], [0.0], [0.0]], len(states), axis=1)
+    def begin(codes):
+        return np.repeat([[1.0], [0.0], [0.0]], len(codes), axis=1)
 
     lowest, (z, first, second), ln_scale = _trace(hamiltonian, begin, partial(_merge_moments, beta))
     mean = first / z
-    return float(np.log(z) + ln_scale - beta * lowest), float(lowest + mean), float(second / z - mean**2)
+    lattice = hamiltonian.lattice
+    absent = (lattice.n_array - lattice.n_sites) * np.log(hamiltonian.n_states)
+    ln_z = np.log(z) + ln_scale - beta * lowest - absent
+    return float(ln_z), float(lowest + mean), float(second / z - mean**2)
 
 
 def magnetization_distribution(hamiltonian: Hamiltonian, temperature: float) -> np.ndarray:
@@ -227,21 +184,22 @@ def magnetization_distribution(hamiltonian: Hamiltonian, temperature: float) -> 
     """
     if hamiltonian.n_states != 2:
         raise ValueError("the distribution of the magnetization is for two-state models")
-    width = min(hamiltonian.lattice.shape)
-    ups = _digits(2, width).sum(axis=1)
+    strip = Rows.of(hamiltonian)
+    ups = row_states(2, strip.width) @ strip.present.T  # of each row's configurations, in each row
 
-    def begin(states):
-        return (states.sum(axis=1) == np.arange(width + 1)[:, None]).astype(float)
+    def begin(codes):
+        return (ups[codes, 0] == np.arange(strip.width + 1)[:, None]).astype(float)
 
-    def complete(values):
-        raised = np.zeros((len(values) + width, *values.shape[1:]))
-        for up in range(width + 1):
-            rows = ups == up
-            raised[up : up + len(values), rows] = values[:, rows]
+    def complete(values, row):
+        raised = np.zeros((len(values) + strip.width, *values.shape[1:]))
+        for up in range(strip.width + 1):
+            here = ups[:, row] == up
+            raised[up : up + len(values), here] = values[:, here]
         return raised
 
     _, p, _ = _trace(hamiltonian, begin, partial(_merge_weights, 1 / temperature), complete)
-    if (1, 0) in hamiltonian.symmetries:  # starting rows stand for their opposites, too
+    p = p[: hamiltonian.lattice.n_sites + 1]
+    if (1, 0) in hamiltonian.symmetries:  # starting rows stand for their opposites
         p = p + p[::-1]
     return p / p.sum()
 
@@ -249,7 +207,7 @@ def magnetization_distribution(hamiltonian: Hamiltonian, temperature: float) -> 
 def ground_state_energy(hamiltonian: Hamiltonian) -> float:
     """Lowest energy in J."""
 
-    def begin(states):
-        return np.empty((0, len(states)))
+    def begin(codes):
+        return np.empty((0, len(codes)))
 
     return _trace(hamiltonian, begin, partial(_merge_weights, 1.0))[0]

@@ -1,4 +1,4 @@
-"""Orders in which a configuration is unwrapped into a sequence."""
+"""Orders in which a configuration is unwrapped into a sequence; sites that do not exist are passed over."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ def raster(lattice: Lattice) -> np.ndarray:
 
 
 def snake(lattice: Lattice) -> np.ndarray:
-    """Row by row, every line along the last axis in alternating direction."""
-    lines = lattice.index.reshape(-1, lattice.shape[-1]).copy()
+    """Row by row, every line of cells along the last axis in alternating direction."""
+    lines = _cells(lattice).reshape(-1, lattice.shape[-1], lattice.geometry.sites_per_cell).copy()
     lines[1::2] = lines[1::2, ::-1]
-    return lines.ravel()
+    return _existing(lines)
 
 
 def spiral(lattice: Lattice) -> np.ndarray:
-    """From (L//2, L//2) outwards on a square lattice, the paper's choice.
+    """From (L//2, L//2) outwards on a two-dimensional lattice, the paper's choice; cell by cell.
 
     Steps right, up, left, down with lengths 1, 1, 2, 2, 3, 3, ...; positions outside the lattice
     (of an even side, or of a rectangle) are left out.
@@ -35,14 +35,14 @@ def spiral(lattice: Lattice) -> np.ndarray:
     order = [row * columns + column]
     directions = [(0, 1), (-1, 0), (0, -1), (1, 0)]
     turn = 0
-    while len(order) < lattice.n_sites:
+    while len(order) < rows * columns:
         step_row, step_column = directions[turn % 4]
         for _ in range(turn // 2 + 1):
             row, column = row + step_row, column + step_column
             if 0 <= row < rows and 0 <= column < columns:
                 order.append(row * columns + column)
         turn += 1
-    return np.array(order)
+    return _existing(_cells(lattice)[order])
 
 
 ORDERS = {"raster": raster, "snake": snake, "spiral": spiral}
@@ -51,3 +51,12 @@ ORDERS = {"raster": raster, "snake": snake, "spiral": spiral}
 def suited(lattice: Lattice) -> str:
     """The order for a lattice of this dimension: spiral in two dimensions, else snake."""
     return "spiral" if lattice.dimension == 2 else "snake"
+
+
+def _cells(lattice):
+    """Sites of each cell, -1 where there is none, int64 (n_cells, sites_per_cell)."""
+    return lattice.index.reshape(-1, lattice.geometry.sites_per_cell)
+
+
+def _existing(index):
+    return index[index >= 0]

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..errors import UserError
+from ..job import toml
 from ..job.resources import Resources
 from ..job.systems import FILES
 from .run import Run
@@ -81,8 +82,10 @@ def missing(run: Run, update: bool = False) -> list[str]:
     for state in states.values():
         if state.problem is not None and not update:
             raise state.problem
-    if not states["observe"].current and states["observe"].problem is None and run.source():
-        run.require("observe")  # tells how to go on with an import
+    if not states["observe"].current and not run.job.observe.source:
+        if states["observe"].problem is None and run.source():
+            run.require("observe")  # tells how to go on with an import
+        run.require_source()
     absent = [output for output, state in states.items() if not state.current]
     for output in run.data:  # what is made from something that is made anew will be out of date
         needs = run.stage(output).needs(run.job, output)
@@ -138,7 +141,9 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
     result += [*options.sbatch, str(SCRIPT), *run.study.stage(batch.stage).command.split()]
     result += [str(job_file), f"--runs={run.folder.resolve()}"]
     result += ["--update"] * options.update
-    return result + [f"--set={_absolute(change, run)}" for change in run.overrides]
+    result += [f"--set={_absolute(change, run)}" for change in run.overrides]
+    source = run.job.observe.source  # an absolute path, wherever the job file is kept
+    return result + ([f"--set={toml.override('observe.source', source)}"] if source else [])
 
 
 def _absolute(change: str, run: Run) -> str:

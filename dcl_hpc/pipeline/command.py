@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..job import file as job_file
 from .context import Context
 from .realizations import Work, perform
-from .run import Run
+from .run import Run, default_folder
 from .stages import STUDIES
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
@@ -38,7 +38,7 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
         help="override a value of the job file, e.g. --set rnn.epochs=5; may be repeated",
     )  # fmt: skip
     result.add_argument(
-        "--runs", type=Path, default=Path(os.environ.get("DCL_RUNS", "runs")), metavar="FOLDER",
+        "--runs", type=Path, default=default_folder(), metavar="FOLDER",
         help="where results go, in a folder named after the job (default: $DCL_RUNS, else %(default)s)",
     )  # fmt: skip
     if not alone:
@@ -70,6 +70,8 @@ def load_run(options, ranks: int) -> Run:
     if unknown := sorted(set(job.resources) - set(known)):
         raise UserError(f"resources.{unknown[0]}: no such stage; there are {', '.join(known)}")
     snapshots = getattr(options, "snapshots", None)
+    if snapshots is None and hasattr(options, "snapshots"):
+        snapshots = job.observe.source
     run = Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides), snapshots=snapshots)
     if snapshots is not None and run.realizations and options.index is None:
         raise UserError("--from: every realization has snapshots of its own; choose one with --index")
@@ -132,7 +134,7 @@ def _chosen(name: str, options, run: Run) -> tuple[str, ...]:
         getattr(options, "network", None) == "all"
     ):  # the EDNN's turn comes when it has something to learn from
         needs = {output: run.stage(output).needs(run.job, output) for output in outputs}
-        outputs = tuple(o for o in outputs if o == "rnn" or all(run.path(n).exists() for n in needs[o]))
+        outputs = tuple(o for o in outputs if o != "ednn" or all(run.path(n).exists() for n in needs[o]))
     return outputs
 
 

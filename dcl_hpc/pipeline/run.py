@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shlex
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,11 @@ from . import lineage
 from .provenance import provenance
 from .stages import STUDIES, Stage, Study
 from .state import UPDATE, Outdated, State
+
+
+def default_folder() -> Path:
+    """Where results go unless --runs says otherwise."""
+    return Path(os.environ.get("DCL_RUNS", "runs"))
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ class Run:
     def foreign(self) -> ForeignConfigurations | GivenConfigurations:
         """The user's own configurations."""
         form = ForeignConfigurations if isinstance(self.snapshots, str) else GivenConfigurations
-        return form(self.snapshots, self.job.lattice.shape, self.job.build_hamiltonian().n_states)
+        return form(self.snapshots, self.job.build_lattice(), self.job.hamiltonian.n_states)
 
     def prepare(self, output: str, update: bool = False) -> tuple[bool, list[str]]:
         """Make way for an output.
@@ -231,14 +237,38 @@ class Run:
         path = self.path(output)
         if not self.done(output):
             state = "is not finished" if path.exists() else "does not exist"
-            source = self.source() if self.stage(output).name == "observe" else None
-            origin = f" --from {shlex.quote(source)}" if source else ""
-            origin += "" if self.position is None else f" --index {self.position}"
-            raise UserError(
-                f"{path} {state}; first run: python -m dcl_hpc.{self.stage(output).command} "
-                f"{shlex.quote(self.job_path)}{origin}"
-            )
+            needs_source = self.stage(output).name == "observe" and not self.job.observe.source
+            source = self.source() if needs_source else None
+            if needs_source and source is None and not self.job.has_truth:
+                source = "FILE"
+            origin = f"--from {shlex.quote(source)}" if source else ""
+            raise UserError(f"{path} {state}; first run: {self.command(self.stage(output).command, origin)}")
         return path
+
+    def command(self, module: str, more: str = "") -> str:
+        """What a user types for a command on this run, with `--runs` and `--set` as they were given.
+
+        Parameters
+        ----------
+        module : str
+            What follows `python -m dcl_hpc.`.
+        more : str
+            Arguments of this command alone.
+        """
+        parts = [f"python -m dcl_hpc.{module}", shlex.quote(self.job_path), more]
+        parts.append("" if self.position is None else f"--index {self.position}")
+        parts.append("" if self.folder == default_folder() else f"--runs {shlex.quote(str(self.folder))}")
+        parts += [f"--set {shlex.quote(change)}" for change in self.overrides]
+        return " ".join(filter(None, parts))
+
+    def require_source(self) -> None:
+        """Raise UserError if there are neither snapshots nor a Hamiltonian to simulate."""
+        if self.job.has_truth or self.snapshots is not None or self.job.observe.source:
+            return
+        raise UserError(
+            "hamiltonian.kind = 'unknown' has nothing to simulate, snapshots are needed: "
+            f'{self.command("run", "--from FILE")}, or set observe.source = "FILE" in the job file'
+        )
 
     def source(self) -> str | None:
         """File that the observations are imported from; None if they are the job's own."""

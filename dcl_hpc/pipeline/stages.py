@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..energy.factory import ENERGIES
 from ..job.resources import Resources
 from ..job.study import Job
+from ..physics.shape import Shape
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,14 @@ def load(function: str) -> Callable:
 
 
 def sweep_name(energy: str, shape) -> str:
-    """Name of the sweep with an energy on a lattice."""
-    return f"sweep_{energy}_{'x'.join(map(str, shape))}"
+    """Name of the sweep with an energy on a lattice, such as sweep_ednn_32x32-periodic."""
+    return f"sweep_{energy}_{Shape(shape, getattr(shape, 'boundary', None))}"
 
 
-def sweep_of(output: str) -> tuple[str, tuple[int, ...]]:
+def sweep_of(output: str) -> tuple[str, Shape]:
     """Energy and shape of a sweep."""
     _, energy, size = output.split("_")
-    return energy, tuple(map(int, size.split("x")))
+    return energy, Shape.parse(size)
 
 
 def candidate(context: int) -> str:
@@ -113,7 +114,8 @@ def candidate(context: int) -> str:
 
 def _evaluated(job: Job, output: str) -> tuple[str, ...]:
     learned = dict.fromkeys(ENERGIES[name].stage for name in job.learned)
-    return (*learned, *(["observe"] if job.direct and "observe" not in learned else []))
+    observed = (job.direct and job.direct.methods) or not job.has_truth
+    return (*learned, *(["observe"] if observed and "observe" not in learned else []))
 
 
 def _swept(job: Job, output: str) -> tuple[str, ...]:
@@ -157,6 +159,13 @@ LATTICE = Study(
             depends_on=(*OBSERVED, "rnn", "labels", "ednn"),
             resources=Resources(ranks=4, threads=4, time="08:00:00"),
             steps=lambda job: tuple(candidate(k) for k in job.ednn.contexts) if job.uses_ednn else (),
+        ),
+        Stage(
+            "direct", "stages.direct:direct", "train --network direct", "direct.h5",
+            wanted=lambda job: ("direct",) if job.uses_direct else (),
+            needs=lambda job, output: ("observe",),
+            depends_on=(*OBSERVED, "direct"),
+            resources=Resources(ranks=1, threads=4, time="02:00:00"),
         ),
         Stage(
             "evaluate", "stages.evaluate:evaluate", "evaluate", "evaluation.h5",

@@ -94,4 +94,4 @@ def _submit_all(run: Run, options, batches: list[Batch]) -> None:
         raise
     for batch, job in done:
         print(f"{job:>10}  {batch.name}" + (f" ({len(batch.indices)})" if batch.indices else ""))
-    print(f"logs in {logs(run)}; how far they are: python -m dcl_hpc.status {shlex.quote(run.job_path)}")
+    print(f"logs in {logs(run)}; how far they are: {run.command('status')}")

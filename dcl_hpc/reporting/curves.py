@@ -125,8 +125,8 @@ def read_curves(run: Run, energy: str, shape: tuple[int, ...]) -> SweepCurves:
         there = ", ".join(f"({name!r}, {other})" for name, other in run.job.sweeps)
         raise UserError(f"the job has no sweep ({energy!r}, {shape}); it has {there}")
     series = read_sweep(run.require(sweep_name(energy, shape)))
-    hamiltonian = run.job.build_hamiltonian(shape)
-    n_sites = hamiltonian.lattice.n_sites
+    hamiltonian = run.job.build_hamiltonian(shape) if run.job.has_truth else None
+    n_sites = run.job.build_lattice(shape).n_sites
     columns = tables.sweep_table(series, n_sites, tables.zero(energy, hamiltonian), zero_error(run, energy))
     overlap = tables.overlap_table(series, n_sites)
     return SweepCurves(

@@ -20,6 +20,8 @@ def show(context: Context, options) -> None:
 
 
 def _show(job, options, log) -> None:
+    if not job.has_truth:
+        raise UserError("hamiltonian.kind = 'unknown' has no exact values: nobody knows its energy")
     t = _temperatures(options.temperatures, job)
     tables = []
     for shape in [_shape(options.shape, job)] if options.shape else job.shapes:

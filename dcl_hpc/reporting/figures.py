@@ -1,5 +1,7 @@
 """Figures of the report, after those of the paper."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -7,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ..energy.factory import ENERGIES
+from ..job.units import PHYSICAL, Units
 
 NAMES = {name: energy.title for name, energy in ENERGIES.items()}
 # in the order of the energies, with some to spare
@@ -14,12 +17,6 @@ COLOURS = dict(
     zip(ENERGIES, ("#555555", "#c44e52", "#1f6fb4", "#55a868", "#8172b3", "#ccb974"), strict=False)
 )
 MARKERS = dict(zip(ENERGIES, "s^oDvP", strict=False))
-LABELS = {
-    "u": "energy per site $u$ / J",
-    "m": r"order parameter $\langle|m|\rangle$",
-    "c": "specific heat $c$ / k$_B$",
-    "chi": r"susceptibility $\chi$ / J$^{-1}$",
-}
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -28,6 +25,19 @@ STYLE = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
+
+
+def label(quantity: str, units: Units = PHYSICAL) -> str:
+    """Name of a quantity with its unit, for an axis."""
+    energy, temperature = (re.sub(r"_(\w)", r"$_\1$", unit) for unit in (units.energy, units.temperature))
+    inverse = f"({energy})" if " " in energy else energy
+    return {
+        "temperature": f"temperature / ({temperature})",
+        "u": f"energy per site $u$ / {energy}",
+        "m": r"order parameter $\langle|m|\rangle$",
+        "c": "specific heat $c$ / k$_B$",
+        "chi": rf"susceptibility $\chi$ / {inverse}$^{{-1}}$",
+    }[quantity]
 
 
 def predicted_energies(energies: dict, errors: dict):
@@ -100,8 +110,9 @@ def learning_curves(histories: dict, ednn_fit: str = "labels"):
 
 
 def thermodynamics(
-    sweeps: list[dict], observed_at: float, quantities=("u", "m", "c", "chi"), lowest: float | None = None
-):
+    sweeps: list[dict], observed_at: float, quantities=("u", "m", "c", "chi"), lowest: float | None = None,
+    units: Units = PHYSICAL,
+):  # fmt: skip
     """Averages against temperature for all sweeps of one shape (Fig. 2 bottom and 3c; of a glass 5 and 6).
 
     Parameters
@@ -130,8 +141,8 @@ def thermodynamics(
             if name == "u" and lowest is not None:
                 axis.axhline(lowest, color="k", ls=":", lw=1, label="ground state")
             axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
-            axis.set_xlabel("temperature / (J/k$_B$)")
-            axis.set_ylabel(LABELS[name])
+            axis.set_xlabel(label("temperature", units))
+            axis.set_ylabel(label(name, units))
         axes[0, 0].legend(fontsize=8)
         figure.tight_layout()
     return figure
@@ -179,7 +190,7 @@ def overlaps(tables: dict):
     return figure
 
 
-def headline(sweeps_by_shape: dict, observed_shape, observed_at: float):
+def headline(sweeps_by_shape: dict, observed_shape, observed_at: float, units: Units = PHYSICAL):
     """One picture of the whole result: u and c on every lattice, observed and never seen."""
     with plt.rc_context(STYLE):
         shapes = list(sweeps_by_shape)
@@ -197,10 +208,10 @@ def headline(sweeps_by_shape: dict, observed_shape, observed_at: float):
                             color=COLOURS[energy], label=NAMES[energy],
                         )  # fmt: skip
                 axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
-                axis.set_ylabel(LABELS[name])
+                axis.set_ylabel(label(name, units))
             seen = "observed at the dashed line" if shape == observed_shape else "never observed"
             axes[0, column].set_title(f"{'x'.join(map(str, shape))}, {seen}", fontsize=9)
-            axes[1, column].set_xlabel("temperature / (J/k$_B$)")
+            axes[1, column].set_xlabel(label("temperature", units))
         if axes[0, 0].get_legend_handles_labels()[0]:
             axes[0, 0].legend(fontsize=8)
         figure.tight_layout()

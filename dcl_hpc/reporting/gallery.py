@@ -26,9 +26,10 @@ def draw(folder: Path, job, system: System, summary: dict) -> list[Figure]:
 def _headline(folder, job, system) -> Figure:
     return save(
         folder / "headline.png", "Prediction from one temperature",
-        "Energy and specific heat per site; symbols: Metropolis with the learned energies; line: exact; "
-        "dashed: the temperature of the observations.",
-        figures.headline(system.sweeps, tuple(job.lattice.shape), job.observe.temperature),
+        "Energy and specific heat per site; symbols: Metropolis with the learned energies; "
+        + ("line: exact; " if job.has_truth else "")
+        + "dashed: the temperature of the observations.",
+        figures.headline(system.sweeps, tuple(job.lattice.shape), job.observe.temperature, job.units),
     )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def _learning(folder, job, histories) -> Figure:
 def _shape(folder, job, size: str, sweeps: list[dict]) -> list[Figure]:
     """Thermodynamics on one lattice, and overlaps where there are some."""
     zeros = [
-        f"{sweep['energy'].upper()} {sweep['reference_error']:.1e} J per site"
+        f"{sweep['energy'].upper()} {sweep['reference_error']:.1e} {job.units.energy} per site"
         for sweep in sweeps
         if sweep["reference_error"]
     ]
@@ -80,7 +81,7 @@ def _shape(folder, job, size: str, sweeps: list[dict]) -> list[Figure]:
             folder / f"thermodynamics_{size}.png", f"Thermodynamics, {size}",
             "Error bars: jackknife over blocks longer than the autocorrelation time. The additive constant "
             f"of learned energies is fixed at infinite temperature.{told}",
-            figures.thermodynamics(sweeps, job.observe.temperature, lowest=lowest),
+            figures.thermodynamics(sweeps, job.observe.temperature, lowest=lowest, units=job.units),
         )
     ]  # fmt: skip
     if overlap := {sweep["energy"]: sweep["overlap"] for sweep in sweeps if sweep["overlap"]}:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ..energy.direct import CONVENTION
+from ..energy.factory import ENERGIES
 from ..errors import UserError
 from ..physics.geometry import Geometry
 from ..pipeline.run import Run
 from ..storage import results
 from ..storage.evaluation import read_couplings
 from .frames import data_frame
-from .words import convention, in_words
+from .words import in_words
 
 if TYPE_CHECKING:
     import pandas
@@ -96,18 +98,18 @@ class InteractionTable(Sequence[Interaction]):
         return data_frame({name: [getattr(row, name) for row in self._rows] for name in names})
 
     def __repr__(self) -> str:
-        title = f"{len(self)} interactions by {self.source}; {convention(row.text for row in self)}"
-        lines = [title, *map(str, self._rows[:SHOWN])]
+        lines = [f"{len(self)} interactions by {self.source}; {CONVENTION}", *map(str, self._rows[:SHOWN])]
         return "\n".join(lines + ["..."] * (len(self) > SHOWN))
 
 
 def sources(run: Run) -> list[str]:
-    """By what a run finds interactions, as its job says: "ednn", "rnn", or methods of direct estimates."""
+    """By what a run finds interactions: "direct", "ednn", "rnn", or methods of direct estimates to compare."""
     job = run.job
     if job.is_glass:
         return job.learned[::-1]
     methods = [] if job.direct is None else list(job.direct.methods)
-    return ["ednn"] * (job.uses_ednn and not job.ednn.is_network) + methods
+    own = ["direct"] * job.uses_direct + ["ednn"] * (job.uses_ednn and not job.ednn.is_network)
+    return own + methods
 
 
 def read_interactions(run: Run, source: str | None = None) -> InteractionTable:
@@ -127,14 +129,14 @@ def read_interactions(run: Run, source: str | None = None) -> InteractionTable:
     there = sources(run)
     if not there:
         raise UserError(
-            "this job lists no interactions: set ednn.fit = 'clusters', or add a section [direct] to it"
+            "this job lists no interactions: add 'direct' to sweep.energies, or a section [direct] to the job"
         )
     if (source := source or there[0]) not in there:
         raise UserError(f"this job finds no interactions by {source!r}, but by {', '.join(map(repr, there))}")
     if run.job.is_glass:
         return InteractionTable(source, _couplings(run, source))
-    if source == "ednn":
-        rows = results.read_local_energy(run.require("ednn"))["interactions"]
+    if source in ENERGIES:
+        rows = results.read_local_energy(run.require(ENERGIES[source].stage))["interactions"]
     else:
         rows, _ = results.read_direct(run.require("evaluate"))[source]
     if any("sites" not in row for row in rows):

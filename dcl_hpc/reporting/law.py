@@ -11,7 +11,7 @@ from ..pipeline.run import Run
 from ..sampling.streams import Purpose, generator
 from ..storage.observations import observed_rows
 from .pictures import picture
-from .words import convention, in_words
+from .words import in_words
 
 # Interactions of one estimate on the page, strongest first.
 SHOWN = 20
@@ -25,8 +25,11 @@ def energies_to_read(job) -> list[str]:
     """Learned energies of a job that no list of interactions stands for."""
     if job.is_glass:
         return []
-    direct = [] if job.direct is None else [name for name in job.direct.methods if name == "table"]
-    return ["ednn"] * (job.uses_ednn and job.ednn.fit != "clusters") + direct
+    found = ["ednn"] if job.uses_ednn and job.ednn.fit != "clusters" else []
+    if job.direct:
+        own = ["direct"] if job.uses_direct and job.direct.method == "table" else []
+        found += own + [name for name in job.direct.methods if name == "table"]
+    return found
 
 
 def compositions(run: Run) -> dict[str, list[dict]]:
@@ -69,19 +72,15 @@ def compositions(run: Run) -> dict[str, list[dict]]:
 
 
 def interactions(summary: dict, geometry: Geometry) -> list[dict]:
-    """Tables of interactions: `title`, the `convention` of signs, and `rows` with `picture` and `words`."""
+    """Tables of interactions: `title`, and `rows` with `picture` and `words`."""
     found = []
     if summary["ednn"] and "interactions" in summary["ednn"]:
         found.append(("the EDNN's energy", summary["ednn"]["interactions"]))
     for name, estimate in (summary["direct"] or {}).items():
         if name in ("clusters", "pairwise"):
-            found.append((name, estimate["interactions"]))
+            found.append((f"{name}, directly from the observations", estimate["interactions"]))
     return [
-        {
-            "title": title,
-            "convention": convention(row["interaction"] for row in rows),
-            "rows": [row | _shown(row, geometry, row["tied"]) for row in rows[:SHOWN]],
-        }
+        {"title": title, "rows": [row | _shown(row, geometry, row["tied"]) for row in rows[:SHOWN]]}
         for title, rows in found
     ]
 

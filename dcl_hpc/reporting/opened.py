@@ -21,12 +21,11 @@ from ..errors import UserError
 from ..job import file as job_file
 from ..job import toml
 from ..job.study import Job
-from ..physics.lattice import Lattice
 from ..pipeline import opening
 from ..pipeline.context import Context
 from ..pipeline.realizations import Work, perform
 from ..pipeline.run import Run
-from ..sampling.tile_tables import TileTables
+from ..sampling.tile_tables import TileTables, box_offsets
 from ..storage.evaluation import read_table
 from ..storage.observations import Observations
 from .curves import SweepCurves, read_curves
@@ -77,13 +76,14 @@ class OpenedRun:
         """
         return Observations(self._single().require("observe"))
 
-    def energy(self, name: str = "ednn", shape: Sequence[int] | None = None) -> CheckedEnergy:
+    def energy(self, name: str | None = None, shape: Sequence[int] | None = None) -> CheckedEnergy:
         """An energy of the run, for configurations of any of the accepted shapes and encodings.
 
         Parameters
         ----------
-        name : str
-            "true", "rnn", "ednn", or a method of the job's direct estimates: "clusters", "pairwise", "table".
+        name : str, optional
+            "true", "rnn", "ednn", "direct", or a method of the estimates that the job compares with:
+            "clusters", "pairwise", "table". By default "ednn", or else "direct", if the job has it.
         shape : tuple of int, optional
             Of the lattice, by default the observed one. The RNN knows that one only, and a glass exists on
             its own.
@@ -93,11 +93,13 @@ class OpenedRun:
         UserError
             If the run has no such energy, it is not learned yet, or does not hold on the shape.
         """
-        run = self._single()
+        run, name = self._single(), name or self._usual
         direct = () if run.job.direct is None else run.job.direct.methods
         if name not in (*ENERGIES, *direct):
             known = ", ".join(map(repr, (*ENERGIES, *direct)))
             raise UserError(f"this run has no energy {name!r}; it has {known}")
+        if name == "true" and not run.job.has_truth:
+            raise UserError("this run has no true energy: hamiltonian.kind = 'unknown'")
         if name not in direct and ENERGIES[name].learned and name not in run.job.learned:
             raise UserError(f"this run has no {ENERGIES[name].title}: sweep.energies does not name {name!r}")
         shape, observed = _shape(shape, run.job), run.job.lattice.shape
@@ -113,7 +115,8 @@ class OpenedRun:
                 model = energy_model(run, name, shape)
             else:
                 table, side = read_table(run.require("evaluate"), name)
-                model = TileTables(Lattice(shape), run.job.build_hamiltonian().n_states, table, side)
+                offsets = box_offsets(side, len(shape))
+                model = TileTables(run.job.build_lattice(shape), run.job.hamiltonian.n_states, offsets, table)
         except ValueError as error:
             raise UserError(f"the energy {name!r} does not hold on the lattice {shape}: {error}") from None
         return CheckedEnergy(model, name)
@@ -124,7 +127,7 @@ class OpenedRun:
         Parameters
         ----------
         source : str, optional
-            "ednn" for an EDNN that is no network, or of a glass; "rnn" of a glass; or a method of direct
+            "direct"; "ednn" for an EDNN that is no network, or of a glass; "rnn" of a glass; or a method of direct
             estimates. By default the first that the job has.
 
         Raises
@@ -134,12 +137,13 @@ class OpenedRun:
         """
         return read_interactions(self._single(), source)
 
-    def sweep(self, energy: str = "ednn", shape: Sequence[int] | None = None) -> SweepCurves:
+    def sweep(self, energy: str | None = None, shape: Sequence[int] | None = None) -> SweepCurves:
         """Thermodynamics that a sweep gave, the numbers of the report.
 
         Parameters
         ----------
-        energy : {"true", "rnn", "ednn"}
+        energy : {"true", "rnn", "ednn", "direct"}, optional
+            By default as in `energy`.
         shape : tuple of int, optional
             By default that of the observed lattice.
 
@@ -149,7 +153,7 @@ class OpenedRun:
             If the job has no such sweep, or it is not complete.
         """
         run = self._single()
-        return read_curves(run, energy, _shape(shape, run.job))
+        return read_curves(run, energy or self._usual, _shape(shape, run.job))
 
     def make(
         self, *stages: str, snapshots: ArrayLike | Path | None = None, update: bool = False
@@ -193,9 +197,16 @@ class OpenedRun:
             snapshots = str(snapshots)
         elif snapshots is not None:
             snapshots = np.asarray(snapshots)
+        elif "observe" in chosen:
+            snapshots = self.job.observe.source
         opening.save(self._run)
         _perform(replace(self._run, snapshots=snapshots), chosen, update)
         return self
+
+    @property
+    def _usual(self) -> str:
+        """The energy that is meant where none is named."""
+        return "direct" if self.job.uses_direct and not self.job.uses_ednn else "ednn"
 
     def _single(self) -> Run:
         if self._run.realizations:

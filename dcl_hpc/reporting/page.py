@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jinja2
 
+from ..energy.direct import convention
 from ..energy.factory import LEARNED
 from ..physics.geometry import Geometry
 from ..pipeline.provenance import provenance
@@ -45,7 +46,7 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
 
 def render(
     summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str,
-    template: str = "page.html", geometry: Geometry | None = None,
+    template: str = "page.html", n_states: int = 2, geometry: Geometry | None = None,
 ) -> str:  # fmt: skip
     """The page as HTML; every text from the job file is escaped.
 
@@ -55,6 +56,8 @@ def render(
         Of the lattice; None for a page that names no interactions.
     template : str
         "page.html" for a single system, "realizations.html" for an ensemble.
+    n_states : int
+        States Q of a site.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dcl_hpc.reporting", "."),
@@ -66,6 +69,8 @@ def render(
         learned=LEARNED,
         interactions=law.interactions(summary, geometry) if geometry else [],
         compositions=law.composed(summary, geometry) if geometry else [],
+        convention=convention(n_states),
+        n_states=n_states,
         worth=worth,
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
@@ -96,16 +101,14 @@ def publish(
     described = provenance()
     summary |= {key: described[key] for key in ("creator", "git_commit", "machine")} | {"ranks": run.ranks}
     summary["uuid"] = Identity().uuid
-    changes = "".join(f" --set {shlex.quote(change)}" for change in run.overrides)
-    changes += "" if run.position is None else f" --index {run.position}"
-    if not run.realizations and (source := run.source()):
-        changes += f" --from {shlex.quote(source)}"
-    summary["command"] = f"python -m dcl_hpc.run {shlex.quote(run.job_path)} --ranks {run.ranks}{changes}"
+    source = None if run.realizations or run.job.observe.source else run.source()
+    more = f"--ranks {run.ranks}" + (f" --from {shlex.quote(source)}" if source else "")
+    summary["command"] = run.command("run", more)
     text = render(
         summary, figures, description,
         f"{described['creator']}, commit {described['git_commit']}, seed {run.job.seed}; "
         f"libraries {described['library_versions']}",
-        summary["command"] + "\n\n" + run.job_text, template,
+        summary["command"] + "\n\n" + run.job_text, template, run.job.hamiltonian.n_states,
         None if run.realizations else run.job.build_lattice().geometry,
     )  # fmt: skip
     folder = run.root / "report"

@@ -4,6 +4,7 @@ import time
 
 from ..cluster import mpi
 from ..energy.factory import LEARNED
+from ..job.units import PHYSICAL
 from ..pipeline.context import Context
 from ..pipeline.lineage import report_inputs
 from ..storage.documents import read_json
@@ -64,6 +65,17 @@ def _description(job, observed) -> str:
     else:
         origin = f"one every {observed['thin']} sweeps of a chain; autocorrelation time "
         origin += f"{observed['autocorrelation_time']:.2f} sweeps"
+    if not job.has_truth:
+        model = f"an unknown system with {job.hamiltonian.n_states} states a site"
+        unit = (
+            f"observed at T_o = {job.observe.temperature:g} only"
+            if job.units == PHYSICAL
+            else "observed at one temperature T_o only; energies are in k_B T_o, temperatures in T_o"
+        )
+        return (
+            f"{observed['samples']:,} configurations of {model} on the {lattice} lattice, {unit} ({origin}). "
+            "There is nothing to compare with but the snapshots."
+        )
     model = job.hamiltonian.kind.replace("_", "-").title() + " model"
     if job.is_glass and isinstance(job.hamiltonian.couplings, str):
         model += f" with {job.hamiltonian.couplings} couplings"
@@ -79,6 +91,7 @@ def headline(summary: dict) -> str:
     from .recovery import in_words
     from .sweeps import warnings
 
+    energy, temperature = summary["units"]["energy"], summary["units"]["temperature"]
     lines = []
     for row in (summary["ednn"] or {}).get("search", []):
         chosen = "  <- chosen" if row["context"] == summary["ednn"]["context"] else ""
@@ -86,7 +99,7 @@ def headline(summary: dict) -> str:
             f"  context {row['context']}: held-out loss {row['loss']:.5f} +- {row['loss_error']:.5f}{chosen}"
         )
     for name in LEARNED:
-        if summary[name]:
+        if "rmse" in (summary[name] or {}):
             kl = summary[name].get("kl")
             lines.append(
                 f"  {name.upper():<5} RMSE over all energy levels {_number(summary[name], 'rmse', 3)} J, "
@@ -96,13 +109,27 @@ def headline(summary: dict) -> str:
     for name, found in (summary["couplings"] or {}).items():
         lines.append(f"  {name.upper():<5} couplings recovered: {in_words(found)}")
     for name, found in (summary["direct"] or {}).items():
-        if name != "samples":
+        if name == "samples":
+            continue
+        origin = f"  {name} directly from {summary['direct']['samples']} observations: "
+        if "rmse" in found:
             lines.append(
-                f"  {name} directly from {summary['direct']['samples']} observations: "
-                f"RMSE {_number(found, 'rmse', 3)} J (from its own errors {found['predicted_error']:.3f}), "
-                f"slope {_number(found, 'slope', 4)}"
+                f"{origin}RMSE {_number(found, 'rmse', 3)} J (from its own errors "
+                f"{found['predicted_error']:.3f}), slope {_number(found, 'slope', 4)}"
             )
+        else:
+            lines.append(f"{origin}{len(found['interactions'])} interactions")
+    lines += [
+        f"  {row['first']} and {row['second']}: difference of energies {row['rms']:.3f} {energy} (RMS)"
+        + ("" if row["correlation"] is None else f", correlation {row['correlation']:.4f}")
+        for row in summary["agreement"]
+    ]
     for sweep in summary["sweeps"]:
+        if not summary["truth"] and sweep["c_peak"]:
+            lines.append(
+                f"  {sweep['energy']:<6} {'x'.join(map(str, sweep['shape'])):>7}  largest specific heat "
+                f"{sweep['c_peak'][1]:.3f} k_B per site at T = {sweep['c_peak'][0]:.3g} {temperature}"
+            )
         if sweep["max_abs_du"] is not None:
             lines.append(
                 f"  {sweep['energy']:<5} {'x'.join(map(str, sweep['shape'])):>7}  largest |u - exact| "

@@ -34,8 +34,9 @@ def sweep_tables(run) -> dict[tuple[int, ...], list[dict]]:
 
 def _of_shape(run, shape, energies: list[str]) -> list[dict]:
     """Tables of all sweeps on one shape, which share the exact values."""
-    hamiltonian, listed = run.job.build_hamiltonian(shape), run.job.sweep.listed
-    n_sites, ground = hamiltonian.lattice.n_sites, exact.ground_state_energy(hamiltonian)
+    hamiltonian = run.job.build_hamiltonian(shape) if run.job.has_truth else None
+    ground = exact.ground_state_energy(hamiltonian) if hamiltonian else None
+    listed, n_sites = run.job.sweep.listed, run.job.build_lattice(shape).n_sites
     fine = np.linspace(listed[0], listed[-1], FINE)
     reference = tables.exact_table(hamiltonian, listed)
     shared = {
@@ -72,7 +73,7 @@ def zero_error(run, energy: str) -> float:
     stage = ENERGIES[energy].stage
     if stage is None:  # not learned
         return 0.0
-    return results.read_reference_error(run.path(stage)) / int(np.prod(run.job.lattice.shape))
+    return results.read_reference_error(run.path(stage)) / run.job.build_lattice().n_sites
 
 
 def exchange(series) -> dict:

@@ -1,6 +1,6 @@
 """All that is known of one system when its stages are complete, and its summary."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from ..energy.factory import LEARNED
 from ..storage import results
 from ..storage.evaluation import read_couplings
 from . import law, recovery, sweeps, tables
+from .agreement import agreement
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,14 @@ class System:
     energies : dict of str to ndarray
         Energies of the test set by each model in J.
     errors : dict of str to dict
-        Of each learned and each directly estimated energy; see `tables.energy_errors`.
+        Of each learned and each directly estimated energy; see `tables.energy_errors`. Empty without a truth.
     histories : dict of str to dict
         Learning curves of the networks that were trained.
     local : dict, optional
         Context of the EDNN's tiles, and how it was found or which interactions there are.
     direct : dict of str to tuple
-        Interactions that each direct estimate found and the RMS of its own errors in J.
+        Interactions that each direct estimate found and the RMS of its own errors on the test set in J, None
+        without one.
     couplings : dict, optional
         See `read_couplings`.
     """
@@ -52,8 +54,14 @@ def read_system(run) -> System:
         found |= _evaluation(run)
     if job.uses_ednn:
         found["local"] = results.read_local_energy(run.path("ednn"))
-    if job.direct:
+    if job.direct and job.direct.methods and job.compares:
         found["direct"] = results.read_direct(run.path("evaluate"))
+    if job.uses_direct:
+        error = results.read_direct_error(run.path("evaluate")) if job.compares else None
+        own = results.read_local_energy(run.path("direct"))
+        found["direct"] = found.get("direct", {}) | {own["method"]: (own["interactions"], error)}
+    trained = [name for name in job.learned if job.is_trained(name)]
+    found["histories"] = {name: results.read_history(run.path(name)) for name in trained}
     return System(**found)
 
 
@@ -62,13 +70,13 @@ def _evaluation(run) -> dict:
     path = run.path("evaluate")
     (energies, width), ladder = results.read_evaluation(path), results.read_test_ladders(path)
     others = [name for name in energies if name != "true"]
-    trained = [name for name in LEARNED if name in energies and run.job.is_trained(name)]
+    if not run.job.has_truth:
+        return {"energies": energies}
     return {
         "energies": energies,
         "errors": {
             name: tables.energy_errors(energies[name], energies["true"], width, ladder) for name in others
         },
-        "histories": {name: results.read_history(run.path(name)) for name in trained},
         "couplings": read_couplings(path),
     }
 
@@ -80,6 +88,9 @@ def numbers(run, system: System) -> dict:
     return others | {
         "name": job.name if run.realization is None else f"{job.name}, realization {run.realization}",
         "temperature": job.observe.temperature,
+        "truth": job.has_truth,
+        "units": asdict(job.units),
+        "agreement": [] if job.has_truth else agreement(system.energies),
         "rnn": _rnn(system),
         "ednn": None if system.local is None else _accuracy(system, "ednn") | system.local,
         "direct": _direct(job, system),
@@ -107,8 +118,9 @@ def _rnn(system) -> dict | None:
 def _direct(job, system) -> dict | None:
     if not job.direct:
         return None
+    own = job.direct.method if job.uses_direct else None
     found = {
-        name: _accuracy(system, f"direct_{name}")
+        name: _accuracy(system, "direct" if name == own else f"direct_{name}")
         | {"predicted_error": predicted, "interactions": interactions}
         for name, (interactions, predicted) in system.direct.items()
     }

@@ -68,8 +68,11 @@ def _rmse_and_slope(means: np.ndarray) -> np.ndarray:
 
 
 def zero(energy: str, hamiltonian) -> float:
-    """What to add to u by an energy, in J per site: learned ones are zero at infinite temperature."""
-    learned = ENERGIES[energy].learned
+    """What to add to u by an energy, in J per site: learned ones are zero at infinite temperature.
+
+    Without a true Hamiltonian, None, they stay so.
+    """
+    learned = ENERGIES[energy].learned and hamiltonian is not None
     return hamiltonian.mean_energy / hamiltonian.lattice.n_sites if learned else 0.0
 
 
@@ -236,10 +239,14 @@ def exact_table(hamiltonian, temperatures, tolerance: float = 0.0) -> dict:
 
     Parameters
     ----------
+    hamiltonian : Hamiltonian, optional
+        None if nobody knows it.
     tolerance : float
         Error relative to the largest value of each quantity, for ascending temperatures so close to
         each other that most values may be interpolated; see `exact.curve`.
     """
+    if hamiltonian is None:
+        return {name: [None] * len(temperatures) for name in QUANTITIES}
     rows = exact.curve(hamiltonian, temperatures, tolerance)[:, 1:]
     rows[:, :2] /= hamiltonian.lattice.n_sites
     columns = zip(("u", "c", "m", "chi"), rows.T.tolist(), strict=True)

@@ -1,6 +1,4 @@
-"""Interactions in words: what a cluster of sites is, and what its coupling is a factor of."""
-
-from collections.abc import Iterable
+"""Clusters of sites in words."""
 
 import numpy as np
 
@@ -9,19 +7,6 @@ from ..physics.geometry import Geometry
 
 ORDINALS = ("nearest", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-SIGN = (
-    "E = - coupling x sum over the lattice of the product of the spins, -1 for state 0 and 1 for state 1: "
-    "a positive coupling of two sites favours equal states, a positive field state 1"
-)
-SIGN_STATES = (
-    "E = - coupling x sum over the lattice of cos (or sin) of the angle 2 pi / Q x sum over the sites of "
-    "charge x (state - Q // 2), with the charges behind cos (or sin)"
-)
-
-
-def convention(texts: Iterable[str]) -> str:
-    """What couplings of interactions, as they are written, are factors of."""
-    return SIGN_STATES if any("cos" in text or "sin" in text for text in texts) else SIGN
 
 
 def in_words(sites, geometry: Geometry, tied: int | None = None) -> str:

@@ -3,6 +3,9 @@
 Chains are the innermost axis, states[site, chain], so that one update of a site is one vector
 operation over chains. A kernel sweeps one block of chains, small enough for the caches; `in_blocks`
 takes all chains through it. All sweeps visit the sites in order, in place.
+
+Where a site has no neighbour it stands for its own, with coupling 0. Of fields that are None the compiler
+leaves nothing.
 """
 
 import numpy as np
@@ -67,9 +70,20 @@ def accept(beta, difference, streams, accepted):
         accepted[c] = _accept(beta, difference, streams, c)
 
 
+@njit(inline="always", **OPTIONS)
+def _field_cost(states, i, proposal, fields, difference):
+    """Fill difference[chain] with what the proposal for site i costs in the field, in J."""
+    if fields is None:
+        for c in range(states.shape[1]):
+            difference[c] = 0
+    else:
+        for c in range(states.shape[1]):
+            difference[c] = fields[i, proposal[c]] - fields[i, states[i, c]]
+
+
 @njit(**OPTIONS)
-def two_state_sweeps(states, beta, streams, n_sweeps, neighbours, couplings):
-    """Metropolis sweeps of a two-state model with any couplings.
+def two_state_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, fields):
+    """Metropolis sweeps of a two-state model with any couplings and fields.
 
     Parameters
     ----------
@@ -80,13 +94,20 @@ def two_state_sweeps(states, beta, streams, n_sweeps, neighbours, couplings):
     neighbours : int32 (n_sites, z)
     couplings : float32 (n_sites, z)
         Energy that turning each bond from like to unlike states costs, in J.
+    fields : float32 (n_sites,) or None
+        Energy that state 1 of each site costs, against state 0, in J.
     """
     n_sites, n_chains = states.shape
     field = np.empty(n_chains, np.float32)
     for _ in range(n_sweeps):
         for i in range(n_sites):
-            for c in range(n_chains):
-                field[c] = 0
+            if fields is None:
+                for c in range(n_chains):
+                    field[c] = 0
+            else:
+                own = fields[i]
+                for c in range(n_chains):
+                    field[c] = own * np.float32(np.int32(1) - np.int32(2) * np.int32(states[i, c]))
             for k in range(neighbours.shape[1]):
                 j, coupling = neighbours[i, k], couplings[i, k]
                 for c in range(n_chains):
@@ -97,10 +118,10 @@ def two_state_sweeps(states, beta, streams, n_sweeps, neighbours, couplings):
 
 
 @njit(**OPTIONS)
-def like_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, n_states):
+def like_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, fields, n_states):
     """Metropolis sweeps of a Q-state model that knows only like and unlike neighbours.
 
-    Parameters as in `two_state_sweeps`, and n_states : int.
+    Parameters as in `two_state_sweeps`, but fields : float32 (n_sites, Q) or None, and n_states : int.
     """
     n_sites, n_chains = states.shape
     difference = np.empty(n_chains, np.float32)
@@ -108,8 +129,7 @@ def like_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, n_states
     for _ in range(n_sweeps):
         for i in range(n_sites):
             _propose(states, i, streams, n_states, proposal)
-            for c in range(n_chains):
-                difference[c] = 0
+            _field_cost(states, i, proposal, fields, difference)
             for k in range(neighbours.shape[1]):
                 j, coupling = neighbours[i, k], couplings[i, k]
                 for c in range(n_chains):
@@ -121,7 +141,7 @@ def like_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, n_states
 
 
 @njit(**OPTIONS)
-def pair_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, features, weights):
+def pair_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, fields, features, weights):
     r"""Metropolis sweeps of a Q-state model with any symmetric table of pair energies.
 
     The table is taken apart as :math:`g(a, b) = \sum_r w_r f_r(a) f_r(b)`, so that the neighbours
@@ -132,6 +152,8 @@ def pair_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, features
     states, beta, streams, n_sweeps, neighbours : as in `two_state_sweeps`
     couplings : float32 (n_sites, z)
         In J.
+    fields : float32 (n_sites, Q) or None
+        Energy of each state, in J.
     features : float32 (R, Q)
     weights : float32 (R,)
     """
@@ -150,8 +172,7 @@ def pair_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, features
     for _ in range(n_sweeps):
         for i in range(n_sites):
             _propose(states, i, streams, n_states, proposal)
-            for c in range(n_chains):
-                difference[c] = 0
+            _field_cost(states, i, proposal, fields, difference)
             for r in range(rank):
                 for c in range(n_chains):
                     new[r, c] = features[r, proposal[c]]
@@ -171,26 +192,7 @@ def pair_sweeps(states, beta, streams, n_sweeps, neighbours, couplings, features
 
 
 @njit(**OPTIONS)
-def tile_codes(states, tiles, powers):
-    """Base-Q number of every tile's states, int32 (n_tiles, n_chains).
-
-    Parameters
-    ----------
-    states : uint8 (n_sites, n_chains)
-    tiles : int32 (n_tiles, sites_per_tile)
-    powers : int32 (sites_per_tile,)
-    """
-    codes = np.zeros((tiles.shape[0], states.shape[1]), np.int32)
-    for t in range(tiles.shape[0]):
-        for p in range(tiles.shape[1]):
-            j, power = tiles[t, p], powers[p]
-            for c in range(states.shape[1]):
-                codes[t, c] += power * np.int32(states[j, c])
-    return codes
-
-
-@njit(**OPTIONS)
-def pair_energies(states, forward, couplings, pair):
+def pair_energies(states, forward, couplings, pair, fields):
     """Energies of the chains, float64 (n_chains,), in J.
 
     Parameters
@@ -199,12 +201,16 @@ def pair_energies(states, forward, couplings, pair):
     forward : int32 (n_sites, d)
     couplings : float64 (n_sites, d)
     pair : float64 (Q, Q)
+    fields : float64 (n_sites, Q) or None
     """
     n_sites, n_chains = states.shape
     n_states = pair.shape[0]
     table = pair.copy().reshape(n_states * n_states)
     energy = np.zeros(n_chains)
     for i in range(n_sites):
+        if fields is not None:
+            for c in range(n_chains):
+                energy[c] += fields[i, states[i, c]]
         for k in range(forward.shape[1]):
             j, coupling = forward[i, k], couplings[i, k]
             for c in range(n_chains):

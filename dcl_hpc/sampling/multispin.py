@@ -23,16 +23,16 @@ DIGITS = 10
 PER_WORD = 32 // DIGITS
 # From so many chains in all on, this is faster than the vectorised kernel, also when two ranks share them.
 WORTHWHILE = 1024
-# Largest number of neighbours: acceptance probabilities differ for 0, 1, 2 unsatisfied bonds.
+# Largest number of neighbours: with three unsatisfied bonds or more a change costs nothing.
 MAX_NEIGHBOURS = 6
-CLASSES = 3
 
 # Where rows begin in the workspace: which chains have no, one, two unsatisfied bonds; which flip; which are
-# undecided; which have a negative temperature; random digits; digits of p for each class and for changes
-# that cost nothing; spins.
+# undecided; which have a negative temperature; random digits; digits of p for changes that break none, one,
+# two ... satisfied bonds more than they mend, each a table; spins.
 NONE, ONE, TWO, FLIP, UNDECIDED, NEGATIVE, RANDOM = (k * WIDTH for k in range(7))
 PROBABILITY = RANDOM + 32 * WIDTH
-SPINS = PROBABILITY + (CLASSES + 1) * DIGITS * WIDTH
+TABLE = DIGITS * WIDTH
+SPINS = PROBABILITY + (MAX_NEIGHBOURS + 1) * TABLE
 HALVES = np.array([0x0000FFFF, 0x00FF00FF, 0x0F0F0F0F, 0x33333333, 0x55555555], np.uint32)
 ALL = np.uint32(0xFFFFFFFF)
 FREE = np.uint32(LAZY * 2**32)
@@ -49,6 +49,7 @@ def sweeps(states, beta, streams, n_sweeps, neighbours, opposed, cost):
     streams : uint32 (4, n_chains)
     n_sweeps : int
     neighbours : int32 (n_sites, z), z <= 6
+        Where a site has fewer, -1 after the last of them.
     opposed : bool (n_sites, z)
         Whether the bond favours unlike states.
     cost : float32
@@ -57,19 +58,24 @@ def sweeps(states, beta, streams, n_sweeps, neighbours, opposed, cost):
     n_sites = states.shape[0]
     rows = np.zeros(SPINS + n_sites * WIDTH, np.uint32)
     random = np.zeros((4, LANES), np.uint32)
-    thresholds = np.zeros((CLASSES + 1, LANES), np.uint32)
+    thresholds = np.zeros((MAX_NEIGHBOURS + 1, LANES), np.uint32)
+    degrees = np.zeros(n_sites, np.int64)
+    for site in range(n_sites):
+        for k in range(neighbours.shape[1]):
+            degrees[site] += neighbours[site, k] >= 0
     random[:, : states.shape[1]] = streams
     bits = np.zeros(LANES, np.uint32)
     _load(states, bits, rows)
-    _set_probabilities(beta, cost, neighbours.shape[1], bits, thresholds, rows)
+    _set_probabilities(beta, cost, degrees, bits, thresholds, rows)
     for _ in range(n_sweeps):
         for first in range(0, n_sites, PER_WORD):
             _draw(random, rows)
             for turn in range(min(PER_WORD, n_sites - first)):
                 site = first + turn
-                _count_unsatisfied(neighbours[site], opposed[site], site, rows)
-                if _compare(RANDOM + (32 - (turn + 1) * DIGITS) * WIDTH, rows):
-                    _refine(random, thresholds, rows)
+                degree = degrees[site]
+                _count_unsatisfied(neighbours[site, :degree], opposed[site], site, rows)
+                if _compare(RANDOM + (32 - (turn + 1) * DIGITS) * WIDTH, degree, rows):
+                    _refine(random, degree, thresholds, rows)
                 for g in range(WIDTH):
                     rows[np.uint64(SPINS + site * WIDTH + g)] ^= rows[FLIP + g]
     _unload(rows, bits, states)
@@ -123,28 +129,36 @@ def _unload(rows, bits, states):
 
 
 @njit(**OPTIONS)
-def _set_probabilities(beta, cost, z, bits, thresholds, rows):
+def _set_probabilities(beta, cost, degrees, bits, thresholds, rows):
     """Acceptance probabilities as 32-bit thresholds and as rows of their leading digits."""
     for c in range(len(beta)):  # satisfied and unsatisfied bonds change roles below zero
         bits[c] = np.uint32(beta[c] < 0)
     _pack(bits, rows, NEGATIVE)
-    for k in range(CLASSES + 1):
-        bonds = z - 2 * k if k < CLASSES else 0  # satisfied less unsatisfied
-        thresholds[k] = FREE
-        if bonds > 0:
+    needed = np.zeros(MAX_NEIGHBOURS + 1, np.bool_)
+    for degree in degrees:
+        for unsatisfied in range(3):
+            needed[_excess(degree, unsatisfied)] = True
+    thresholds[0] = FREE
+    for d in range(DIGITS):
+        if (FREE >> np.uint32(32 - DIGITS + d)) & np.uint32(1):
+            for g in range(WIDTH):
+                rows[PROBABILITY + d * WIDTH + g] = ALL
+    for bonds in range(1, MAX_NEIGHBOURS + 1):
+        if needed[bonds]:
             for c in range(len(beta)):
                 p = acceptance(np.float32(abs(beta[c]) * cost * np.float32(bonds)))
-                thresholds[k, c] = np.uint32(np.int64(p * np.float32(2.0**32)))
-        for d in range(DIGITS):
-            start = PROBABILITY + (k * DIGITS + d) * WIDTH
-            shift = np.uint32(32 - DIGITS + d)
-            if bonds > 0:
+                thresholds[bonds, c] = np.uint32(np.int64(p * np.float32(2.0**32)))
+            for d in range(DIGITS):
+                shift = np.uint32(32 - DIGITS + d)
                 for c in range(LANES):
-                    bits[c] = np.uint32(thresholds[k, c] >> shift)
-                _pack(bits, rows, start)
-            elif (FREE >> shift) & np.uint32(1):
-                for g in range(WIDTH):
-                    rows[start + g] = ALL
+                    bits[c] = np.uint32(thresholds[bonds, c] >> shift)
+                _pack(bits, rows, PROBABILITY + bonds * TABLE + d * WIDTH)
+
+
+@njit(inline="always", **OPTIONS)
+def _excess(degree, unsatisfied):
+    """Satisfied bonds of a site less its unsatisfied ones, and 0 if these are more."""
+    return max(degree - 2 * unsatisfied, 0)
 
 
 @njit(**OPTIONS)
@@ -183,7 +197,7 @@ def _count_unsatisfied(neighbours, opposed, site, rows):
 
 
 @njit(**OPTIONS)
-def _compare(random, rows):
+def _compare(random, degree, rows):
     """Whether u < p in each chain by leading digits, from the last of them to the first.
 
     Digits beyond can decide only where both outcomes for them, `least` and `most`, differ.
@@ -194,15 +208,18 @@ def _compare(random, rows):
         Whether any chain is undecided.
     """
     any_open = np.uint32(0)
+    p_none = PROBABILITY + _excess(degree, 0) * TABLE
+    p_one = PROBABILITY + _excess(degree, 1) * TABLE
+    p_two = PROBABILITY + _excess(degree, 2) * TABLE
     for g in range(WIDTH):
         none, one, two = rows[NONE + g], rows[ONE + g], rows[TWO + g]
         free = np.uint32(~(none | one | two))
         least, most = np.uint32(0), ALL
         for d in range(DIGITS):
-            k = PROBABILITY + d * WIDTH + g
+            k = d * WIDTH + g
             p = np.uint32(
-                np.uint32((rows[k] & none) | (rows[k + DIGITS * WIDTH] & one))
-                | np.uint32((rows[k + 2 * DIGITS * WIDTH] & two) | (rows[k + 3 * DIGITS * WIDTH] & free))
+                np.uint32((rows[np.uint64(p_none + k)] & none) | (rows[np.uint64(p_one + k)] & one))
+                | np.uint32((rows[np.uint64(p_two + k)] & two) | (rows[PROBABILITY + k] & free))
             )
             zero = np.uint32(~rows[np.uint64(random + d * WIDTH + g)])
             least = np.uint32((p & zero) | (least & (p | zero)))
@@ -214,7 +231,7 @@ def _compare(random, rows):
 
 
 @njit(**OPTIONS)
-def _refine(random, thresholds, rows):
+def _refine(random, degree, thresholds, rows):
     """Draw more digits for the undecided chains."""
     for g in range(WIDTH):
         undecided = rows[UNDECIDED + g]
@@ -223,13 +240,13 @@ def _refine(random, thresholds, rows):
             undecided = np.uint32(undecided ^ bit)
             c = (np.int64(np.float64(bit).view(np.int64)) >> 52) - 1023  # its place, from the exponent
             if rows[NONE + g] & bit:
-                k = 0
+                k = _excess(degree, 0)
             elif rows[ONE + g] & bit:
-                k = 1
+                k = _excess(degree, 1)
             elif rows[TWO + g] & bit:
-                k = 2
+                k = _excess(degree, 2)
             else:
-                k = CLASSES
+                k = 0
             lane = c * WIDTH + g
             if next_word(random, lane) < np.uint32(thresholds[k, lane] << np.uint32(DIGITS)):
                 rows[FLIP + g] |= bit

@@ -2,19 +2,20 @@
 
 A chain keeps the number of every tile's state, and a proposal looks up once per tile that holds the site.
 For small tables this is what the change costs, from a table of differences for each place in the tile.
-Where tiles start at every site, neighbouring ones are first added up to a larger box, as long as its
+Where boxes start at every site, neighbouring ones are first added up to a larger box, as long as its
 differences are few: 3x3 tiles of two states become boxes of 5x3 sites, three of them per site, not nine.
 For large tables it is the tile's new energy; the present one is kept.
+
+Where a change depends on few sites altogether, these are its star, and one difference is looked up:
+an Ising law of nearest neighbours has a star of five sites on the square lattice, whatever its tiles.
 """
 
 import numpy as np
-from numba.core.compiler import Compiler
 
-from ..physics.codes import all_states, codes_of, weights
+from ..physics.codes import all_states, codes_of
 from ..physics.lattice import Lattice
-from . import kernels
-from .compiled import njit
-from .generator import OPTIONS, below, next_word
+from . import kernels, tile_kernels
+from .tile_plans import Tiles, star_plan, tile_plan
 
 # Most entries of all tables of differences: 512 KiB, so that they stay in the second-level cache.
 MAX_DIFFERENCES = 2**17
@@ -22,12 +23,14 @@ MAX_DIFFERENCES = 2**17
 BLOCK = 128
 
 
-class _NoAlias(Compiler):
-    """Numba with arguments that do not overlap; without this promise gathers are not vectorised."""
+def box_offsets(side: int, dimension: int, before: int = 0) -> np.ndarray:
+    """Offsets of a box of equal sides, from `before` sites before the origin, in raster order.
 
-    def define_pipelines(self):
-        self.state.flags.noalias = True
-        return super().define_pipelines()
+    Returns
+    -------
+    int64 (side ** dimension, dimension)
+    """
+    return np.indices([side] * dimension).reshape(dimension, -1).T - before
 
 
 class TileTables:
@@ -37,13 +40,15 @@ class TileTables:
     ----------
     lattice : Lattice
     n_states : int
-    table : array_like of float, shape (n_states ** sites,) or (n_tables, n_states ** sites)
-        Tile energies in J; the first site of a tile is the most significant digit. One table that all
-        tiles share, or one for each tile, in raster order.
-    side : int
-        Of a tile.
-    step, before : int
-        Tiles start `before` sites before every `step`-th site.
+    offsets : array_like of int, shape (n_places, dimension)
+        Places of a tile on the grid: a box, a ball, or any others.
+    table : array_like of float or callable
+        Tile energies in J; the first place of a tile is the most significant digit. One table that all
+        tiles share, (n_states ** n_places,), or one for each tile, (n_tiles, n_states ** n_places). Where
+        tiles reach absent sites, a function of which places are there, bool (n_places,): it gives the
+        energies of all states of these, (n_states ** their number,).
+    tiles : ndarray of int, shape (n_tiles, n_places), optional
+        Sites of the tiles, -1 where there is none; by default tiles at every point of the grid.
 
     Raises
     ------
@@ -51,222 +56,146 @@ class TileTables:
         If the tiles do not fit the lattice, or the table has another shape.
     """
 
-    def __init__(self, lattice: Lattice, n_states: int, table, side: int, step: int = 1, before: int = 0):
-        self.lattice, self.n_states = lattice, n_states
-        d = lattice.dimension
-        size, n_tiles = n_states**side**d, lattice.n_sites // step**d
-        self.table = np.ascontiguousarray(table, np.float32)
-        rows = np.atleast_2d(self.table)
-        if any(length % step or length < side for length in lattice.shape):
-            raise ValueError(f"tiles of side {side} at every {step}-th site do not fit the {lattice} lattice")
-        if self.table.ndim > 2 or rows.shape[1] != size or len(rows) not in (1, n_tiles):
+    def __init__(self, lattice: Lattice, n_states: int, offsets, table, tiles=None):
+        self.lattice, self.n_states, self.table = lattice, n_states, table
+        offsets = np.asarray(offsets).reshape(-1, lattice.dimension)
+        if not lattice.separates(offsets):
             raise ValueError(
-                f"the table has shape {self.table.shape}; tiles of {side**d} sites with {n_states} states"
-                f" need ({size},), or ({n_tiles}, {size}) for one table per tile of the {lattice} lattice"
+                f"tiles of {len(offsets)} sites do not fit the {lattice} lattice: they overlap themselves"
             )
-        self._tiles = _boxes(lattice, [side] * d, step, before)
-        self._powers = _powers(n_states, side**d)
-        box, low = [side] * d, [0] * d
-        if len(rows) == 1 and step == 1:
-            for axis in range(d):
-                longer = box.copy()
-                longer[axis] = 2 * side - 1
-                looked = side ** sum(low[other] == 0 for other in range(d) if other != axis)
-                entries = looked * n_states ** int(np.prod(longer)) * (n_states - 1)
-                if side > 1 and entries <= MAX_DIFFERENCES and longer[axis] <= lattice.shape[axis]:
-                    box, low[axis] = longer, side - 1
-        merged = rows if box == [side] * d else _merge(rows[0], n_states, side, box)[None]
-        boxes = self._tiles if merged is rows else _boxes(lattice, box, 1, before)
-        self._model = _plan(lattice.n_sites, n_states, merged, boxes, box, low)
+        everywhere = tiles is None
+        sites = np.asarray(lattice.windows(offsets) if everywhere else tiles, np.int32)
+        self._tiles = _with_tables(lattice, n_states, sites, table)
+        box = self._tiles
+        places = np.arange(len(offsets))
+        if everywhere and lattice.regular and len(self._tiles.tables) == 1:
+            box, places = _merged(lattice, offsets, self._tiles)
+        looked = box.sites[:, places]
+        plan = None
+        if np.bincount(looked[looked >= 0]).max() > 1:
+            plan = star_plan(lattice, offsets, self._tiles, MAX_DIFFERENCES)
+        self._kernel = _tile_sweeps if plan is None else _star_sweeps
+        self._model = tile_plan(box, places, MAX_DIFFERENCES) if plan is None else plan
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
-        codes = kernels.tile_codes(states, self._tiles, self._powers)
-        if self.table.ndim == 1 or len(self.table) == 1:
-            return self.table.ravel()[codes].sum(axis=0, dtype=np.float64)
-        return np.take_along_axis(self.table, codes, axis=1).sum(axis=0, dtype=np.float64)
+        tiles = self._tiles
+        codes = tile_kernels.tile_codes(states, np.maximum(tiles.sites, 0), tiles.kinds, tiles.powers)
+        return tiles.flat[codes + tiles.origins[tiles.kinds, None]].sum(axis=0, dtype=np.float64)
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
-        kernels.in_blocks(_sweeps, states, beta, streams, n_sweeps, *self._model, block=BLOCK)
+        kernels.in_blocks(self._kernel, states, beta, streams, n_sweeps, *self._model, block=BLOCK)
 
 
-def _powers(n_states, n_places):
-    """Weight of each place in the number of a state, int32."""
-    return weights(n_states, n_places).astype(np.int32)
+def _with_tables(lattice, n_states, sites, table) -> Tiles:
+    """Tiles with the tables of their kinds."""
+    n_tiles, n_places = sites.shape
+    if callable(table):
+        # one bit a place: tiles of as many bits as `int` has would have no table
+        _, first, kinds = np.unique(
+            (sites >= 0) @ 2 ** np.arange(n_places), return_index=True, return_inverse=True
+        )
+        present = sites[first] >= 0
+        rows = [np.ascontiguousarray(table(there), np.float32) for there in present]
+        for there, row in zip(present, rows, strict=True):
+            if row.shape != (n_states ** there.sum(),):
+                raise ValueError(
+                    f"the table of {there.sum()} sites with {n_states} states has shape {row.shape},"
+                    f" and needs ({n_states ** there.sum()},)"
+                )
+    else:
+        rows, size = np.asarray(table, np.float32), n_states**n_places
+        if rows.shape not in ((size,), (1, size), (n_tiles, size)):
+            raise ValueError(
+                f"the table has shape {rows.shape}; tiles of {n_places} sites with {n_states} states"
+                f" need ({size},), or ({n_tiles}, {size}) for one table per tile of the {lattice} lattice"
+            )
+        if sites.min() < 0:
+            raise ValueError(
+                f"tiles of the {lattice} lattice reach absent sites: give the table as a function of the"
+                " places that are there"
+            )
+        rows = np.ascontiguousarray(np.atleast_2d(rows))
+        kinds = np.arange(n_tiles) if len(rows) > 1 else np.zeros(n_tiles)
+        present = np.ones((len(rows), n_places), bool)
+    return Tiles(lattice.n_sites, n_states, sites, kinds.ravel().astype(np.int32), present, tuple(rows))
 
 
-def _boxes(lattice, box, step, before):
-    """Sites of boxes that start `before` sites before every `step`-th site, int32 (n_boxes, places)."""
-    d = lattice.dimension
-    corners = np.indices([n // step for n in lattice.shape]).reshape(d, -1, 1) * step - before
-    places = corners + np.indices(box).reshape(d, 1, -1)
-    return np.ravel_multi_index(tuple(places), lattice.shape, mode="wrap").astype(np.int32)
+def _merged(lattice, offsets, tiles: Tiles) -> tuple[Tiles, np.ndarray]:
+    """Boxes that hold several tiles each, if those are boxes, and the places where a site is looked up.
+
+    These are in the middle along merged axes, so that all tiles that hold the site are in the box.
+    """
+    low, d, q = offsets.min(axis=0), lattice.dimension, tiles.n_states
+    sides = np.ptp(offsets, axis=0) + 1
+    box, middle = list(sides), [0] * d
+    if not np.array_equal(offsets, np.indices(sides).reshape(d, -1).T + low):
+        return tiles, np.arange(len(offsets))
+    for axis, side in enumerate(sides):
+        longer = box.copy()
+        longer[axis] = 2 * side - 1
+        n_looked = np.prod([s for k, s in enumerate(sides) if k != axis and middle[k] == 0])
+        entries = int(n_looked) * q ** int(np.prod(longer)) * (q - 1)
+        if side > 1 and entries <= MAX_DIFFERENCES and longer[axis] <= lattice.shape[axis]:
+            box, middle[axis] = longer, side - 1
+    places = np.indices(box).reshape(d, -1).T
+    merged = np.array(middle) > 0
+    used = np.flatnonzero((places[:, merged] == np.array(middle)[merged]).all(axis=1))
+    if not merged.any():
+        return tiles, used
+    table = _box_table(tiles.tables[0], q, sides, box)
+    sites = lattice.windows(places + low).astype(np.int32)
+    present = np.ones((1, len(places)), bool)
+    return Tiles(lattice.n_sites, q, sites, np.zeros(len(sites), np.int32), present, (table,)), used
 
 
-def _merge(table, n_states, side, box):
+def _box_table(table, n_states, sides, box):
     """Energies of a box: the sum over the tiles in it."""
     n_places = int(np.prod(box))
     place = np.arange(n_places).reshape(box)
     digits = all_states(n_states, n_places)
     total = np.zeros(len(digits))
-    for corner in np.ndindex(*[length - side + 1 for length in box]):
-        tile = place[tuple(slice(k, k + side) for k in corner)].ravel()
+    for corner in np.ndindex(*(np.array(box) - sides + 1)):
+        tile = place[tuple(slice(k, k + side) for k, side in zip(corner, sides, strict=True))].ravel()
         total += table[codes_of(digits[:, tile], n_states)]
     return total
 
 
-def _plan(n_sites, n_states, tables, boxes, box, low):
-    """Everything that `_sweeps` needs.
-
-    A site is looked up where its place in a box is `low` along merged axes; changes count in all boxes.
-    """
-    (n_boxes, n_places), size = boxes.shape, tables.shape[1]
-    powers = _powers(n_states, n_places)
-    members, counts = _members(boxes, np.arange(n_places), n_sites)
-    merged = np.array(low) > 0
-    coordinates = np.indices(box).reshape(len(box), -1).T
-    used = np.flatnonzero((coordinates[:, merged] == np.array(low)[merged]).all(axis=1))
-    looked, n_looked = _members(boxes, used, n_sites)
-    differences = len(tables) == 1 and len(used) * size * (n_states - 1) <= MAX_DIFFERENCES
-    origins = np.arange(n_boxes) * size * (len(tables) > 1)
-    if differences:
-        starts = np.searchsorted(used, looked[1]) * size * (n_states - 1)
-        flat = np.concatenate([_differences(tables[0], n_states, powers[p]) for p in used])
-    else:
-        starts = origins[looked[0]]
-        flat = tables.ravel()
-    kind = np.uint16 if size <= 2**16 else np.int32
-    return (
-        n_states, boxes, powers.astype(kind), origins, flat.astype(np.float32), differences,
-        looked[0], powers[looked[1]], starts, n_looked, members[0], powers[members[1]].astype(kind), counts,
-    )  # fmt: skip
-
-
-def _members(boxes, places, n_sites):
-    """Boxes that hold each site at one of the places, and which place.
-
-    Returns
-    -------
-    members : int32 (2, n_sites, most boxes per site)
-        Box and place; unused entries are zero.
-    counts : int32 (n_sites,)
-    """
-    sites = boxes[:, places].ravel()
-    order = np.argsort(sites, kind="stable")
-    counts = np.bincount(sites, minlength=n_sites)
-    rank = np.arange(len(sites)) - np.repeat(np.cumsum(counts) - counts, counts)
-    members = np.zeros((2, n_sites, counts.max()), np.int32)
-    members[0, sites[order], rank] = order // len(places)
-    members[1, sites[order], rank] = places[order % len(places)]
-    return members, counts.astype(np.int32)
-
-
-def _differences(table, n_states, power):
-    """What a step of 1 ... Q - 1 at one place costs in every state, float64 (Q^places (Q - 1),)."""
-    parts = table.astype(np.float64).reshape(-1, n_states, power)
-    costs = [np.roll(parts, -k, axis=1) - parts for k in range(1, n_states)]
-    return np.stack(costs, axis=-1).ravel()
-
-
-def _sweeps(
-    states, beta, streams, n_sweeps, n_states, boxes, powers, origins, table, differences, looked, *model
+def _tile_sweeps(
+    states,
+    beta,
+    streams,
+    n_sweeps,
+    n_states,
+    sites,
+    kinds,
+    powers,
+    origins,
+    table,
+    differences,
+    looked,
+    *model,
 ):
-    """Metropolis sweeps of one block of chains, in place."""
+    """Metropolis sweeps of one block of chains by the tiles, in place."""
     n_chains = states.shape[1]
-    codes = np.zeros((len(boxes), n_chains), powers.dtype)
-    present = np.empty((0 if differences else len(boxes), n_chains), np.float32)
-    _start(states, boxes, powers, origins, table, codes, present)
+    codes = np.zeros((len(sites), n_chains), powers.dtype)
+    present = np.empty((0 if differences else len(sites), n_chains), np.float32)
+    tile_kernels.start(states, sites, kinds, powers, origins, table, codes, present)
     proposed = np.empty((looked.shape[1], n_chains), np.float32)
-    shift, step = np.ones(n_chains, np.uint8), np.empty(n_chains, np.int32)
+    shift, step = np.zeros(n_chains, np.uint8), np.empty(n_chains, np.int32)
     cost = np.empty(n_chains, np.float32)
-    _visit(
+    tile_kernels.visit(
         states, beta, streams, n_sweeps, n_states, codes, looked, *model, table,
         differences, present, proposed, shift, step, np.empty(n_chains, powers.dtype), cost,
     )  # fmt: skip
 
 
-@njit(pipeline_class=_NoAlias, **OPTIONS)
-def _start(states, boxes, powers, origins, table, codes, present):
-    """Number the states of the boxes, and look up their energies if they are kept."""
-    for t in range(boxes.shape[0]):
-        for p in range(boxes.shape[1]):
-            j, power = boxes[t, p], powers[p]
-            for c in range(states.shape[1]):
-                codes[t, c] += power * states[j, c]
-        if t < present.shape[0]:
-            origin = np.uint64(origins[t])
-            for c in range(states.shape[1]):
-                present[t, c] = table[origin + np.uint64(codes[t, c])]
-
-
-@njit(pipeline_class=_NoAlias, **OPTIONS)
-def _visit(
-    states, beta, streams, n_sweeps, n_states, codes, looked, places, starts, n_looked, members, weights,
-    counts, table, differences, present, proposed, shift, step, jump, cost,
-):  # fmt: skip
-    """Sweep.
-
-    Parameters
-    ----------
-    states, beta, streams, n_sweeps : as in `kernels.two_state_sweeps`
-    n_states : int
-    codes : uint16 or int32 (n_boxes, n_chains)
-        Number of each box's state.
-    looked, places : int32 (n_sites, k)
-        Boxes where a change of the site is looked up, and the site's weight Q^p in them.
-    starts : int64 (n_sites, k)
-        Where the tables begin.
-    n_looked : int32 (n_sites,)
-    members, weights : (n_sites, m)
-        Boxes that hold the site, and its weight.
-    counts : int32 (n_sites,)
-    table : float32
-        In J.
-    differences : bool
-        Whether the tables hold differences.
-    present : float32 (n_boxes, n_chains)
-        Energies, unless the tables hold differences.
-    proposed, shift, step, jump, cost
-        Workspace; the shift of two states is always 1.
-    """
-    n_sites, n_chains = states.shape
-    for _ in range(n_sweeps):
-        for i in range(n_sites):
-            if n_states > 2:
-                for c in range(n_chains):
-                    shift[c] = np.uint8(np.uint32(1) + below(next_word(streams, c), n_states - 1))
-            for c in range(n_chains):
-                new = np.int32(states[i, c]) + np.int32(shift[c])
-                new -= np.int32(n_states) if new >= n_states else np.int32(0)
-                step[c] = new - np.int32(states[i, c])
-                cost[c] = 0
-            for k in range(n_looked[i]):
-                box, place, start = looked[i, k], places[i, k], np.uint64(starts[i, k])
-                if differences and n_states == 2:
-                    for c in range(n_chains):
-                        cost[c] += table[start + np.uint64(codes[box, c])]
-                elif differences:
-                    for c in range(n_chains):
-                        entry = np.int32(codes[box, c]) * np.int32(n_states - 1) + np.int32(shift[c])
-                        cost[c] += table[start + np.uint64(np.uint32(entry - 1))]
-                else:
-                    for c in range(n_chains):
-                        code = np.uint32(np.int32(codes[box, c]) + place * step[c])
-                        energy = table[start + np.uint64(code)]
-                        proposed[k, c] = energy
-                        cost[c] += energy - present[box, c]
-            for c in range(n_chains):
-                step[c] *= np.int32(kernels._accept(beta, cost, streams, c))
-                jump[c] = step[c]
-                states[i, c] = np.uint8(np.int32(states[i, c]) + step[c])
-            for k in range(counts[i]):
-                box, weight = members[i, k], weights[i, k]
-                for c in range(n_chains):
-                    codes[box, c] += weight * jump[c]
-            if not differences:
-                for k in range(n_looked[i]):
-                    box = looked[i, k]
-                    for c in range(n_chains):
-                        energy, old = proposed[k, c], present[box, c]
-                        present[box, c] = energy if step[c] != 0 else old
+def _star_sweeps(states, beta, streams, n_sweeps, n_states, stars, counts, starts, powers, table):
+    """Metropolis sweeps of one block of chains by stars, in place."""
+    n_chains = states.shape[1]
+    shift, code = np.zeros(n_chains, np.uint8), np.empty(n_chains, powers.dtype)
+    tile_kernels.visit_stars(
+        states, beta, streams, n_sweeps, n_states, stars, counts, starts, powers, table,
+        shift, code, np.empty(n_chains, np.float32),
+    )  # fmt: skip

@@ -1,4 +1,7 @@
-"""Compare the learned energies with the true ones on configurations of every energy level."""
+"""Compare the learned energies with the true ones on configurations of every energy level.
+
+Where there is no true one they are compared with each other, on the last observations.
+"""
 
 import json
 import time
@@ -20,6 +23,8 @@ from ..storage.observations import observed_rows
 
 # Interactions of a direct estimate that are kept, strongest first.
 DESCRIBED = 50
+# Observations on which energies are compared with each other.
+COMPARED = 2000
 
 
 def evaluate(context: Context, output: str) -> None:
@@ -29,32 +34,40 @@ def evaluate(context: Context, output: str) -> None:
     for name in job.learned:
         mpi.on_root(comm, run.require, ENERGIES[name].stage)
     started = time.monotonic()
-    true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
-    states, ladder = _test_set(context, true)
+    if job.has_truth:
+        true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
+        states, ladder = _test_set(context, true)
+        columns = {"true": true.energies(states.T.copy())}
+    else:
+        states, columns = mpi.on_root(comm, _last_observations, run), {}
+        ladder = np.zeros(len(states), np.int64)
     mine = mpi.share(comm, len(states))
-    columns, recovered = {"true": true.energies(states.T.copy())}, {}
+    errors, recovered = {}, {}
     for name in job.learned:
         model = energy_model(run, name)
-        part = model.energies(np.ascontiguousarray(states[mine].T))
-        columns[name] = mpi.gather(comm, part)
+        part = np.ascontiguousarray(states[mine].T)
+        columns[name] = mpi.gather(comm, model.energies(part))
+        if hasattr(model, "errors"):
+            errors[name] = mpi.gather(comm, model.errors(part))
         if job.is_glass:
             recovered[name] = _recover(context, model, name)
-    levels, counts = np.unique(np.round(columns["true"] / level_width(job)), return_counts=True)
-    log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
-    if scarce := int((counts < job.levels.per_level).sum()):
-        log(f"evaluate: {scarce} levels have fewer than {job.levels.per_level}; raise levels.max_sweeps")
-    mpi.on_root(comm, _finish, context, states, ladder, columns, recovered, started)
+    if job.has_truth:
+        levels, counts = np.unique(np.round(columns["true"] / level_width(job)), return_counts=True)
+        log(f"evaluate: {len(states)} configurations of {len(levels)} levels")
+        if scarce := int((counts < job.levels.per_level).sum()):
+            log(f"evaluate: {scarce} levels have fewer than {job.levels.per_level}; raise levels.max_sweeps")
+    mpi.on_root(comm, _finish, context, states, ladder, columns, errors, recovered, started)
+
+
+def _last_observations(run) -> np.ndarray:
+    """The last observations, which networks hold out, uint8 (n, n_sites)."""
+    with observed_rows(run.require("observe")) as source:
+        return source.read(source.n - min(source.n, COMPARED), source.n)[0]
 
 
 def level_width(job) -> float:
-    """Spacing of the test set's energy levels in J; 1/50 of the couplings' sum where it is continuous."""
-    if job.levels.width is not None:
-        return job.levels.width
-    hamiltonian = job.build_hamiltonian()
-    couplings, pair = np.abs(hamiltonian.couplings), np.unique(np.round(hamiltonian.pair, 9))
-    if np.all(couplings == couplings.flat[0]):
-        return float(couplings.flat[0] * np.diff(pair).min())
-    return float(couplings.sum() * (pair[-1] - pair[0]) / 50)
+    """Spacing of the test set's energy levels in J, see `Hamiltonian.level_spacing`."""
+    return job.levels.width or job.build_hamiltonian().level_spacing
 
 
 def _test_set(context, true) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +79,7 @@ def _test_set(context, true) -> tuple[np.ndarray, np.ndarray]:
             progress.step(sweeps)
             context.stop.check(comm)
 
-        scale = float(np.abs(job.build_hamiltonian().couplings).mean())
+        scale = job.build_hamiltonian().scale
         return collect(
             true, job.stream_seed, job.levels, level_width(job), scale, on_stretch,
             partial(mpi.share, comm), partial(mpi.gather, comm),
@@ -112,10 +125,10 @@ def _direct_estimates(context) -> dict:
     return result
 
 
-def _finish(context, states, ladder, columns, recovered, started: float) -> None:
+def _finish(context, states, ladder, columns, errors, recovered, started: float) -> None:
     """Add the direct estimates and write the file."""
     run = context.run
-    estimates, errors = _direct_estimates(context) if run.job.direct else {}, {}
+    estimates = _direct_estimates(context) if run.job.direct else {}
     for name, found in estimates.items():
         energy = found.energy(states, run.job.build_lattice())
         columns[f"direct_{name}"], errors[f"direct_{name}"] = energy
@@ -135,8 +148,9 @@ def _finish(context, states, ladder, columns, recovered, started: float) -> None
     found = {name: described(local)[:DESCRIBED] for name, local in estimates.items()}
     attributes = {
         **run.attributes("evaluate"),
-        "level_width": level_width(run.job),
         "direct": json.dumps(found),
         "direct_sides": json.dumps({name: local.side for name, local in estimates.items()}),
     }
+    if run.job.has_truth:
+        attributes["level_width"] = level_width(run.job)
     write_file(run.path("evaluate"), layout, attributes, total=1, done=1, wall=time.monotonic() - started)

@@ -9,8 +9,8 @@ from ..energy.factory import energy_model
 from ..pipeline.context import Context
 from ..sampling.chains import Chains
 from ..sampling.streams import Purpose, generator
+from ..storage.complete import complete_rows
 from ..storage.layout import Field, write_file
-from ..storage.observations import observed_rows
 from ..storage.store import Store
 
 # Configurations that one rank labels at a time; also the unit of the random streams.
@@ -30,7 +30,8 @@ def label(context: Context, output: str) -> None:
         mpi.on_root(comm, _create, run)
     model = energy_model(run, "rnn")
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
-    with observed_rows(observations) as source, Store(path, comm, write=True) as store:
+    kept = run.job.observe.incomplete
+    with complete_rows(observations, kept) as source, Store(path, comm, write=True) as store:
         _fill(context, store, model, source, started)
 
 

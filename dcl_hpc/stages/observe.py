@@ -11,13 +11,14 @@ import numpy as np
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
 from ..errors import UserError
+from ..physics.configurations import ABSENT
 from ..pipeline.context import Context
 from ..sampling.ladder import TRIAL_REPLICAS, adapt
 from ..sampling.statistics import autocorrelation_time
 from ..sampling.streams import Purpose
 from ..sampling.tempering import Ladders, Replicas, exchange_line
 from ..storage.layout import array_field, write_file
-from ..storage.observations import observation_fields
+from ..storage.observations import ENERGY, observation_fields
 from ..storage.replicas import read_replicas, replica_fields, write_replicas
 from ..storage.results import read_exchange
 from ..storage.store import Store
@@ -39,6 +40,7 @@ def observe(context: Context, output: str) -> None:
     path = run.path(output)
     if mpi.on_root(comm, run.source):
         mpi.on_root(comm, run.require, "observe")  # an unfinished import: tells how to go on
+    mpi.on_root(comm, run.require_source)
     if comm.size > job.observe.chains:
         raise UserError.everywhere(
             f"{comm.size} ranks for observe.chains = {job.observe.chains}: start at most as many ranks "
@@ -148,16 +150,16 @@ def _thinning(context, ensemble) -> tuple[int, float]:
 def _create(run, temperatures, thin: int, tau: float) -> None:
     job = run.job
     n_chains, records = job.observe.chains, job.observe.samples // job.observe.chains
-    steps, shape = thin * np.arange(1, records + 1), job.lattice.shape
+    steps, lattice = thin * np.arange(1, records + 1), job.build_lattice()
     layout = {
-        **observation_fields(records, n_chains, shape, steps, "sweeps since thermalization"),
-        **replica_fields(job.build_lattice().n_sites, n_chains, len(temperatures)),
+        **observation_fields(records, n_chains, lattice, steps, "sweeps since thermalization"),
+        **replica_fields(lattice.n_sites, n_chains, len(temperatures)),
         "ladder": array_field(temperatures, ("temperature",), "temperatures of the replicas, J/k_B"),
     }
     attributes = {
         **run.attributes("observe"),
         "temperature": job.observe.temperature,
-        "n_states": job.build_hamiltonian().n_states,
+        "n_states": job.hamiltonian.n_states,
         "thin": thin,
         "autocorrelation_time": tau,
     }
@@ -167,8 +169,8 @@ def _create(run, temperatures, thin: int, tau: float) -> None:
 def _record(context, store, ensemble, thin: int, started: float) -> None:
     """Fill the file from where it is committed."""
     job, comm, mine = context.run.job, context.comm, ensemble.mine
-    shape, n_chains, local = job.lattice.shape, job.observe.chains, mine.stop - mine.start
-    n_sites = job.build_lattice().n_sites
+    lattice, n_chains, local = job.build_lattice(), job.observe.chains, mine.stop - mine.start
+    n_sites = lattice.n_sites
     done, slot, spent = store.committed, store.slot, store.wall_seconds
     batch = max(1, BUFFER // (n_sites * n_chains))
     with context.log.progress("observe", job.observe.samples, done * n_chains, "cfg") as progress:
@@ -183,8 +185,8 @@ def _record(context, store, ensemble, thin: int, started: float) -> None:
                 energy[k] = ensemble.model.energies(observed)
             rows = slice(done, done + n)
             slot = 1 - slot
-            store.write("observations/states/value", np.s_[rows, mine], states.reshape(n, local, *shape))
-            store.write("validation/energy/value", np.s_[rows, mine], energy)
+            store.write("observations/states/value", np.s_[rows, mine], lattice.array(states, ABSENT))
+            store.write(ENERGY, np.s_[rows, mine], energy)
             ensemble.save(store, slot)
             done += n
             store.commit(done, slot, spent + time.monotonic() - started)

@@ -1,15 +1,18 @@
 """Observations from a file of the user's own configurations."""
 
 import time
+from functools import partial
 
 import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
+from ..physics.configurations import ABSENT
+from ..physics.observables import like_neighbours
 from ..pipeline.context import Context
 from ..sampling.statistics import autocorrelation_time
 from ..storage.layout import write_file
-from ..storage.observations import observation_fields
+from ..storage.observations import ENERGY, observation_fields
 from ..storage.store import Store
 
 # Bytes of states between two commits.
@@ -36,13 +39,15 @@ def _import(context) -> None:
 
 def _import_from(context, source) -> None:
     run, log, started = context.run, context.log, time.monotonic()
-    path, hamiltonian = run.path("observe"), run.job.build_hamiltonian()
+    path, job = run.path("observe"), run.job
+    true = TrueEnergy(job.build_hamiltonian()) if job.has_truth else None
     if not path.exists():
         log(f"observe: {source.n} configurations in {source.identity}, checking")
-        _check(context, source)
-        tau = _correlation(source, TrueEnergy(hamiltonian), hamiltonian.order_parameter)
+        incomplete = _check(context, source)
+        energies = true.energies if true else partial(like_neighbours, lattice=job.build_lattice())
+        tau = _correlation(source, energies, job.order_parameter)
         source.require_unchanged()
-        _create(run, source, hamiltonian.n_states, tau)
+        _create(run, source, tau, incomplete)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
         if tau > 1:
             log(
@@ -50,22 +55,40 @@ def _import_from(context, source) -> None:
                 f"optimistic; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
             )
     with Store(path, mpi.alone(), write=True) as store:
-        _copy(context, store, source, TrueEnergy(hamiltonian), started)
+        _copy(context, store, source, true, started)
     log(f"observe: {source.n} configurations imported from {source.identity}")
 
 
-def _check(context, source) -> None:
+def _check(context, source) -> int:
+    """Number of configurations in which atoms are lost; raises if there is anything but states."""
     with context.log.progress("check", source.n, unit="cfg") as progress:
 
         def on_block(n):
             progress.step(n)
             context.stop.check(mpi.alone())
 
-        source.check(on_block)
+        incomplete = source.check(on_block)
+    if incomplete:
+        context.log(f"observe: in {incomplete} of {source.n} configurations atoms are lost")
+    if source.varying:
+        context.log(
+            f"observe: warning: configurations differ at {list(source.varying)}, which lattice.absent names; "
+            "if there is a site, take it out of the list"
+        )
+    return incomplete
 
 
-def _correlation(source, model, order_parameter) -> float:
+def _filled(states: np.ndarray, n_states: int, start: int) -> np.ndarray:
+    """States with random ones at lost atoms."""
+    lost = states == ABSENT
+    random = np.random.default_rng(start).integers(0, n_states, states.shape, np.uint8)
+    return np.where(lost, random, states) if lost.any() else states
+
+
+def _correlation(source, energies, order_parameter) -> float:
     """Larger autocorrelation time of energy and order parameter, in configurations.
+
+    Of an unknown energy the share of like neighbours takes the place.
 
     It is measured along each leading axis of the source, since neighbours along one of them, such as
     chains, may be independent while those along another, such as records, are not.
@@ -75,8 +98,9 @@ def _correlation(source, model, order_parameter) -> float:
     series = []
     step = max(1, BUFFER // source.n_sites)
     for start in range(0, n, step):
-        states = np.ascontiguousarray(source.read(start, min(start + step, n)).T)
-        series.append([model.energies(states), order_parameter(states)])
+        states = _filled(source.read(start, min(start + step, n)), source.n_states, start)
+        states = np.ascontiguousarray(states.T)
+        series.append([energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
     if n < inner:
         return max(autocorrelation_time(x[:, None]) for x in series)
@@ -89,24 +113,25 @@ def _correlation(source, model, order_parameter) -> float:
     )
 
 
-def _create(run, source, n_states: int, tau: float) -> None:
+def _create(run, source, tau: float, incomplete: int) -> None:
     job, n = run.job, source.n
-    layout = observation_fields(n, 1, job.lattice.shape, np.arange(1, n + 1), "number in the source, from 1")
+    steps, about = np.arange(1, n + 1), "number in the source, from 1"
+    layout = observation_fields(n, 1, job.build_lattice(), steps, about, job.has_truth)
     attributes = {
         **run.attributes("observe", imported=True),
         "temperature": job.observe.temperature,
-        "n_states": n_states,
+        "n_states": job.hamiltonian.n_states,
         "thin": 1,
         "autocorrelation_time": tau,
+        "incomplete": incomplete,
         "source": source.identity,
         "source_digest": source.digest,
     }
     write_file(run.path("observe"), layout, attributes, total=n)
 
 
-def _copy(context, store, source, model, started: float) -> None:
-    """Fill the file from where it is committed."""
-    shape = context.run.job.lattice.shape
+def _copy(context, store, source, true, started: float) -> None:
+    """Fill the file from where it is committed; `true` is the true energy, None if nobody knows it."""
     done, spent = store.committed, store.wall_seconds
     step = max(1, BUFFER // source.n_sites)
     with context.log.progress("observe", source.n, done, "cfg") as progress:
@@ -115,9 +140,11 @@ def _copy(context, store, source, model, started: float) -> None:
             states = source.read(done, done + n)
             source.require_unchanged()
             rows = slice(done, done + n)
-            store.write("observations/states/value", rows, states.reshape(n, 1, *shape))
-            energy = model.energies(np.ascontiguousarray(states.T))
-            store.write("validation/energy/value", rows, energy[:, None])
+            store.write("observations/states/value", rows, source.lattice.array(states, ABSENT)[:, None])
+            if true:
+                energy = true.energies(np.ascontiguousarray(_filled(states, source.n_states, done).T))
+                energy[(states == ABSENT).any(axis=1)] = np.nan
+                store.write(ENERGY, rows, energy[:, None])
             done += n
             store.commit(done, 0, spent + time.monotonic() - started)
             progress.step(n)

@@ -10,7 +10,6 @@ from ..cluster import mpi
 from ..cluster.signals import Stopped
 from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
-from ..physics.lattice import Lattice
 from ..pipeline.context import Context
 from ..pipeline.stages import sweep_of
 from ..sampling.ladder import adapt
@@ -43,7 +42,7 @@ def sweep(context: Context, output: str) -> None:
     if not mpi.on_root(comm, path.exists):
         temperatures = _ladder(context, output, energy, model)
         mpi.on_root(comm, _create, run, output, energy, shape, temperatures)
-    order_parameter = run.job.build_hamiltonian(shape).order_parameter
+    order_parameter = run.job.order_parameter
     with Store(path, comm, write=True) as store:
         _Sweep(context, store, output, model, order_parameter).run(started)
     if run.job.sweep.exchange:
@@ -72,7 +71,7 @@ def _ladder(context, stage: str, energy: str, model) -> np.ndarray:
 def _create(run, stage: str, energy: str, shape, temperatures) -> None:
     settings = run.job.sweep
     thermalization, measured = settings.lengths(energy)
-    n_sites, replicas = Lattice(shape).n_sites, settings.ladders * len(temperatures)
+    n_sites, replicas = run.job.build_lattice(shape).n_sites, settings.ladders * len(temperatures)
     series = ("measurement", "replica")
     listed = np.isin(temperatures, settings.listed)
     layout = {
@@ -94,6 +93,7 @@ def _create(run, stage: str, energy: str, shape, temperatures) -> None:
         **run.attributes(stage),
         "energy": energy,
         "shape": np.array(shape),
+        "n_sites": n_sites,
         "thermalization": thermalization,
     }
     write_file(run.path(stage), layout, attributes, total=measured)

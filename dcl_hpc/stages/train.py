@@ -1,20 +1,18 @@
 """Train the networks: the RNN on observations, then the EDNN on the RNN's labels (data-parallel)."""
 
-import time
-
 import numpy as np
 
 from ..cluster import mpi
 from ..energy import reference
-from ..energy.ednn import has_table
-from ..inference.estimate import described, estimate
+from ..energy.ednn import has_table, references, sums_of_patterns
 from ..physics import exact
 from ..pipeline.context import Context
 from ..pipeline.stages import candidate
 from ..sampling.streams import Purpose, generator
 from ..storage import weights
-from ..storage.observations import observed_rows
+from ..storage.complete import complete_rows
 from ..storage.rows import Rows
+from . import direct
 from .fit import Fit
 
 # Configurations for the zero of learned energies: the error of an 8x8 RNN's zero is then 2e-5 J per site.
@@ -38,13 +36,13 @@ def train_rnn(context: Context, output: str) -> None:
     def loss(states, seed=None):
         return -network.log_prob(states, seed)
 
-    with observed_rows(path) as source:
+    with complete_rows(path, job.observe.incomplete) as source:
         baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
         fit = Fit(context, "rnn", job.rnn, network, loss, source, {})
         fit.run(baseline)
     log_p, error = _mean_over_random(job, network.log_prob, network.n_states, context.parallel)
-    fit.settings["reference"] = -job.observe.temperature * log_p
-    fit.settings["reference_error"] = job.observe.temperature * error
+    fit.settings["reference"] = -job.observe.temperature * float(log_p)
+    fit.settings["reference_error"] = job.observe.temperature * float(error)
     fit.save(finished=True)
     if baseline is not None:
         context.log(f"train rnn: KL divergence to the exact distribution {fit.result['excess']:.4f} nats")
@@ -55,7 +53,11 @@ def train_ednn(context: Context, output: str) -> None:
     run = context.run
     mpi.on_root(context.comm, run.require, "label" if run.job.uses_labels else "observe")
     if not run.job.ednn.is_network:
-        mpi.on_root(context.comm, _direct_estimate, context)
+        number = run.job.ednn.contexts[0]
+        mpi.on_root(
+            context.comm, direct.fit, context, output, run.job.ednn.fit, 1 + 2 * number, run.job.ednn.samples,
+            {"context": number},
+        )  # fmt: skip
     elif len(contexts := run.job.ednn.contexts) > 1:
         for number in contexts:
             if not mpi.on_root(context.comm, run.done, candidate(number)):
@@ -73,9 +75,10 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
             mean, scale = _mean_and_deviation(energies)
         rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
     else:
-        rows = observed_rows(run.path("observe"))
+        rows = complete_rows(run.path("observe"), job.observe.incomplete)
         mean, scale = 0.0, job.observe.temperature
     network = job.build_ednn(tile_context, mean, scale)
+    tiling = job.ednn.tiling(job.build_lattice(), tile_context)
 
     def label_loss(states, energies, seed=None):
         return ((network.energy(states) - energies) / scale) ** 2
@@ -89,10 +92,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
         fit = Fit(context, stage, job.ednn, network, loss, source, settings)
         fit.run()
         held_out = fit.trainer.held_out_losses()
-    energy, reference_error = _mean_over_random(job, network.energy, network.n_states, parallel)
-    fit.settings["reference_per_tile"] = energy / len(network.tiles)
-    # the mean over a table is exact
-    fit.settings["reference_error"] = 0.0 if has_table(job, tile_context) else reference_error
+    fit.settings |= _zero(job, tiling, network, parallel)
     fit.save(finished=True, held_out=held_out.astype(np.float32))
     error, what = fit.result["validation"], f"train ednn, context {tile_context}: validation"
     if job.uses_labels:
@@ -126,26 +126,8 @@ def _choose(run) -> str:
     settings |= {"search": curve}
     wall = sum(settings["state"]["wall"] for settings, _, _ in found.values())
     weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, history, 1, 1, wall)
-    side = job.ednn.focus + 2 * chosen
-    return f"train ednn: context {chosen} is enough of {list(found)}; tiles of side {side}"
-
-
-def _direct_estimate(context) -> None:
-    """Fit a table or cluster interactions to the observations."""
-    run, job = context.run, context.run.job
-    started = time.monotonic()
-    side = 1 + 2 * job.ednn.contexts[0]
-    with observed_rows(run.path("observe")) as source:
-        states = source.read(0, min(source.n, job.ednn.samples))[0]
-    found = estimate(job, job.ednn.fit, states, side)
-    if not len(found.coupling):
-        context.log("train ednn: no interaction is called for, the energy is 0; observe more, or colder")
-    settings = {"context": job.ednn.contexts[0], "side": found.side, "interactions": described(found)}
-    arrays = {"table": found.table()}
-    wall = time.monotonic() - started
-    weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, {}, 1, 1, wall)
-    for line in str(found).splitlines()[:20]:
-        context.log(f"train ednn: {line}")
+    n_places = len(job.ednn.tiling(job.build_lattice(), chosen).offsets)
+    return f"train ednn: context {chosen} is enough of {list(found)}; tiles of {n_places} sites"
 
 
 def _mean_and_deviation(energies) -> tuple[float, float]:
@@ -173,6 +155,8 @@ def _exact_surprise(job, source, n_validation: int):
 
     A diagnostic that is recorded beside the loss; nothing is chosen by it.
     """
+    if not job.has_truth:
+        return None
     hamiltonian, temperature = job.build_hamiltonian(), job.observe.temperature
     solution = exact.solve(hamiltonian, temperature)
     if solution is None:
@@ -184,17 +168,39 @@ def _exact_surprise(job, source, n_validation: int):
     return result / temperature + solution.ln_z
 
 
-def _mean_over_random(job, function, n_states: int, parallel) -> tuple[float, float]:
-    """Mean of energies over uniformly random configurations and its standard error; see `energy.reference`.
+def _zero(job, tiling, network, parallel) -> dict:
+    """What is known of the mean over uniformly random configurations, for the file of an EDNN."""
+    energy, error = _mean_over_random(job, network.energy, network.n_states, parallel)
+    found = {"reference_per_tile": float(energy) / len(network.tiles), "reference_error": float(error)}
+    if has_table(tiling, network.n_states, job.ednn.shared):
+        return found | {"reference_error": 0.0}  # the mean over a table is exact
+    if len(tiling.patterns[0]) == 1:
+        return found
+
+    def by_pattern(states):
+        return sums_of_patterns(tiling, network.tile_energies(states).numpy())
+
+    n_patterns = len(tiling.patterns[0])
+    sums, _ = _mean_over_random(job, by_pattern, network.n_states, parallel, (n_patterns,))
+    return found | {"references": references(tiling, sums)}
+
+
+def _mean_over_random(job, function, n_states: int, parallel, n_energies=()):
+    """Means over uniformly random configurations and their standard errors; see `energy.reference`.
 
     Parameters
     ----------
     function : callable
-        Gives float32 (n,) for states, uint8 (n, n_sites).
+        Gives energies, float32 (*n_energies, n), of states, uint8 (n, n_sites).
+
+    Returns
+    -------
+    mean, error : float64 (*n_energies)
     """
-    sums, lattice = np.zeros(3), job.build_lattice()
+    sums, lattice = np.zeros((3, *n_energies)), job.build_lattice()
+    group = len(reference.shifts(lattice, n_states))
     for block in range(parallel.rank, REFERENCE_BLOCKS, parallel.size):
         random = generator(job.stream_seed, Purpose.REFERENCE, block)
-        states = reference.random_groups(lattice, n_states, REFERENCE_BLOCK // n_states, random)
-        sums += reference.sums_of_groups(function(states).numpy(), n_states)
+        states = reference.random_groups(lattice, n_states, REFERENCE_BLOCK // group, random)
+        sums += reference.sums_of_groups(function(states), group)
     return reference.mean_and_error(parallel.sum(sums))

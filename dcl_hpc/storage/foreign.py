@@ -1,7 +1,6 @@
 """Configurations in files of other programs: NumPy arrays, HDF5 data sets and text."""
 
 import hashlib
-import math
 import os
 import re
 import zipfile
@@ -13,10 +12,13 @@ import h5py
 import numpy as np
 
 from ..errors import UserError
-from ..physics.configurations import Configurations, leading_axes
+from ..physics.configurations import Configurations, leading_axes, mask_of
+from ..physics.lattice import Lattice
 from .documents import digest_of
 
 ADDRESS = re.compile(r"(.+?\.(npy|npz|h5|hdf5|txt|dat|csv))(?::(.*))?", re.IGNORECASE)
+# Names of arrays beside the states.
+MASKS = ("lost", "present")
 # What NumPy, zipfile and h5py raise for files that are damaged or may not be read.
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
@@ -24,15 +26,15 @@ UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.Bad
 class ForeignConfigurations(Configurations):
     """Configurations in a file of another program, read block by block.
 
-    An array has the shape (..., *lattice) or (..., n_sites), its leading axes are flattened in C order;
-    an array of the lattice's shape is one configuration. Text has one configuration a line.
+    Arrays are those of `Configurations`; one of the lattice's shape is one configuration. Text has one
+    configuration a line. Beside the states an .npz file, or the group of an HDF5 file, may have an array
+    `lost` or `present` of their shape that tells which atoms are lost in which configuration.
 
     Parameters
     ----------
     address : str
         FILE, or FILE:NAME for one array of an .npz or HDF5 file.
-    shape : tuple of int
-        Shape of the lattice.
+    lattice : Lattice
     n_states : int
         States Q of a site. The file has 0 ... Q-1; for Q = 2 it may have -1 and 1 instead.
 
@@ -51,8 +53,8 @@ class ForeignConfigurations(Configurations):
         If the file cannot be read or does not hold configurations of this lattice.
     """
 
-    def __init__(self, address: str, shape: tuple[int, ...], n_states: int):
-        self.shape, self.n_sites = tuple(shape), math.prod(shape)
+    def __init__(self, address: str, lattice: Lattice, n_states: int):
+        self.lattice = lattice
         found = ADDRESS.fullmatch(address)
         if not found:
             raise UserError(
@@ -72,7 +74,7 @@ class ForeignConfigurations(Configurations):
             "h5": self._open_hdf5,
             "hdf5": self._open_hdf5,
         }
-        self._file = None
+        self._file, self._beside = None, {}
         try:
             data, name = self._guarded(openers.get(kind, self._open_text), name)
             self.identity, self._name = f"{self._path}:{name}" if name else str(self._path), name
@@ -82,9 +84,13 @@ class ForeignConfigurations(Configurations):
                     raise UserError(
                         f"{self._where} is empty, its shape is {data.shape}; write at least one configuration"
                     )
-                if data.shape == self.shape:
-                    data = np.asarray(self._guarded(data.__getitem__, ()))[None]
-            super().__init__(data, shape, n_states, self._where)
+                if data.shape == lattice.array_shape:
+                    data, *masks = (
+                        np.asarray(self._guarded(one.__getitem__, ()))[None]
+                        for one in (data, *self._beside.values())
+                    )
+                    self._beside = dict(zip(self._beside, masks, strict=True))
+            super().__init__(data, lattice, n_states, self._where, **self._beside)
         except BaseException:
             self.close()
             raise
@@ -99,8 +105,8 @@ class ForeignConfigurations(Configurations):
         """SHA-256 of the file, and the name of the array."""
         return f"{self._guarded(digest_of, self._path)}:{self._name}"
 
-    def _rows(self, start: int, stop: int) -> np.ndarray:
-        return self._guarded(super()._rows, start, stop)
+    def _rows(self, data, start: int, stop: int) -> np.ndarray:
+        return self._guarded(super()._rows, data, start, stop)
 
     def require_unchanged(self) -> None:
         """Raise UserError if the file was written to since it was opened."""
@@ -135,23 +141,32 @@ class ForeignConfigurations(Configurations):
 
     def _open_npz(self, name: str):
         with self._load(b"PK") as data:
-            if not name and len(data.files) == 1:
-                name = data.files[0]
+            others = [one for one in data.files if one not in MASKS]
+            if not name and len(others) == 1:
+                name = others[0]
             if name not in data.files:
-                raise self._choose(name, data.files)
+                raise self._choose(name, others)
+            self._beside = {one: data[one] for one in MASKS if one in data.files and one != name}
             return data[name], name
 
     def _open_hdf5(self, name: str):
         self._file = file = h5py.File(self._path, "r", locking=False)
         found = []
         file.visititems(lambda key, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
-        fitting = [x for x in found if x.shape == self.shape or leading_axes(x.shape or (), self.shape)]
+        fitting = [x for x in found if self._fits(x.shape or ()) and x.name.rpartition("/")[2] not in MASKS]
         if not name and len(fitting or found) == 1:
             name = (fitting or found)[0].name
         data = file.get(name) if name else None
         if not isinstance(data, h5py.Dataset):
             raise self._choose(name, [f"{item.name} {item.shape}" for item in fitting or found])
+        beside = {one: data.parent.get(one) for one in MASKS}
+        self._beside = {
+            one: mask for one, mask in beside.items() if isinstance(mask, h5py.Dataset) and mask != data
+        }
         return data, data.name
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        return shape == self.lattice.array_shape or bool(leading_axes(shape, self.lattice))
 
     def _choose(self, name: str, names: list[str]) -> UserError:
         listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
@@ -175,13 +190,14 @@ class ForeignConfigurations(Configurations):
                 lines.append(number)
         sizes = np.array([len(row) for row in rows])
         if len(set(sizes)) > 1:
-            expected = self.n_sites if self.n_sites in sizes else sizes[0]
+            known = [n for n in (self.lattice.n_array, self.lattice.n_sites) if n in sizes]
+            expected = known[0] if known else sizes[0]
             bad = np.flatnonzero(sizes != expected)[0]
             raise UserError(
                 f"{self._where}, line {lines[bad]}: {sizes[bad]} values, other lines have {expected}; write "
-                f"one configuration of {self.n_sites} values a line"
+                f"one configuration of {self.lattice.n_array} values a line"
             )
-        return np.array(rows).reshape(len(rows), -1 if rows else self.n_sites), ""
+        return np.array(rows).reshape(len(rows), -1 if rows else self.lattice.n_array), ""
 
 
 class GivenConfigurations(Configurations):
@@ -190,8 +206,9 @@ class GivenConfigurations(Configurations):
     Parameters
     ----------
     array : array_like
-        See `Configurations`; an array of the lattice's shape is one configuration.
-    shape, n_states
+        See `Configurations`; an array of the lattice's shape is one configuration. Atoms that are masked in
+        a masked array are lost.
+    lattice, n_states
         See `ForeignConfigurations`.
 
     Attributes
@@ -205,11 +222,12 @@ class GivenConfigurations(Configurations):
         If the array cannot hold configurations of this lattice, or holds none.
     """
 
-    def __init__(self, array, shape: tuple[int, ...], n_states: int):
-        array = np.asarray(array)
+    def __init__(self, array, lattice: Lattice, n_states: int):
+        array = np.asanyarray(array)
         if not array.size:
             raise UserError(f"snapshots: the array is empty, its shape is {array.shape}")
-        super().__init__(array[None] if array.shape == tuple(shape) else array, shape, n_states, "snapshots")
+        array = array[None] if array.shape == lattice.array_shape else array
+        super().__init__(np.asarray(array), lattice, n_states, "snapshots", lost=mask_of(array))
         self.digest = self._digest()
         self.identity = f"an array in memory, sha256 {self.digest[:16]}"
 
@@ -220,7 +238,8 @@ class GivenConfigurations(Configurations):
 
     def _digest(self) -> str:
         about = f"{self._data.dtype.str} {self._data.shape}".encode()
-        return hashlib.sha256(about + np.ascontiguousarray(self._data).tobytes()).hexdigest()
+        lost = b"" if self._lost is None else np.packbits(self._lost).tobytes()
+        return hashlib.sha256(about + np.ascontiguousarray(self._data).tobytes() + lost).hexdigest()
 
 
 def _stamp(path: Path) -> str:

@@ -7,19 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..physics.configurations import ABSENT
+from ..physics.lattice import Lattice
 from .layout import Field, array_field
 from .rows import Rows
 
 STATES = "observations/states/value"
+PRESENT = "observations/sites"
+ENERGY = "validation/energy/value"
 
 
 def observed_rows(path) -> Rows:
-    """Configurations of an observation set, record after record."""
-    return Rows(path, [STATES], leading=2)
+    """Configurations of an observation set, record after record, with `ABSENT` where an atom is lost.
+
+    Their rows have the sites that exist.
+    """
+    return Rows(path, [STATES], leading=2, columns=PRESENT)
 
 
 def observation_fields(
-    records: int, chains: int, shape: tuple[int, ...], steps, unit: str
+    records: int, chains: int, lattice: Lattice, steps, unit: str, has_truth: bool = True
 ) -> dict[str, Field]:
     """Data sets of an observation set.
 
@@ -27,26 +34,37 @@ def observation_fields(
     ----------
     records, chains : int
         Configurations are records x chains.
-    shape : tuple of int
-        Of the lattice.
+    lattice : Lattice
     steps : ndarray of int, shape (records,)
         Time of each record.
     unit : str
         What the steps count.
+    has_truth : bool
+        Whether true energies are known.
     """
-    space = ("y", "x") if len(shape) == 2 else tuple(f"x{k}" for k in range(len(shape)))
+    d, shape = lattice.dimension, lattice.array_shape
+    space = ("y", "x") if d == 2 else tuple(f"x{k}" for k in range(d))
+    space += ("basis",) * (len(shape) - d)
     time = np.asarray(steps, float)
-    return {
-        STATES: Field((records, chains, *shape), np.uint8, ("record", "chain", *space), "states 0..Q-1"),
+    about = "states 0..Q-1" + f", {ABSENT} where there is no site" * bool(lattice.absent)
+    layout = {
+        STATES: Field((records, chains, *shape), np.uint8, ("record", "chain", *space), about),
         "observations/states/step": array_field(np.asarray(steps), ("record",), unit),
         "observations/states/time": array_field(time, ("record",), unit),
-        "validation/energy/value": Field(
-            (records, chains),
-            np.float64,
-            ("record", "chain"),
-            "true energy, J; for checks, never for learning",
-        ),
     }
+    if has_truth:
+        layout[ENERGY] = Field(
+            (records, chains), np.float64, ("record", "chain"),
+            "true energy, J; for checks, never for learning",
+        )  # fmt: skip
+    if lattice.kind != "hypercubic" or lattice.absent:
+        layout[PRESENT] = array_field(
+            lattice.present, ("site",), "where the sites are in a flattened configuration"
+        )
+        layout["observations/positions"] = array_field(
+            lattice.positions, ("site", "axis"), "the sites in space, nearest neighbours at distance 1"
+        )
+    return layout
 
 
 class Observations:
@@ -54,7 +72,8 @@ class Observations:
 
     The first axis counts samples, in the order in which learners take them: record after record, in each of
     them chain after chain. Indexing is that of NumPy and gives states 0 ... Q-1 as arrays of their own;
-    `numpy.asarray` reads all of them.
+    `numpy.asarray` reads all of them. Where there is no site, or its atom was lost, the value is 255:
+    `numpy.ma.masked_equal(array, 255)` masks them.
 
     Parameters
     ----------
@@ -63,7 +82,7 @@ class Observations:
     Attributes
     ----------
     shape : tuple of int
-        (n, *lattice).
+        (n, *lattice), with a last axis for the sites of a cell if it has several.
     dtype : numpy.dtype
         uint8.
     n_states : int
@@ -76,6 +95,8 @@ class Observations:
         Sweeps between records; 1 for imported ones.
     autocorrelation_time : float
         The larger one of energy and order parameter, in sweeps, or in configurations that were imported.
+    incomplete : int
+        Number of configurations in which atoms are lost.
 
     Raises
     ------
@@ -93,6 +114,7 @@ class Observations:
                 self.source = str(file.attrs.get("source", ""))
                 self.thin = int(file.attrs["thin"])
                 self.autocorrelation_time = float(file.attrs["autocorrelation_time"])
+                self.incomplete = int(file.attrs.get("incomplete", 0))
                 offset, whole = states.id.get_offset(), states.shape
                 if offset is None:  # not in one piece, e.g. rewritten by another program
                     self._states = states[()]

@@ -69,11 +69,12 @@ def read_exchange(path) -> tuple[np.ndarray, int] | None:
         return accepted / attempts, round_trips
 
 
-def read_evaluation(path) -> tuple[dict[str, np.ndarray], float]:
-    """Energies of the test set by each model in J, and the spacing of its levels."""
+def read_evaluation(path) -> tuple[dict[str, np.ndarray], float | None]:
+    """Energies of the test set by each model in J, and the spacing of its levels; None without true ones."""
     with h5py.File(path, "r", locking=False) as file:
         energies = {name: data[()].astype(float) for name, data in file["test/energy"].items()}
-        return energies, float(file.attrs["level_width"])
+        width = file.attrs.get("level_width")
+        return energies, None if width is None else float(width)
 
 
 def read_test_ladders(path) -> np.ndarray | None:
@@ -98,7 +99,8 @@ def read_local_energy(path) -> dict:
     """Context of the tiles, and how it was found or which interactions there are."""
     with h5py.File(path, "r", locking=False) as file:
         settings = json.loads(file.attrs["settings"])
-    return {name: settings[name] for name in ("context", "search", "interactions") if name in settings}
+    names = ("context", "search", "method", "samples", "interactions")
+    return {name: settings[name] for name in names if name in settings}
 
 
 def read_reference_error(path) -> float:
@@ -116,12 +118,19 @@ def read_direct(path) -> dict[str, tuple[list, float]]:
         }
 
 
+def read_direct_error(path) -> float:
+    """RMS over the test set of the standard errors of the energy "direct", in J."""
+    with h5py.File(path, "r", locking=False) as file:
+        return float(np.sqrt((file["test/error/direct"][()] ** 2).mean()))
+
+
 def read_observed(path) -> dict:
     """Attributes of an observation set that a reader wants to know."""
     with h5py.File(path, "r", locking=False) as file:
         result = {name: file.attrs[name].item() for name in ("temperature", "thin", "autocorrelation_time")}
         records, chains = file["observations/states/value"].shape[:2]
-        return result | {"samples": records * chains, "source": file.attrs.get("source", "")}
+        more = {"source": file.attrs.get("source", ""), "incomplete": int(file.attrs.get("incomplete", 0))}
+        return result | {"samples": records * chains} | more
 
 
 def read_job(path) -> tuple[dict, str, tuple[str, ...]] | None:

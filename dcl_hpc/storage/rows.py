@@ -14,12 +14,15 @@ class Rows:
         Data sets with equal leading axes.
     leading : int
         How many axes count samples, 1 or 2; two are flattened in C order.
+    columns : str, optional
+        Data set with the numbers of those flattened columns that are read; all, if the file has it not.
     """
 
-    def __init__(self, path, names, leading: int = 1):
+    def __init__(self, path, names, leading: int = 1, columns: str | None = None):
         self._file = h5py.File(path, "r", locking=False)
         self._data = [self._file[name] for name in names]
         self._inner = self._data[0].shape[1] if leading == 2 else None
+        self._columns = self._file[columns][()] if columns and columns in self._file else None
         self.n = int(np.prod(self._data[0].shape[:leading]))
 
     def __enter__(self):
@@ -34,9 +37,10 @@ class Rows:
 
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         """Rows start..stop-1 of every data set, remaining axes flattened."""
-        return [self._read(data, start, stop) for data in self._data]
+        found = [self._flat(data, start, stop) for data in self._data]
+        return found if self._columns is None else [rows[:, self._columns] for rows in found]
 
-    def _read(self, data, start, stop):
+    def _flat(self, data, start, stop):
         if self._inner is None:
             rows = data[start:stop]
             return rows.reshape(len(rows), *([-1] if rows.ndim > 1 else []))

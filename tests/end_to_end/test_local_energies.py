@@ -1,6 +1,7 @@
 """Local energies by all fits, from the command line: what they find and report."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -84,14 +85,15 @@ def test_labels_of_all_sources(python, job_file, tmp_path):
     """Sampled and tempered configurations are labelled too, the same by one rank and by two."""
     shares = ("random=1", "observed=1", "sampled=1", "tempered=1", "count=6000")
     options = [argument for share in shares for argument in ("--set", f"labels.{share}")]
+    for module in ("observe", "train"):
+        done = python("-m", f"dcl_hpc.{module}", job_file, "--runs", tmp_path / "1")
+        assert done.returncode == 0, done.stderr
+    shutil.copytree(tmp_path / "1", tmp_path / "2")
     labels = []
     for ranks in (1, 2):
         runs = tmp_path / str(ranks)
-        for k, module in enumerate(("observe", "train", "label")):
-            extra = () if k < 2 else options
-            front = 1 if k < 2 else ranks
-            done = python("-m", f"dcl_hpc.{module}", job_file, "--runs", runs, *extra, ranks=front)
-            assert done.returncode == 0, done.stderr
+        done = python("-m", "dcl_hpc.label", job_file, "--runs", runs, *options, ranks=ranks)
+        assert done.returncode == 0, done.stderr
         with h5py.File(runs / "tiny" / "labels.h5") as file:
             labels.append((file["labels/states/value"][()], file["labels/energy/value"][()]))
     (states, energy), (again, energy_again) = labels

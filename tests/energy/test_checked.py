@@ -101,7 +101,8 @@ def test_wrong_shape(found, hint):
     [
         ([[2, 0, 1, 1]], 2, "has the value 2 at site [0, 0]; allowed are -1 and 1, or 0 and 1"),
         ([[1, 0, 0.5, 1]], 2, "has the value 0.5 at site [1, 0]"),
-        ([[1, 0, np.nan, 1]], 2, "has the value nan"),
+        ([[1, 0, np.inf, 1]], 2, "has the value inf"),
+        ([[1, 0, np.nan, 1]], 2, "in configuration 0 (counted from 0) the atom at site [1, 0] is lost"),
         ([[1, 0, -1, 1]], 3, "has the value -1 at site [1, 0]; allowed are 0 ... 2 for Q = 3"),
         ([[1, -1, 1, 1], [1, 1, 0, 1]], 2, "configuration 0 has the value -1, configuration 1 the value 0"),
         ([1, -1, 0, 1], 2, "mixes conventions"),

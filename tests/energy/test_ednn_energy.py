@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy, tabulate, tile_energies
+from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy
+from dcl_hpc.energy.tile_networks import tabulate, tile_energies
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling

@@ -7,7 +7,8 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import numpy as np
 import pytest
 
-from dcl_hpc.energy.ednn import EdnnEnergy, tabulate, tile_energies
+from dcl_hpc.energy.ednn import EdnnEnergy
+from dcl_hpc.energy.tile_networks import tabulate, tile_energies
 from dcl_hpc.networks.ednn import Ednn
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice

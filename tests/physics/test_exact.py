@@ -302,3 +302,44 @@ def test_curve_of_few_temperatures(t):
     """A coarse list is not interpolated."""
     model = glass((5, 6))
     assert exact.curve(model, t, 1e-6) == pytest.approx(exact.curve(model, t), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        hamiltonian.ising(Lattice((3, 3), "triangular"), -1.0),
+        hamiltonian.ising(Lattice((2, 3), "honeycomb", open=(0,)), 1.0, 0.2),
+        hamiltonian.potts(Lattice((2, 2), "kagome", open=(0, 1), absent=(0, 1, 2)), 3),
+    ],
+    ids=str,
+)
+def test_other_lattices_are_enumerated(model):
+    """Curves of energy, heat, and for two states magnetization, are there where all states can be listed."""
+    states, t = exact.all_states(model.n_states, model.lattice.n_sites), 1.7
+    assert exact.method(model) in ("enumeration", None)
+    energy = model.energy(states)
+    p = np.exp(-energy / t)
+    ln_z, u, c, m, chi = exact.curve(model, [t])[0]
+    assert [ln_z, u] == pytest.approx([np.log(p.sum()), p @ energy / p.sum()])
+    assert c == pytest.approx((p @ energy**2 / p.sum() - u**2) / t**2)
+    if model.n_states == 2:
+        size = np.abs(2 * states.mean(axis=1) - 1)
+        assert m == pytest.approx(p @ size / p.sum())
+        assert chi == pytest.approx(model.lattice.n_sites * (p @ size**2 / p.sum() - m**2) / t)
+    assert exact.ground_state_energy(model) == pytest.approx(energy.min())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        hamiltonian.ising(Lattice((6, 6), open=(0,))),
+        hamiltonian.ising(Lattice((6, 6), absent=(8,))),
+        hamiltonian.ising(Lattice((6, 6)), 1.0, 0.01),
+    ],
+    ids=["open", "hole", "field"],
+)
+def test_kaufman_is_for_whole_tori_without_a_field(model):
+    """Anything else goes another way, and gives another energy."""
+    assert exact.method(model) == "strip transfer matrix"
+    assert abs(exact.solve(model, 2.0).energy - exact.kaufman((6, 6), 2.0).energy) > 0.05
+    assert exact.method(hamiltonian.ising(Lattice((6, 6), "triangular"))) is None

@@ -318,3 +318,62 @@ def test_memory_is_bounded_and_the_result_is_not_changed(monkeypatch):
 def test_feasible(model, expected):
     """What takes some seconds is done, what takes minutes or memory is not."""
     assert strip.feasible(model) is expected
+
+
+def planted(lattice, q=2, seed=4, field=True):
+    """Random couplings and fields on any square lattice."""
+    random = np.random.default_rng(seed)
+    couplings = random.normal(size=lattice.forward.shape)
+    fields = random.normal(size=(lattice.n_sites, q)) if field else None
+    return hamiltonian.Hamiltonian(lattice, couplings, hamiltonian.clock(lattice, q).pair, site_field=fields)
+
+
+IRREGULAR = [
+    planted(Lattice((3, 4), open=(0,))),
+    planted(Lattice((3, 4), open=(1,)), field=False),
+    planted(Lattice((4, 3), open=(0, 1), absent=(0, 5)), field=False),
+    planted(Lattice((4, 4), absent=(0, 1, 6, 15))),
+    planted(Lattice((2, 6), absent=(0, 7))),
+    planted(Lattice((2, 4), open=(0,)), 3),
+    planted(Lattice((3, 3), absent=(4,)), 3, field=False),
+    planted(Lattice((3, 4))),
+    hamiltonian.ising(Lattice((3, 5), open=(0, 1)), 1.0),
+    hamiltonian.ising(Lattice((3, 4), absent=(2, 3)), -0.7),
+    hamiltonian.ising(Lattice((3, 4)), 1.0, 0.3),
+    hamiltonian.potts(Lattice((2, 3)), 3, 1.0, [0.5, 0, 0]),
+]
+
+
+@pytest.mark.parametrize("model", IRREGULAR)
+@pytest.mark.parametrize("t", [0.4, 2.0])
+def test_edges_holes_and_fields_are_enumerated(model, t):
+    """ln Z, energy, variance, ground state and magnetization are sums over all configurations."""
+    expected = exact.enumerate_states(model, t)
+    found = strip.moments(model, t)
+    assert found == pytest.approx((expected.ln_z, expected.energy, expected.variance), rel=1e-9, abs=1e-9)
+    states = exact.all_states(model.n_states, model.lattice.n_sites)
+    energy = model.energy(states)
+    assert strip.ground_state_energy(model) == pytest.approx(energy.min(), abs=1e-10)
+    assert exact.ground_state_energy(model) == pytest.approx(energy.min(), abs=1e-10)
+    if model.n_states == 2:
+        weight = np.exp((energy.min() - energy) / t)
+        p = np.bincount(states.sum(axis=1), weight / weight.sum(), model.lattice.n_sites + 1)
+        assert np.abs(strip.magnetization_distribution(model, t) - p).max() < 1e-12
+
+
+def test_open_strips_may_be_wider():
+    """Without bonds from the last row to the first there is one trace, not one for each starting row."""
+    open_ends = hamiltonian.ising(Lattice((16, 16), open=(0,)))
+    assert strip.feasible(open_ends) and not strip.feasible(hamiltonian.ising(Lattice((16, 16)), 1.0, 0.1))
+    assert strip.feasible(hamiltonian.ising(Lattice((30, 12), open=(0,)), 1.0, 0.2))
+    # a cylinder: the open axis is the long way, whichever axis is shorter
+    one, other = planted(Lattice((5, 7), open=(0,))), planted(Lattice((5, 7), open=(1,)))
+    assert strip.work(one) == 2**7 * 2 * 35 and strip.work(other) == 2**5 * 2 * 35
+    # free energy of an open chain of rings: the largest eigenvalue of a ring's transfer matrix takes over
+    ring = exact.all_states(2, 4) * 2.0 - 1
+    across = (ring * np.roll(ring, 1, axis=1)).sum(axis=1)
+    matrix = np.exp((ring @ ring.T + (across[:, None] + across) / 2) / 2.5)
+    half = np.exp(across / 2 / 2.5)
+    expected = np.log(half @ np.linalg.matrix_power(matrix, 19) @ half)
+    model = hamiltonian.ising(Lattice((20, 4), open=(0,)))
+    assert strip.moments(model, 2.5)[0] == pytest.approx(expected, rel=1e-12)

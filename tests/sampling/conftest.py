@@ -55,11 +55,11 @@ def true_case(kernel, model, **options):
     return Case(kernel, TrueEnergy(model, **options), model.energy)
 
 
-def glass(shape, kind, seed, pair=None):
+def glass(lattice, kind, seed, pair=None, field=0.0):
     """Random couplings; two states unless another table is given."""
-    lattice = Lattice(shape)
+    lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
     couplings = hamiltonian.random_couplings(lattice, kind, np.random.default_rng(seed))
-    model = hamiltonian.ising(lattice, couplings)
+    model = hamiltonian.ising(lattice, couplings, field)
     return model if pair is None else hamiltonian.Hamiltonian(lattice, couplings, pair)
 
 
@@ -95,6 +95,11 @@ def random_tiles(shape, focus, context, n_states, seed=9):
     return Case("tables", EdnnEnergy(lattice, focus, context, n_states, table), formula)
 
 
+# sites with 0 to 4, 3, 6 and 1 to 4 neighbours
+HOLED = Lattice((3, 4), open=(0,), absent=(0, 5, 7, 10))
+HONEYCOMB = Lattice((2, 2), "honeycomb")
+TRIANGULAR = Lattice((2, 4), "triangular")
+KAGOME = Lattice((2, 2), "kagome", open=(0, 1), absent=(0, 5, 10, 11))
 ISING, POTTS, CLOCK = hamiltonian.ising, hamiltonian.potts, hamiltonian.clock
 CASES = {
     # without the factor in `acceptance` some configurations of 2x2 only turn into each other
@@ -122,6 +127,18 @@ CASES = {
     "two states in a field": true_case("pair_sweeps", uniform((2, 3), np.array([[0.9, -0.4], [-0.4, 0.3]]))),
     "random table": true_case("pair_sweeps", uniform((2, 2), random_table(4))),
     "random table, gaussian": true_case("pair_sweeps", glass((2, 3), "gaussian", 3, random_table(3))),
+    "open": true_case("multi-spin", ISING(Lattice((2, 4), open=(0, 1)), -0.9)),
+    "holes": true_case("multi-spin", ISING(HOLED, 0.7)),
+    "triangular": true_case("multi-spin", ISING(TRIANGULAR, -0.6)),
+    "honeycomb": true_case("multi-spin", glass(HONEYCOMB, "bimodal", 4)),
+    "kagome": true_case("multi-spin", ISING(KAGOME)),
+    "gaussian kagome": true_case("two_state_sweeps", glass(KAGOME, "gaussian", 2)),
+    "field": true_case("two_state_sweeps", ISING(Lattice((2, 3)), 0.8, 0.6)),
+    "random fields": true_case(
+        "two_state_sweeps", glass(HOLED, "gaussian", 5, field=np.random.default_rng(1).normal(size=8))
+    ),
+    "delta in a field": true_case("like_sweeps", POTTS(Lattice((2, 3), open=(1,)), 3, 1.0, [0.3, -0.8, 0])),
+    "clock of four in a field": true_case("pair_sweeps", CLOCK(Lattice((2, 2)), 4, 1.0, [0, 0.7, 0.2, -0.4])),
     "tiles": random_tiles((3, 3), 1, 1, 2),
     "tiles without context": random_tiles((2, 4), 2, 0, 2),
     "ring of tiles": random_tiles((6,), 2, 1, 3),

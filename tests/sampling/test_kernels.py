@@ -49,7 +49,7 @@ class Features:
         features = np.ascontiguousarray(vectors.T, np.float32)
         couplings = model.neighbour_couplings.astype(np.float32)
         neighbours = model.lattice.neighbours.astype(np.int32)
-        self._model = neighbours, couplings, features, weights.astype(np.float32)
+        self._model = neighbours, couplings, None, features, weights.astype(np.float32)
 
     def sweep(self, states, beta, streams, n_sweeps):
         """See `EnergyModel.sweep`."""
@@ -73,6 +73,10 @@ DILUTE = np.where(np.arange(32).reshape(16, 2) % 5, BIMODAL, 0.0)
         (hamiltonian.ising(HYPERCUBE), kernels.two_state_sweeps),
         (hamiltonian.ising(SQUARE, GAUSSIAN), kernels.two_state_sweeps),
         (hamiltonian.ising(SQUARE, DILUTE), kernels.two_state_sweeps),
+        (hamiltonian.ising(Lattice((4, 4), open=(1,), absent=(3, 9))), multispin.sweeps),
+        (hamiltonian.ising(Lattice((2, 3), "kagome"), -1.0), multispin.sweeps),
+        (hamiltonian.ising(Lattice((2, 2, 2), "bcc")), kernels.two_state_sweeps),
+        (hamiltonian.ising(SQUARE, 1.0, 0.1), kernels.two_state_sweeps),
         (hamiltonian.potts(SQUARE, 3), kernels.like_sweeps),
         (hamiltonian.clock(SQUARE, 3), kernels.like_sweeps),
         (hamiltonian.clock(SQUARE, 4), kernels.pair_sweeps),
@@ -95,6 +99,8 @@ def test_choice_of_kernel(model, kernel):
         hamiltonian.clock(Lattice((4, 5)), 7),
         hamiltonian.potts(Lattice((3, 4, 5)), 255),
         hamiltonian.Hamiltonian(SQUARE, GAUSSIAN, np.diag([1.0, 0.5, -2.0])),
+        hamiltonian.ising(Lattice((4, 3), "honeycomb", open=(0,), absent=(4, 7)), 0.8, 0.3),
+        hamiltonian.clock(Lattice((3, 3), open=(0, 1)), 5, -1.0, [0.1, 0, 0, 2.0, -1]),
     ],
 )
 def test_energies_are_those_of_the_hamiltonian(model):

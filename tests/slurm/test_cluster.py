@@ -16,7 +16,7 @@ TWO_NODES = ("--nodes=2", "--ntasks=4", "--ntasks-per-node=2", "--cpus-per-task=
 SMALL = ("--set=rnn.epochs=1", "--set=ednn.epochs=1", '--set=sweep.energies=["true", "ednn"]',
          "--set=sweep.shapes=[[6, 6], [8, 8]]")  # fmt: skip
 # A sweep of the true energy that takes long enough to be disturbed.
-LONG = ("--set=sweep.sweeps=6000", '--set=sweep.energies=["true"]')
+LONG = ("--set=sweep.thermalization=0", "--set=sweep.sweeps=6000", '--set=sweep.energies=["true"]')
 FAIL = """\
 import os, sys
 from dcl_hpc.cluster import mpi
@@ -118,7 +118,7 @@ def test_one_command_ends_in_a_report(cluster, job_file, runs, tmp_path):
     second = command("submit", *options)
     assert second.returncode == 2 and "has been submitted already" in second.stderr
     ids = json.loads((runs / "tiny" / "submitted.json").read_text())
-    assert len(ids) == 11 and f"  {ids['rnn']} pending" in command("status").stdout
+    assert len(ids) == 11 and f"  {ids['report']} pending" in command("status").stdout
     assert cluster.end(ids["report"], 280) == "COMPLETED", command("status").stdout
     logs = {path.name: path.read_text() for path in (runs / "tiny" / "logs").iterdir()}
     assert len(logs) == len(ids) - 1  # the record has a checksum, too

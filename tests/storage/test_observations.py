@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dcl_hpc.errors import UserError
+from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.storage.layout import write_file
 from dcl_hpc.storage.observations import STATES, Observations, observation_fields
 
@@ -17,7 +18,9 @@ def path(tmp_path):
     """A file of 5 records of 4 chains on a 2x6 lattice."""
     path = tmp_path / "observations.h5"
     attributes = {"n_states": 3, "temperature": 1.5, "thin": 2, "autocorrelation_time": 0.75}
-    write_file(path, observation_fields(5, 4, (2, 6), range(5), "sweeps"), attributes, total=5, done=5)
+    write_file(
+        path, observation_fields(5, 4, Lattice((2, 6)), range(5), "sweeps"), attributes, total=5, done=5
+    )
     with h5py.File(path, "r+") as file:
         file[STATES][...] = VALUES
     return path

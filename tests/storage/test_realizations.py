@@ -8,6 +8,7 @@ import pytest
 
 from dcl_hpc.errors import UserError
 from dcl_hpc.job import file as jobs
+from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.pipeline.run import Run
 from dcl_hpc.storage.layout import Field, array_field, write_file
 from dcl_hpc.storage.observations import STATES, observation_fields
@@ -29,7 +30,7 @@ sweep = { energies = ["true", "rnn"], temperatures = [1.0, 2.0] }
 def make_files(member, rungs: int, tested: int) -> None:
     """Files of one realization with random numbers."""
     random = np.random.default_rng(member.realization)
-    fields = observation_fields(3, 2, (4, 3), np.arange(3), "sweeps")
+    fields = observation_fields(3, 2, Lattice((4, 3)), np.arange(3), "sweeps")
     fields[STATES] = array_field(
         random.integers(0, 2, (3, 2, 4, 3), np.uint8), fields[STATES].axes, fields[STATES].about
     )

@@ -1,0 +1,57 @@
+"""Find the energy straight from the observations, without a network."""
+
+import time
+
+from ..cluster import mpi
+from ..energy.direct import convention, spread
+from ..inference.estimate import described, estimate
+from ..pipeline.context import Context
+from ..storage import weights
+from ..storage.observations import observed_rows
+
+# Interactions that the log shows, strongest first.
+SHOWN = 20
+
+
+def direct(context: Context, output: str) -> None:
+    """Make the direct estimate of a job; rank 0 works, the others wait."""
+    settings = context.run.job.direct
+    mpi.on_root(context.comm, fit, context, output, settings.method, settings.side, settings.samples)
+
+
+def fit(context: Context, output: str, method: str, side: int, samples: int, settings=None) -> None:
+    """Fit a local energy to the first observations and write it; not collective.
+
+    Parameters
+    ----------
+    output : str
+        Names the file.
+    method : {"pairwise", "clusters", "table"}
+    side : int
+        Of the tile.
+    samples : int
+        Observations to fit to, at most.
+    settings : dict of plain values, optional
+        More to keep in the file.
+    """
+    run, job, started = context.run, context.run.job, time.monotonic()
+    with observed_rows(run.require("observe")) as source:
+        states = source.read(0, min(source.n, samples))[0]
+    found = estimate(job, method, states, side)
+    title = f"train {output}"
+    if not len(found.coupling):
+        context.log(f"{title}: no interaction is called for, the energy is 0; observe more, or colder")
+    functions, covariance = spread(found)
+    settings = (settings or {}) | {"method": method, "side": found.side, "samples": len(states)}
+    settings |= {"interactions": described(found), "functions": functions}
+    arrays = {"table": found.table(), "covariance": covariance}
+    wall = time.monotonic() - started
+    weights.save(run.path(output), run.attributes(output), settings, arrays, {}, 1, 1, wall)
+    context.log(
+        f"{title}: {len(found.coupling)} interactions from {len(states)} configurations by {method}: {wall:.1f} s"
+    )
+    context.log(f"{title}: symmetry: {found.symmetry}")
+    context.log(f"{title}: {convention(job.hamiltonian.n_states)}")
+    for row in described(found)[:SHOWN]:
+        coupling = f"{row['coupling']:+.5f} +- {row['error']:.5f} {job.units.energy}"
+        context.log(f"{title}: {coupling}  {row['tied']} x {row['interaction']}")

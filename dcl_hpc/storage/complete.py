@@ -1,0 +1,75 @@
+"""Observed configurations for networks, which take complete ones only."""
+
+import h5py
+import numpy as np
+
+from ..errors import UserError
+from ..physics.configurations import ABSENT
+from .observations import observed_rows
+from .rows import Rows
+
+# Rows that are read together.
+CHUNK = 10_000
+
+
+class CompleteRows:
+    """The rows of a source in which no atom is lost; a source itself.
+
+    Parameters
+    ----------
+    source : Rows
+        Of configurations.
+    """
+
+    def __init__(self, source: Rows):
+        self._source = source
+        blocks = (source.read(k, min(k + CHUNK, source.n))[0] for k in range(0, source.n, CHUNK))
+        self._numbers = np.flatnonzero(np.concatenate([(block != ABSENT).all(axis=1) for block in blocks]))
+        self.n = len(self._numbers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._source.close()
+
+    def read(self, start: int, stop: int) -> list[np.ndarray]:
+        """Rows start..stop-1 of these."""
+        numbers = self._numbers[start:stop]
+        if not len(numbers):
+            return self._source.read(0, 0)
+        first, last = numbers[0], numbers[-1] + 1
+        return [rows[numbers - first] for rows in self._source.read(first, last)]
+
+
+def complete_rows(path, incomplete: str):
+    """Configurations of an observation set for a network.
+
+    Parameters
+    ----------
+    path : path of the file
+    incomplete : {"refuse", "skip"}
+        What to do with configurations in which atoms are lost.
+
+    Returns
+    -------
+    Rows or CompleteRows
+
+    Raises
+    ------
+    UserError
+        If there are such configurations, and they are not to be skipped.
+    """
+    with h5py.File(path, "r", locking=False) as file:
+        lost = int(file.attrs.get("incomplete", 0))
+    rows = observed_rows(path)
+    if not lost:
+        return rows
+    if incomplete == "refuse":
+        rows.close()
+        raise UserError.everywhere(
+            f"{path}: in {lost} of {rows.n} configurations atoms are lost, of which networks can make "
+            "nothing; set observe.incomplete = 'skip' to train on the others, or fit interactions directly "
+            "(ednn.fit = 'clusters'), which takes all"
+        )
+    return CompleteRows(rows)
