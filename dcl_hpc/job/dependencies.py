@@ -39,6 +39,8 @@ def canonical(values: dict) -> dict:
         Dependencies as plain JSON types, also those that an older file was made with.
     """
     values = dict(values)
+    if "hamiltonian" in values and not values["hamiltonian"].get("field"):
+        values["hamiltonian"] = _without(values["hamiltonian"], "field")
     if "rnn" in values and values["rnn"].get("architecture", "gru") == "gru":
         values["rnn"] = _without(values["rnn"], "heads")
     if "labels" in values:

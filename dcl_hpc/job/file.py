@@ -85,7 +85,7 @@ def from_dict(document: dict, overrides: Overrides = (), what: str = "job", fold
     else:
         for override in overrides:
             _put(document, *_parsed(override), f"--set {override}")
-    _read_couplings(document, folder)
+    _read_files(document, folder)
     kind = document.get("study", DEFAULT_STUDY)
     if not isinstance(kind, str) or kind not in STUDIES:
         raise UserError(f"{what}: study: {kind!r} is not known; give one of {', '.join(STUDIES)}")
@@ -117,25 +117,37 @@ def _put(document: dict, key: str, value, source: str) -> None:
     document[last] = value
 
 
-def _read_couplings(document: dict, folder: Path) -> None:
-    """Replace the path of a file of couplings by its numbers."""
-    section = document.get("hamiltonian")
-    name = section.get("couplings") if isinstance(section, dict) else None
-    if not isinstance(name, str) or not name.endswith(FILES):
-        return
-    path = folder / name
+def _read_files(document: dict, folder: Path) -> None:
+    """Replace the paths of files of couplings and of fields by what they hold."""
+    couplings = _read_file(document, "hamiltonian", "couplings", folder, "iuf")
+    if couplings is not None:
+        document["hamiltonian"]["couplings"] = couplings.reshape(-1, couplings.shape[-1]).tolist()
+    field = _read_file(document, "hamiltonian", "field", folder, "iuf")
+    if field is not None:
+        document["hamiltonian"]["field"] = field.ravel().tolist()
+
+
+def _read_file(document: dict, name: str, key: str, folder: Path, kinds: str) -> np.ndarray | None:
+    """The numbers of a file that a key names, of these kinds of types; None if it names none."""
+    section = document.get(name)
+    file = section.get(key) if isinstance(section, dict) else None
+    if not isinstance(file, str) or not file.endswith(FILES):
+        return None
+    path = folder / file
     try:
-        if name.endswith(".npy"):
+        if file.endswith(".npy"):
             values = np.load(path, allow_pickle=False)
         else:
             with warnings.catch_warnings(action="ignore"):  # an empty file is refused below
-                values = np.loadtxt(path, delimiter="," if name.endswith(".csv") else None, ndmin=2)
-        if values.dtype.kind not in "iuf":
+                values = np.loadtxt(path, delimiter="," if file.endswith(".csv") else None, ndmin=2)
+        if values.dtype.kind not in kinds:
             raise ValueError(f"it holds {values.dtype}, not real numbers")
-        section["couplings"] = values.reshape(-1, values.shape[-1]).tolist()
+        if not values.ndim or not values.shape[-1]:
+            raise ValueError(f"its array has the shape {values.shape}")
+        return values
     except (OSError, ValueError, IndexError, EOFError) as error:
         reason = str(error).partition("\n")[0]
-        raise UserError(f"hamiltonian.couplings: {path} cannot be read: {reason}") from None
+        raise UserError(f"{name}.{key}: {path} cannot be read: {reason}") from None
 
 
 def mistakes(error: ValidationError, document: dict) -> list[str]:

@@ -8,15 +8,20 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from ..energy.factory import ENERGIES
+from ..physics.clusters import ClusterHamiltonian
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from . import checks, defaults, dependencies
+from .interactions import Interactions
 from .learners import Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
 from .resources import Resources
 from .section import Section
 from .simulations import Levels, Observe, Sweep
 from .systems import EdwardsAnderson, Ising, LatticeSection, Potts
+
+# What can be observed.
+System = Ising | Potts | EdwardsAnderson | Interactions
 
 
 class Job(Section):
@@ -28,9 +33,7 @@ class Job(Section):
     )
     seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
     lattice: LatticeSection = Field(description="periodic lattice on which the system is observed")
-    hamiltonian: Annotated[Ising | Potts | EdwardsAnderson, Field(discriminator="kind")] = Field(
-        description="what is observed"
-    )
+    hamiltonian: Annotated[System, Field(discriminator="kind")] = Field(description="what is observed")
     observe: Observe = Field(description="observations at one temperature")
     rnn: AnyRnn = Field(Gru(), validate_default=True, description="network that learns P(configuration)")
     labels: Labels = Field(Labels(), description="what the RNN labels with energies")
@@ -166,7 +169,7 @@ class Job(Section):
         """The observed lattice."""
         return Lattice(self.lattice.shape)
 
-    def build_hamiltonian(self, shape: tuple[int, ...] | None = None) -> Hamiltonian:
+    def build_hamiltonian(self, shape: tuple[int, ...] | None = None) -> Hamiltonian | ClusterHamiltonian:
         """The true Hamiltonian, on the observed lattice or on another shape."""
         return self.hamiltonian.build(Lattice(shape or self.lattice.shape), self.seed)
 

@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     REFERENCE = 8
     TEMPERED = 9
     FLIPS = 10
+    FIELDS = 11
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:
