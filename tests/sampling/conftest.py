@@ -108,7 +108,7 @@ HONEYCOMB = Lattice((2, 2), "honeycomb")
 TRIANGULAR = Lattice((2, 4), "triangular")
 KAGOME = Lattice((2, 2), "kagome", open=(0, 1), absent=(0, 5, 10, 11))
 BOND, CORNER = ((0, 0), (1, 0)), ((0, 0), (1, 0), (0, 1))
-J1J2 = Term(BOND, 0.8), Term(((0, 0), (1, 1)), 0.3), Term(((0, 0),), 0.2)
+J1J2 = Term(BOND, 0.5), Term(((0, 0), (1, 1)), -0.2), Term(((0, 0),), 0.2)
 ISING, POTTS, CLOCK = hamiltonian.ising, hamiltonian.potts, hamiltonian.clock
 CASES = {
     # without the factor in `acceptance` some configurations of 2x2 only turn into each other
