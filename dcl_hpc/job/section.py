@@ -10,6 +10,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # Unit cells along each axis, and how an axis ends.
 Cells = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1, max_length=4)]
 Boundary = Literal["periodic", "open"]
+Coupling = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 # Units of keys, as the reference and the JSON schema tell them.

@@ -85,9 +85,9 @@ DILUTE = np.where(np.arange(32).reshape(16, 2) % 5, BIMODAL, 0.0)
 )
 def test_choice_of_kernel(model, kernel):
     """Multi-spin coding where it can be, else the kernel that knows most about the model."""
-    assert TrueEnergy(model)._kernel is kernel
+    assert TrueEnergy(model).model._kernel is kernel
     expected = kernels.two_state_sweeps if kernel is multispin.sweeps else kernel
-    assert TrueEnergy(model, n_chains=1)._kernel is expected
+    assert TrueEnergy(model, n_chains=1).model._kernel is expected
 
 
 @pytest.mark.parametrize(
