@@ -79,32 +79,32 @@ class Tiles:
 
 
 def tile_plan(tiles: Tiles, places: np.ndarray, most: int):
-    """Everything that `visit` needs, where a changed site is looked up at some places of the tiles.
+    """What `tile_kernels.start` and one of the kernels `visit_by_...` need, as two tuples, and which it is.
 
-    Tables of differences, if they have at most so many entries and are shared by tiles; else energies.
+    A changed site is looked up at some places of the tiles, in tables of differences, if these have at most
+    so many entries and tiles share them; otherwise at all places, in tables of energies.
     """
     q, kinds = tiles.n_states, tiles.kinds
     sizes = np.array([len(table) for table in tiles.tables])
     here = tiles.present[:, places]
     shared = len(tiles.tables) == 1 or not tiles.present.all()
     differences = bool(shared and (here.sum(axis=1) * sizes).sum() * (q - 1) <= most)
-    members, counts = tiles.members(np.arange(tiles.sites.shape[1]))
-    looked, n_looked = tiles.members(places)
+    scale = q - 1 if differences else 1
+    powers = (tiles.powers * scale).astype(_integer(sizes.max() * scale))
+    held, counts = tiles.members(np.arange(tiles.sites.shape[1]))
+    members = held[0], powers[kinds[held[0]], held[1]], counts
     if differences:
         entries = np.where(here, sizes[:, None] * (q - 1), 0).ravel()
         begins = (np.cumsum(entries) - entries).reshape(here.shape)
+        looked, n_looked = tiles.members(places)
         starts = begins[kinds[looked[0]], np.searchsorted(places, looked[1])]
-        flat = [tiles.differences(kind, places[k]) for kind, k in np.argwhere(here)]
-        flat = np.concatenate(flat).astype(np.float32)
+        table = [tiles.differences(kind, places[k]) for kind, k in np.argwhere(here)]
+        table = np.concatenate(table).astype(np.float32)
+        model = looked[0], starts, n_looked, *members, table
     else:
-        starts, flat = tiles.origins[kinds[looked[0]]], tiles.flat
-    scale = q - 1 if differences else 1
-    powers, kind = tiles.powers, _integer(sizes.max() * scale)
-    return (
-        q, np.maximum(tiles.sites, 0), kinds, (powers * scale).astype(kind), tiles.origins, flat, differences,
-        looked[0], powers[kinds[looked[0]], looked[1]], starts, n_looked,
-        members[0], (powers * scale)[kinds[members[0]], members[1]].astype(kind), counts,
-    )  # fmt: skip
+        table = tiles.flat
+        model = tiles.origins[kinds[held[0]]], *members, table
+    return (np.maximum(tiles.sites, 0), kinds, powers, tiles.origins, table), model, differences
 
 
 def star_plan(lattice: Lattice, offsets: np.ndarray, tiles: Tiles, most: int):
@@ -150,7 +150,7 @@ def star_plan(lattice: Lattice, offsets: np.ndarray, tiles: Tiles, most: int):
     sizes = np.array([len(table) for table in tables])
     powers = weights(q, chosen.shape[1])[::-1] * (q - 1)
     return (
-        q, np.take_along_axis(sites, columns.reshape(chosen.shape)[own], axis=1).astype(np.int32),
+        np.take_along_axis(sites, columns.reshape(chosen.shape)[own], axis=1).astype(np.int32),
         np.array([len(star) for star in stars], np.int32)[own], (np.cumsum(sizes) - sizes)[own],
         powers.astype(_integer(sizes.max())), np.concatenate(tables).astype(np.float32),
     )  # fmt: skip
