@@ -118,28 +118,32 @@ def star_plan(lattice: Lattice, offsets: np.ndarray, tiles: Tiles, most: int):
     points, place_in_star = np.unique(points, axis=0, return_inverse=True)
     place_in_star = place_in_star.reshape(n_places, n_places)
     itself = place_in_star[0, 0]
-    # sites with the same kinds of tiles around them share a table
     members, counts = tiles.members(np.arange(n_places))
+    near = list(zip(tiles.kinds[members[0, 0]], members[1, 0], strict=True))[: counts[0]]
+    some = [place_in_star[place, _depends(tiles, kind, place)] for kind, place in near]
+    if q ** len(set(np.concatenate(some))) * (q - 1) > most:
+        return None  # before all tables are taken apart
+    parts, part = _distinct_parts(tiles)
+    # sites whose tiles differ by the same share a table
     rows, columns = np.nonzero(np.arange(members.shape[2]) < counts[:, None])
+    tile, place = members[0][rows, columns], members[1][rows, columns]
     around = np.full((tiles.n_sites, n_places), -1)
-    around[rows, members[1][rows, columns]] = tiles.kinds[members[0][rows, columns]]
+    around[rows, place] = part[tiles.kinds[tile], place]
     if np.count_nonzero(around >= 0) < len(rows):
         return None  # a tile is there twice
     first, own = _distinct(around)
-    stars, tables, parts = [], [], {}
-    for kinds in around[first]:
-        here = [(kind, place) for place, kind in enumerate(kinds) if kind >= 0]
-        parts |= {key: _depends(tiles, *key) for key in here if key not in parts}
-        places = [place_in_star[key[1], parts[key]] for key in here]
-        star = np.unique(np.concatenate([[itself], *places]))
+    stars, tables = [], []
+    for numbers in around[first]:
+        here = [(place_in_star[place, parts[k][0]], parts[k][1]) for place, k in enumerate(numbers) if k >= 0]
+        star = np.unique(np.concatenate([[itself], *[places for places, _ in here]]))
         star = np.concatenate([[itself], star[star != itself]])
         if sum(map(len, tables)) + q ** len(star) * (q - 1) > most:
             return None
         digits = all_states(q, len(star))[:, ::-1]
         total = np.zeros((len(digits), q - 1))
-        for key, own_places in zip(here, places, strict=True):
-            columns = [np.flatnonzero(star == place)[0] for place in own_places]
-            total += _on(tiles, *key, parts[key])[tuple(digits[:, columns].T)]
+        for places, cost in here:
+            columns = [np.flatnonzero(star == place)[0] for place in places]
+            total += cost[tuple(digits[:, columns].T)]
         stars.append(star)
         tables.append(total.ravel())
     chosen = np.full((len(stars), max(map(len, stars))), itself)
@@ -178,14 +182,28 @@ def _by_place(tiles: Tiles, kind: int, place: int) -> np.ndarray:
 
 def _depends(tiles: Tiles, kind: int, place: int) -> np.ndarray:
     """Places that the differences at a place depend on, beyond rounding."""
-    cost = _by_place(tiles, kind, place)
-    least = ROUNDING * np.abs(tiles.tables[kind]).max()
+    cost, least = _by_place(tiles, kind, place), ROUNDING * np.abs(tiles.tables[kind]).max()
     there = np.flatnonzero(tiles.present[kind])
     return np.array([k for axis, k in enumerate(there) if np.ptp(cost, axis=axis).max() > least], int)
 
 
-def _on(tiles: Tiles, kind: int, place: int, places: np.ndarray) -> np.ndarray:
-    """Differences at a place as a function of some places, float64 (*[Q] * len(places), Q - 1)."""
-    there = np.flatnonzero(tiles.present[kind])
-    others = tuple(np.flatnonzero(~np.isin(there, places)))
-    return _by_place(tiles, kind, place).mean(axis=others)
+def _distinct_parts(tiles: Tiles) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
+    """Differences at every place of every kind of tile, without places that they do not depend on.
+
+    Returns
+    -------
+    parts : list of (places, float64 (*[Q] * len(places), Q - 1))
+        Those that differ by more than rounding.
+    part : int64 (n_kinds, n_places)
+        Which of them each is, -1 where the place is absent.
+    """
+    least = ROUNDING * max(np.abs(table).max() for table in tiles.tables)
+    parts, known, part = [], {}, np.full(tiles.present.shape, -1)
+    for kind, place in np.argwhere(tiles.present):
+        there, places = np.flatnonzero(tiles.present[kind]), _depends(tiles, kind, place)
+        cost = _by_place(tiles, kind, place).mean(axis=tuple(np.flatnonzero(~np.isin(there, places))))
+        rounded = np.rint(cost / (least or 1.0)).astype(np.int64)
+        part[kind, place] = known.setdefault((place, places.tobytes(), rounded.tobytes()), len(parts))
+        if part[kind, place] == len(parts):
+            parts.append((places, cost))
+    return parts, part
