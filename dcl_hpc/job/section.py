@@ -18,8 +18,10 @@ ENERGY = {"unit": "J"}
 TEMPERATURE = {"unit": "J/k_B"}
 SWEEPS = {"unit": "sweeps"}
 
-# Files that a key may name instead of numbers, by their ending; they are read before the job is validated.
+# Files that a key may name instead of numbers, by their ending, and those keys; files are read before the
+# job is validated.
 FILES = (".npy", ".txt", ".dat", ".csv")
+NAMED = ("hamiltonian.couplings", "hamiltonian.field", "lattice.absent")
 A_PATH = {"type": "string", "pattern": f"({'|'.join(FILES).replace('.', '[.]')})$"}
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from ..errors import UserError
 from ..job import toml
 from ..job.resources import Resources
-from ..job.systems import FILES, NAMED
+from ..job.section import FILES, NAMED
 from .run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..cluster import slurm
 from ..cluster.lock import Lock
 from ..errors import UserError
-from ..job.systems import FILES, NAMED
+from ..job.section import FILES, NAMED
 from ..storage.documents import read_json, write_json, write_text
 from .batches import REPOSITORY, SCRIPT, Batch, arguments, logs, mark, plan
 from .run import Run
