@@ -11,9 +11,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from ..errors import UserError
-from .section import Section
+from .section import FILES, Section
 from .study import Job
-from .systems import FILES
 
 # The kinds of studies: what the key `study` of a job file can be, and what then describes it.
 STUDIES: dict[str, type[Section]] = {"lattice": Job}

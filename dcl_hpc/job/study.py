@@ -14,12 +14,13 @@ from ..physics.lattice import Lattice
 from ..physics.shape import Shape
 from . import checks, defaults, dependencies
 from .explanation import HELD_OUT, Check
+from .lattice import LatticeSection
 from .learners import Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
 from .resources import Resources
 from .section import Section
 from .simulations import Levels, Observe, Sweep
-from .systems import EdwardsAnderson, Ising, LatticeSection, Potts, Unknown
+from .systems import EdwardsAnderson, Ising, Potts, Unknown
 from .units import OBSERVED, PHYSICAL, Units
 
 

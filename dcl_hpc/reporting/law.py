@@ -26,8 +26,11 @@ def energies_to_read(job) -> list[str]:
     """Learned energies of a job that no list of interactions stands for."""
     if job.is_glass:
         return []
-    direct = [] if job.direct is None else [name for name in job.direct.methods if name == "table"]
-    return ["ednn"] * (job.uses_ednn and job.ednn.fit != "clusters") + direct
+    found = ["ednn"] if job.uses_ednn and job.ednn.fit != "clusters" else []
+    if job.direct:
+        own = ["direct"] if job.uses_direct and job.direct.method == "table" else []
+        found += own + [name for name in job.direct.methods if name == "table"]
+    return found
 
 
 def compositions(run: Run) -> dict[str, list[dict]]:
@@ -69,27 +72,32 @@ def compositions(run: Run) -> dict[str, list[dict]]:
     return found
 
 
-def interactions(summary: dict, job) -> list[dict]:
-    """Tables of interactions: `title`, the `convention` of signs, and `rows` with `picture` and `words`."""
-    geometry, found = job.build_lattice().geometry, []
+def of_page(summary: dict, job) -> dict:
+    """What the page says of the law: `interactions`, `compositions`, and the `convention` of signs."""
+    geometry = job.build_lattice().geometry
+    return {
+        "interactions": interactions(summary, geometry),
+        "compositions": composed(summary, geometry),
+        "convention": convention(job.hamiltonian.n_states),
+    }
+
+
+def interactions(summary: dict, geometry: Geometry) -> list[dict]:
+    """Tables of interactions: `title`, and `rows` with `picture` and `words`."""
+    found = []
     if summary["ednn"] and "interactions" in summary["ednn"]:
         found.append(("the EDNN's energy", summary["ednn"]["interactions"]))
     for name, estimate in (summary["direct"] or {}).items():
         if name in ("clusters", "pairwise"):
-            found.append((name, estimate["interactions"]))
+            found.append((f"{name}, directly from the observations", estimate["interactions"]))
     return [
-        {
-            "title": title,
-            "convention": convention(job.hamiltonian.n_states),
-            "rows": [row | _shown(row, geometry, row["tied"]) for row in rows[:SHOWN]],
-        }
+        {"title": title, "rows": [row | _shown(row, geometry, row["tied"]) for row in rows[:SHOWN]]}
         for title, rows in found
     ]
 
 
-def composed(summary: dict, job) -> list[dict]:
+def composed(summary: dict, geometry: Geometry) -> list[dict]:
     """Tables of what energies consist of: `title`, and `rows` with `picture` and `words`."""
-    geometry = job.build_lattice().geometry
     return [
         {
             "title": ENERGIES[name].title if name in ENERGIES else name,

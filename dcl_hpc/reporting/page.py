@@ -14,7 +14,7 @@ from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
 from . import law
 from .figures import close
-from .sweeps import warnings, worth
+from .sweeps import size, warnings, worth
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def render(
     return environment.get_template(template).render(
         summary=summary,
         learned=LEARNED,
-        interactions=law.interactions(summary, job) if job else [],
-        compositions=law.composed(summary, job) if job else [],
+        **(law.of_page(summary, job) if job else {}),
+        size=size,
         worth=worth,
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
