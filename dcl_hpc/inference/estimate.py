@@ -3,15 +3,17 @@
 import numpy as np
 
 from ..errors import UserError
+from ..physics.lattice import Lattice
 from . import clusters, free_table, pairwise
 from .local_energy import LocalEnergy
 from .samples import Samples
 from .window import Window
 
+Tile = tuple[str, int]
 METHODS = {"pairwise": pairwise.fit, "clusters": clusters.fit, "table": free_table.fit}
 
 
-def estimate(job, method: str, states: np.ndarray, side: int) -> LocalEnergy:
+def estimate(job, method: str, states: np.ndarray, tile: Tile, without=()) -> LocalEnergy:
     """The local energy that a method finds.
 
     Parameters
@@ -19,20 +21,33 @@ def estimate(job, method: str, states: np.ndarray, side: int) -> LocalEnergy:
     job : Job
     method : {"pairwise", "clusters", "table"}
     states : ndarray of uint8, shape (n_samples, n_sites)
-    side : int
-        Of the tile, which limits the range.
+        `samples.LOST` where an atom is lost.
+    tile : tuple of str and int
+        ("box", side) or ("ball", radius in bonds), which limits the range.
+    without : sequence of array_like of int, shape (n_sites, dimension)
+        Interactions that "clusters" may not find, by the offsets of their sites.
 
     Raises
     ------
     UserError
         If the lattice, the tile or the observations do not allow it.
     """
-    lattice = job.build_lattice()
+    lattice, n_states = job.build_lattice(), job.hamiltonian.n_states
     try:
-        window = Window(lattice.dimension, side, job.build_hamiltonian().n_states)
-        return METHODS[method](Samples(states, lattice, job.observe.temperature, window))
+        samples = Samples(states, lattice, job.observe.temperature, window_of(lattice, n_states, tile))
+        if method == "clusters":
+            return clusters.fit(samples, forbidden=without)
+        return METHODS[method](samples)
     except ValueError as error:
         raise UserError(f"direct estimate by {method}: {error}") from None
+
+
+def window_of(lattice: Lattice, n_states: int, tile: Tile) -> Window:
+    """The window that a tile, ("box", side) or ("ball", radius), is on a lattice."""
+    shape, reach = tile
+    if shape == "box":
+        return Window.box(lattice.dimension, reach, n_states)
+    return Window.ball(lattice.geometry, reach, n_states)
 
 
 def described(energy: LocalEnergy) -> list[dict]:

@@ -127,7 +127,7 @@ def test_a_field(make):
 def test_nothing_at_infinite_temperature(make):
     """Random configurations have no interaction, and the energy 0 without an error."""
     states = np.random.default_rng(2).integers(0, 2, (N, 36))
-    energy = clusters.fit(Samples(states, PLANE, 4.0, Window(2, 3, 2)))
+    energy = clusters.fit(Samples(states, PLANE, 4.0, Window.box(2, 3, 2)))
     assert energy.terms == []
     assert np.all(np.array(energy.energy(states[:3], PLANE)) == 0)
     assert np.all(energy.table() == 0)

@@ -21,7 +21,7 @@ def case(request):
     """A lattice, an energy with random couplings of all words, and random states."""
     shape, side, q = request.param
     random, lattice = np.random.default_rng(1), Lattice(shape)
-    words = Words.all(Window(len(shape), side, q))
+    words = Words.all(Window.box(len(shape), side, q))
     coupling = random.normal(size=len(words))
     factor = random.normal(size=(len(words), len(words))) / 10
     energy = LocalEnergy(Interactions.single(words), coupling, factor @ factor.T)
