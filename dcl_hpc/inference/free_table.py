@@ -37,8 +37,8 @@ def fit(observations: Samples, shrink: bool = True, ridge: float = RIDGE) -> Loc
     Raises
     ------
     ValueError
-        If more than `MAX_FREE` states of the window can occur, or without a ridge the samples do not determine
-        the table.
+        If more than `MAX_FREE` states of the window can occur, or without a ridge the samples do not
+        determine the table.
     """
     window, t = observations.window, observations.temperature
     occurring = _occurring(observations)

@@ -188,7 +188,7 @@ def tile_model(lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.n
 
 
 def _restricted(table: np.ndarray, n_states: int, present: np.ndarray) -> np.ndarray:
-    """Energies of all states of the places with a site; over the states of others interactions have mean 0."""
+    """Energies of all states of the places with a site; over states of others interactions have mean 0."""
     absent = tuple(np.flatnonzero(~np.asarray(present)))
     return table.reshape([n_states] * len(present)).mean(axis=absent, dtype=np.float64).ravel()
 

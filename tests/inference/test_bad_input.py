@@ -45,7 +45,7 @@ def test_observations(change, message):
 
 @pytest.mark.parametrize(
     ("window", "message"),
-    [((2, 0, 2), "at least 1"), ((2, 3, 1), "at least 2"), ((2, 5, 2), "smaller side"), ((2, 4, 3), "fit")],
+    [((2, 0, 2), "at least 1"), ((2, 3, 1), "at least 2"), ((2, 5, 2), "smaller tile"), ((2, 4, 3), "fit")],
 )
 def test_windows(window, message):
     """No site, no state, too many states."""
