@@ -3,17 +3,15 @@
 import numpy as np
 
 from ..errors import UserError
-from ..physics.lattice import Lattice
 from . import clusters, free_table, pairwise
 from .local_energy import LocalEnergy
 from .samples import Samples
 from .window import Window
 
-Tile = tuple[str, int]
 METHODS = {"pairwise": pairwise.fit, "clusters": clusters.fit, "table": free_table.fit}
 
 
-def estimate(job, method: str, states: np.ndarray, tile: Tile, without=()) -> LocalEnergy:
+def estimate(job, method: str, states: np.ndarray, offsets, without=()) -> LocalEnergy:
     """The local energy that a method finds.
 
     Parameters
@@ -22,8 +20,8 @@ def estimate(job, method: str, states: np.ndarray, tile: Tile, without=()) -> Lo
     method : {"pairwise", "clusters", "table"}
     states : ndarray of uint8, shape (n_samples, n_sites)
         `samples.LOST` where an atom is lost.
-    tile : tuple of str and int
-        ("box", side) or ("ball", radius in bonds), which limits the range.
+    offsets : array_like of int, shape (n_places, dimension)
+        Of a tile's sites, which limits the range.
     without : sequence of array_like of int, shape (n_sites, dimension)
         Interactions that "clusters" may not find, by the offsets of their sites.
 
@@ -34,20 +32,12 @@ def estimate(job, method: str, states: np.ndarray, tile: Tile, without=()) -> Lo
     """
     lattice, n_states = job.build_lattice(), job.hamiltonian.n_states
     try:
-        samples = Samples(states, lattice, job.observe.temperature, window_of(lattice, n_states, tile))
+        samples = Samples(states, lattice, job.observe.temperature, Window(offsets, n_states))
         if method == "clusters":
             return clusters.fit(samples, forbidden=without)
         return METHODS[method](samples)
     except ValueError as error:
         raise UserError(f"direct estimate by {method}: {error}") from None
-
-
-def window_of(lattice: Lattice, n_states: int, tile: Tile) -> Window:
-    """The window that a tile, ("box", side) or ("ball", radius), is on a lattice."""
-    shape, reach = tile
-    if shape == "box":
-        return Window.box(lattice.dimension, reach, n_states)
-    return Window.ball(lattice.geometry, reach, n_states)
 
 
 def described(energy: LocalEnergy) -> list[dict]:

@@ -93,7 +93,7 @@ class LocalEnergy:
         words = self.interactions.words
         window, used = words.window, words.charges.any(axis=0)
         if window.side:
-            side = int(window.offsets[used].max(initial=0)) + 1
+            side = int((window.offsets[used] - window.offsets.min(axis=0)).max(initial=0)) + 1
             return Window.box(window.dimension, side, window.n_states)
         return Window(window.offsets[used] if used.any() else window.offsets[:1], window.n_states)
 
