@@ -183,12 +183,22 @@ def tile_model(lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.n
     table : ndarray of float, shape (n_states ** n_places,)
         Energy of every state of a tile in J, as of `LocalEnergy.table`.
     """
-    source = table if lattice.regular else partial(_restricted, table, n_states)
+    source = table if lattice.regular else partial(restricted, table, n_states)
     return TileTables(lattice, n_states, offsets, source)
 
 
-def _restricted(table: np.ndarray, n_states: int, present: np.ndarray) -> np.ndarray:
-    """Energies of all states of the places with a site; over states of others interactions have mean 0."""
+def restricted(table: np.ndarray, n_states: int, present: np.ndarray) -> np.ndarray:
+    """A table of interactions for tiles in which places have no site, float64 (n_states ** n_present,).
+
+    Each interaction has mean 0 over the states of any of its sites: those of absent sites vanish in the mean.
+
+    Parameters
+    ----------
+    table : ndarray of float, shape (n_states ** n_places,)
+    n_states : int
+    present : ndarray of bool, shape (n_places,)
+        Which places have a site.
+    """
     absent = tuple(np.flatnonzero(~np.asarray(present)))
     return table.reshape([n_states] * len(present)).mean(axis=absent, dtype=np.float64).ravel()
 
