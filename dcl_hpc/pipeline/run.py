@@ -267,7 +267,7 @@ class Run:
             return
         raise UserError(
             "hamiltonian.kind = 'unknown' has nothing to simulate, snapshots are needed: "
-            f"{self.command('run', '--from FILE')}, or set observe.source = \"FILE\" in the job file"
+            f'{self.command("run", "--from FILE")}, or set observe.source = "FILE" in the job file'
         )
 
     def source(self) -> str | None:

@@ -59,8 +59,7 @@ def _summary(run) -> dict:
     if not state.current:
         reason = "is out of date" if state.problem else "does not exist"
         raise UserError(
-            f"realization {run.realization}: its report {reason}; first run: "
-            f"{run.command('report')}"
+            f"realization {run.realization}: its report {reason}; first run: {run.command('report')}"
         )
     return read_json(run.path("report"))
 

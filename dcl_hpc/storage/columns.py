@@ -13,7 +13,9 @@ from .layout import array_field, write_file
 KINDS = (".npy", ".h5", ".hdf5", ".csv")
 
 
-def write_columns(path: Path, columns: dict[str, np.ndarray], about: dict[str, str], attributes: dict) -> None:
+def write_columns(
+    path: Path, columns: dict[str, np.ndarray], about: dict[str, str], attributes: dict
+) -> None:
     """Write columns of equal length, in one piece; a file that is there is replaced.
 
     NumPy has a structured array with the columns' names; CSV has a line for each row, the names first, and
