@@ -6,7 +6,6 @@ from ..physics.unwrap import suited
 from .learners import Direct, Ednn
 from .networks import Rnn
 
-
 # Of an unknown system: temperatures to predict, in T_o.
 TEMPERATURES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
 
