@@ -35,7 +35,7 @@ KINDS = {
     "snapshots": (
         "Configurations of your own (.npy, .npz, .h5 or text) of a system whose law you want to know. All "
         "that is needed is their lattice and the number of states. Of the section observe only the "
-        "temperature counts, at which they were taken; without it energies are in k_B T_o and temperatures in "
+        "temperature counts, at which they were taken; without it energies are in k_B T_o, temperatures in "
         "T_o. 'direct' takes seconds to minutes; add 'rnn' and 'ednn' to sweep.energies for the networks.",
         {
             "name": "snapshots",
