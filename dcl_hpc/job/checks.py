@@ -78,6 +78,8 @@ def _direct(job) -> Iterator[str]:
     if job.direct and job.is_glass:
         yield "direct: these estimates take the energy to be the same everywhere; leave it out"
     elif job.direct:
+        if not (job.uses_direct or job.direct.methods):
+            yield "direct.methods: name one, or add 'direct' to sweep.energies"
         if job.uses_direct:
             yield from _fits(job, "direct.side", job.direct.side, (job.direct.method,), "direct.method")
         yield from _fits(job, "direct.side", job.direct.side, job.direct.methods, "direct.methods")

@@ -89,7 +89,7 @@ def _form_of_field(value) -> str:
 
 
 class Unknown(Section):
-    """A system of which nothing but snapshots is known: no true energy, hence nothing to simulate or compare."""
+    """A system of which only snapshots are known: no true energy, nothing to simulate or compare with."""
 
     kind: Literal["unknown"] = Field(description="a law that is not known: all is learned from snapshots")
     states: int = Field(2, ge=2, le=254, description="number of states of a site")

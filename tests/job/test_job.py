@@ -169,9 +169,9 @@ def test_contexts(job_file):
 def test_direct_fits_take_tiles_at_every_site(job_file, fit):
     """They are no networks of tiles that step by a focus, and learn from the observations alone."""
     energies = 'sweep.energies=["true", "ednn"]'
-    assert "focus = 1" in refusal(job_file, f"ednn.fit={fit}")
-    assert "focus = 1" in refusal(job_file, f"ednn.fit={fit}", "ednn.focus=1", "ednn.context=[0, 1]")
-    job, _ = load(job_file, (f"ednn.fit={fit}", "ednn.focus=1", energies))
+    assert "one context" in refusal(job_file, f"ednn.fit={fit}", "ednn.context=[0, 1]")
+    job, _ = load(job_file, (f"ednn.fit={fit}", energies))
+    assert job.ednn.focus == 1 and job == load(job_file, (f"ednn.fit={fit}", "ednn.focus=1", energies))[0]
     assert job.uses_ednn and not job.uses_rnn and not job.uses_labels
     assert "rnn" not in dependencies(job, "ednn") and "rnn" in dependencies(load(job_file)[0], "ednn")
 
@@ -789,3 +789,63 @@ def test_interactions_that_do_not_fit(job_file, interaction, told):
     """One line that says which, and why."""
     given = f"hamiltonian={{kind = 'interactions', interactions = [{{ {interaction} }}]}}"
     assert told in refusal(job_file, given)
+
+
+UNKNOWN = {"name": "mine", "lattice": {"shape": [6, 6]}, "hamiltonian": {"kind": "unknown"}}
+
+
+def test_unknown_system_needs_no_more_than_its_lattice():
+    """T_o is 1 and the unit; a direct estimate predicts from T_o / 2 to 2 T_o."""
+    job = Job.from_dict(UNKNOWN)
+    assert not job.has_truth and job.hamiltonian.n_states == 2 and job.learned == ["direct"]
+    assert (job.observe.temperature, job.units.energy, job.units.temperature) == (1, "k_B T_o", "T_o")
+    assert (job.direct.method, job.direct.methods, job.direct.side) == ("clusters", (), 3)
+    assert (job.sweep.listed[0], job.sweep.listed[-1]) == (0.5, 2) and not job.compares
+    assert Job.from_dict(job.model_dump(mode="json")) == job
+    warm = Job.from_dict(UNKNOWN, ("observe.temperature=4.0", 'sweep.energies=["rnn", "direct"]'))
+    assert (warm.sweep.listed[0], warm.sweep.listed[-1]) == (2, 8) and warm.compares
+    assert (warm.units.energy, warm.units.temperature) == ("J", "J/k_B")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (('sweep.energies=["true", "direct"]',), "no 'true' energy is known"),
+        (("observe.exchange.hottest=2",), "nothing to simulate"),
+        (("hamiltonian.coupling=1.0",), "unknown key hamiltonian.coupling"),
+        (("direct.method=table", "direct.side=4", "lattice.shape=[8, 8]"), "other direct.method"),
+    ],
+)
+def test_unknown_system_refuses_what_takes_a_truth(overrides, reason):
+    """Each in a line that names the key."""
+    with pytest.raises(UserError, match=reason):
+        Job.from_dict(UNKNOWN, overrides)
+
+
+@pytest.mark.parametrize("kind", ["ising", "unknown"])
+def test_direct_fit_plans_no_rnn_unless_asked(job_file, kind):
+    """A forgotten sweep.energies beside ednn.fit = "clusters" means what is learned anyway."""
+    text = job_file.read_text().replace('energies = ["true", "rnn", "ednn"]\n', "")
+    job_file.write_text(text.replace('kind = "ising"', f'kind = "{kind}"'))
+    job, _ = load(job_file, ("ednn.fit=clusters",))
+    assert job.learned == ["ednn"] and job.sweep.energies[0] == ("true" if kind == "ising" else "ednn")
+    expected = ("true", "rnn", "ednn") if kind == "ising" else ("direct",)
+    assert load(job_file)[0].sweep.energies == expected
+
+
+def test_snapshots_are_found_from_the_job_file(job_file):
+    """Also one array of several; what is absolute stays."""
+    for given, path in (("a/b.h5:/x", job_file.parent / "a/b.h5:/x"), ("/c.npy", "/c.npy")):
+        assert load(job_file, (f"observe.source={given}",))[0].observe.source == str(path)
+    realizations = 'hamiltonian={kind="edwards_anderson", realizations=2}'
+    assert "observe.source" in refusal(job_file, "observe.source=a.npy", "ednn.shared=false", realizations)
+
+
+def test_what_is_compared_with_does_not_matter_to_the_direct_energy(job_file):
+    """And its method not to other estimates, nor to files of versions that did not know it."""
+    own = ('sweep.energies=["true", "direct"]', 'direct.methods=["pairwise"]')
+    job, other = load(job_file, own)[0], load(job_file, (own[0],))[0]
+    assert dependencies(job, "direct") == dependencies(other, "direct")
+    assert dependencies(job, "evaluate") != dependencies(other, "evaluate")
+    plain, _ = load(job_file, ('direct.methods=["pairwise"]',))
+    assert "method" not in dependencies(plain, "evaluate")["direct"]

@@ -145,7 +145,8 @@ def test_headline():
     """A line for each energy; where couplings are all the same only the RMSE."""
     numbers = {"correlation": 0.99871, "slope": 1.0021, "rmse": 0.0234}
     equal = {"correlation": None, "slope": None, "rmse": 0.5}
-    summary = {"rnn": None, "ednn": None, "direct": None, "sweeps": []}
+    summary = {"rnn": None, "ednn": None, "direct": None, "sweeps": [], "agreement": [], "truth": True}
+    summary["units"] = {"energy": "J", "temperature": "J/k_B"}
     lines = headline(summary | {"couplings": {"rnn": numbers, "ednn": equal}}).splitlines()
     assert lines == [
         "  RNN   couplings recovered: correlation 0.9987, slope 1.0021, RMSE 0.023 J",
