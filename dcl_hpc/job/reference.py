@@ -134,6 +134,7 @@ def _forms(value: dict, defs: dict, path: str) -> Iterator[tuple[dict, str, bool
     if "additionalProperties" in value:
         path, value = f"{path}.STAGE", value["additionalProperties"]
     for one in _alternatives(value):
+        one = one.get("items", one)  # of a list of tables
         if "$ref" in one:
             yield defs[one["$ref"].rpartition("/")[2]], path, optional
 

@@ -63,7 +63,7 @@ def _deviations(check) -> str:
     """The observables that differ most, in words."""
     order = np.argsort(-np.abs(check.z))[:SHOWN]
     said = [
-        f"{check.names[k]} {abs(check.z[k]):.1f} standard errors too {'small' if check.z[k] > 0 else 'large'}"
+        f"its {check.names[k]} is {abs(check.z[k]):.1f} standard errors too {'small' if check.z[k] > 0 else 'large'}"
         for k in order
         if abs(check.z[k]) > NOTABLE
     ]
