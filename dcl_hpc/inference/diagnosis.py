@@ -143,10 +143,12 @@ def _translations(states, lattice, n_states, leading) -> list[Finding]:
     hint = '; rows of a triangular lattice are lattice.kind = "triangular_rows"' * (
         lattice.kind == "hypercubic" and lattice.dimension == 2
     )
-    return [Finding(
-        "translation", f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: "
-        "its shape or kind is wrong, or the law differs from place to place; fits that take it to be the same "
-        f"everywhere find interactions that do not exist{hint}")]  # fmt: skip
+    text = (
+        f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: its shape or kind is "
+        "wrong, or the law differs from place to place; fits that take it to be the same everywhere find "
+        f"interactions that do not exist{hint}"
+    )
+    return [Finding("translation", text)]
 
 
 def _cases(lattice: Lattice):
