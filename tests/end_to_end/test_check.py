@@ -1,4 +1,4 @@
-"""The test whether a learned energy explains the snapshots, as a stage and on the page."""
+"""The stage that tests whether a learned energy explains the snapshots."""
 
 import numpy as np
 import pytest
@@ -39,16 +39,12 @@ def job(name: str, **check) -> dict:
         "observe": {"temperature": 4.0},
         "ednn": {"fit": "clusters", "focus": 1},
         "sweep": {"energies": ["ednn"], "temperatures": [3.0, 4.0], "sweeps": 40, "ladders": 2},
-        "levels": {"per_level": 5, "max_sweeps": 300},
-        "check": {"wanted": True, "thermalization": 50, "sweeps": 400} | check,
+        "check": {"wanted": True, "thermalization": 50, "sweeps": 200} | check,
     }
 
 
 def test_a_law_that_explains_and_one_that_does_not(tmp_path):
-    """Interactions learned from the snapshots explain those held out, and others at a lower temperature.
-
-    The second run is given snapshots in a field beside the first one's.
-    """
+    """Interactions that were learned explain snapshots held out, colder ones, but none in a field."""
     np.save(tmp_path / "colder.npy", snapshots(0.0, 3.0))
     np.save(tmp_path / "field.npy", snapshots(0.15, 4.0))
     sets = [
@@ -62,10 +58,6 @@ def test_a_law_that_explains_and_one_that_does_not(tmp_path):
     assert own.numbers["p"] > 1e-3 and colder.numbers["p"] > 1e-3 > 1e-6 > field.numbers["p"]
     assert colder.temperature == 3 and np.abs(field.z[0]) == np.abs(field.z).max()
     assert field.names[0] == "magnetization" and "correlation at distance 1" in field.names
-    run.make("evaluate", "sweep", "report")
-    page = (run.folder / "report/index.html").read_text()
-    assert "explains the snapshots held out" in page and "does not explain the snapshots of field.npy" in page
-    assert "a field that the energy lacks" in page
 
 
 def test_learners_do_not_see_what_is_held_out(tmp_path):
