@@ -17,7 +17,8 @@ ENERGY = {"unit": "J"}
 TEMPERATURE = {"unit": "J/k_B"}
 SWEEPS = {"unit": "sweeps"}
 
-# Files that a key may name instead of numbers, by their ending; they are read before the job is validated.
+# Keys that may name a file instead of numbers, by its ending; it is read before the job is validated.
+FILE_KEYS = (("hamiltonian", "couplings"), ("lattice", "absent"))
 FILES = (".npy", ".txt", ".dat", ".csv")
 A_PATH = {"type": "string", "pattern": f"({'|'.join(FILES).replace('.', '[.]')})$"}
 

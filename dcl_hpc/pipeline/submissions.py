@@ -8,7 +8,7 @@ from pathlib import Path
 from ..cluster import slurm
 from ..cluster.lock import Lock
 from ..errors import UserError
-from ..job.systems import FILES
+from ..job.section import FILE_KEYS, FILES
 from ..storage.documents import read_json, write_json, write_text
 from .batches import REPOSITORY, SCRIPT, Batch, arguments, logs, mark, plan
 from .run import Run
@@ -49,18 +49,19 @@ def kept_job(run: Run) -> Path:
 
 
 def _keep_job(run: Run) -> None:
-    """Keep the job file, and a file of couplings that it names, under the name that it has there."""
-    named = tomllib.loads(run.job_text).get("hamiltonian", {}).get("couplings")
-    if isinstance(named, str) and named.endswith(FILES):
+    """Keep the job file, and files that it names, under the names that they have there."""
+    text, document = run.job_text, tomllib.loads(run.job_text)
+    for section, key in FILE_KEYS:
+        named = document.get(section, {}).get(key)
+        if not isinstance(named, str) or not named.endswith(FILES):
+            continue
         source = Path(run.job_path).parent / named
-        text = run.job_text.replace(named, f"submitted_couplings{source.suffix}")
+        text = text.replace(named, f"submitted_{key}{source.suffix}")
         try:
-            kept = run.root / f"submitted_couplings{source.suffix}"
+            kept = run.root / f"submitted_{key}{source.suffix}"
             kept.write_bytes(source.read_bytes())
         except OSError as error:
-            raise UserError(f"hamiltonian.couplings: {source} cannot be kept: {error.strerror}") from None
-    else:
-        text = run.job_text
+            raise UserError(f"{section}.{key}: {source} cannot be kept: {error.strerror}") from None
     write_text(kept_job(run), text)
 
 
