@@ -1,5 +1,7 @@
 """The energy that a direct estimate found, on a lattice of any size, with its standard errors."""
 
+from functools import cached_property
+
 import numpy as np
 
 from ..inference.local_energy import LocalEnergy
@@ -10,13 +12,16 @@ from ..storage.weights import load
 from .tile_networks import averaged
 
 # What stands beside couplings wherever they are shown.
-CONVENTION = "E = - sum J f over all interactions, those tied by symmetry, and the lattice"
+CONVENTION = "E = - coupling x sum over the lattice of f, and over the interactions tied by symmetry"
 FUNCTIONS = {
-    2: "f = product of the spins +-1 of the sites",
-    3: "f = cos or sin of (2 pi / Q) sum of charge x (q - floor(Q/2)) over the sites",
+    2: "f is the product of the spins, -1 for state 0 and 1 for state 1: a positive coupling of two sites "
+    "favours equal states, a positive field state 1",
+    3: "f is cos (or sin) of the angle 2 pi / Q x sum over the sites of charge x (state - Q // 2)",
 }
 # Values of functions that `Spread.errors` holds at a time.
 CHUNK = 2**22
+# Variance of a combination of couplings, relative to the largest, below which it is rounding.
+LEAST = 1e-12
 
 
 def convention(n_states: int) -> str:
@@ -68,19 +73,32 @@ class Spread:
         whole = windows[(windows >= 0).all(axis=1)]
         return whole, np.array(one["charges"], np.int64), one["sign"] * self._values[one["phase"]]
 
-    def errors(self, states: np.ndarray) -> np.ndarray:
-        """Standard errors in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""
-        result, step = np.empty(states.shape[1]), max(1, CHUNK // len(states))
-        for start in range(0, len(result), step):
+    def _blocks(self, states: np.ndarray):
+        """Sums of all interactions, blocks (n_interactions, chains of the block)."""
+        step = max(1, CHUNK // len(states))
+        for start in range(0, states.shape[1], step):
             block = states[:, start : start + step].astype(np.int64) - self._n_states // 2
             sums = np.zeros((len(self._sums), block.shape[1]))
             for k, members in enumerate(self._sums):
                 for windows, charges, values in members:
                     turns = sum(c * block[sites] for c, sites in zip(charges, windows.T, strict=True))
                     sums[k] += values[turns % self._n_states].sum(axis=0)
-            variance = np.einsum("kc,kc->c", self._covariance @ sums, sums)
-            result[start : start + step] = np.sqrt(np.maximum(variance, 0))
-        return result
+            yield sums
+
+    def errors(self, states: np.ndarray) -> np.ndarray:
+        """Standard errors in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""
+        variance = [np.einsum("kc,kc->c", self._covariance @ sums, sums) for sums in self._blocks(states)]
+        return np.sqrt(np.maximum(np.concatenate(variance), 0))
+
+    @cached_property
+    def _independent(self) -> np.ndarray:
+        values, vectors = np.linalg.eigh(self._covariance)
+        used = values > values.max(initial=0) * LEAST
+        return (vectors[:, used] * np.sqrt(values[used])).T
+
+    def modes(self, states: np.ndarray) -> np.ndarray:
+        """Independent errors of unit weight, energies in J, float64 (n_modes, n_chains)."""
+        return np.concatenate([-(self._independent @ sums) for sums in self._blocks(states)], axis=1)
 
 
 class DirectEnergy(TileTables):
@@ -102,6 +120,10 @@ class DirectEnergy(TileTables):
     def errors(self, states: np.ndarray) -> np.ndarray:
         """Standard errors of energies in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""
         return self._spread.errors(states)
+
+    def modes(self, states: np.ndarray) -> np.ndarray:
+        """See `Spread.modes`."""
+        return self._spread.modes(states)
 
 
 def of_run(run, shape: tuple[int, ...]) -> DirectEnergy:

@@ -3,11 +3,12 @@
 import numpy as np
 
 from ..physics.lattice import Lattice
-from ..physics.tiles import MAX_TABLE, Tiling, box
+from ..physics.tiles import MAX_TABLE, Tiling
 from ..sampling import kernels
 from ..sampling.tile_tables import TileTables
 from ..storage.weights import load
-from .tile_networks import TileNetworks, averaged, tables_of, tabulate, tile_energies
+from .direct import DirectEnergy
+from .tile_networks import TileNetworks, tables_of, tabulate, tile_energies
 
 CHUNK = 2**16
 # Chains of a block whose proposals a network evaluates in one batch.
@@ -164,8 +165,7 @@ def of_run(run, shape: tuple[int, ...]):
     settings, arrays, _ = load(run.require("ednn"))
     lattice, n_states, context = job.build_lattice(shape), job.hamiltonian.n_states, settings["context"]
     if "table" in arrays:
-        table, offsets = arrays["table"], box(lattice.dimension, settings["side"], 0)
-        return TileTables(lattice, n_states, offsets, lambda present: averaged(table, n_states, present))
+        return DirectEnergy(lattice, n_states, settings, arrays)
     tiling = job.ednn.tiling(job.build_lattice(), context).on(lattice)
     best = {name.removeprefix("best_"): a for name, a in arrays.items() if name.startswith("best_")}
     focus, form, scale = tiling.focus, tiling.form, settings["scale"]

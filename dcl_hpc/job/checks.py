@@ -117,7 +117,8 @@ def _ednn(job) -> Iterator[str]:
         )
     if not job.ednn.shared and not job.is_glass and job.shapes != (shape,):
         yield "sweep.shapes: with ednn.shared = false the EDNN knows the observed lattice only"
-    observed, others = job.build_lattice(), [other for other in job.shapes if other != shape]
+    observed = job.build_lattice()
+    others = [other for other in job.shapes if other != shape and len(other) == len(shape)]
     for context in job.ednn.contexts:
         where = f"does not fit ednn.focus = {job.ednn.focus}, ednn.context = {context}"
         try:
@@ -126,8 +127,8 @@ def _ednn(job) -> Iterator[str]:
             yield f"lattice {list(shape)} {where}: {error}; change the shape, focus or context"
             continue
         for other in others:
-            lattice = job.build_lattice(other)
             try:
+                lattice = job.build_lattice(other)
                 tiling.on(lattice) if job.ednn.is_network else job.ednn.tiling(lattice, context)
             except ValueError as error:
                 edges = f" ({other.boundary})" if getattr(other, "boundary", None) else ""

@@ -27,6 +27,8 @@ def dependencies(
     if "sweep" in result:  # other energies and shapes do not matter to this one
         shared = ("temperatures", "ladders", "exchange", "rungs")
         result["sweep"] = {key: values["sweep"][key] for key in shared}
+    if "check" in result:
+        result["check"] = _check(result["check"], output)
     result = canonical(result)
     if changed:
         result = _only(result, job.model_dump(mode="json", exclude_defaults=True, context={"digest": True}))
@@ -34,6 +36,8 @@ def dependencies(
         result["sweep"]["lengths"] = list(job.sweep.lengths(output.split("_")[1]))
     if output == "evaluate":
         result["energies"] = job.learned
+    if job.held_out and output != "observe" and "observe" in result:
+        result["observe"]["held_out"] = job.held_out
     return result
 
 
@@ -73,6 +77,13 @@ def _lattice(section: dict) -> dict:
     ends = [ends] * len(section["shape"]) if isinstance(ends, str) else ends
     section["boundary"] = list(ends)
     return _without(section, *["boundary"] * ("open" not in ends), *["absent"] * (not section.get("absent")))
+
+
+def _check(section: dict, output: str) -> dict:
+    """What matters to one test: of all sets of snapshots its own; shares held out are told elsewhere."""
+    own = int(f"{output}_0".split("_")[2])
+    sets = section["sets"][own - 1 : own] if own else []
+    return _without(section, "wanted", "held_out", "sets") | {"sets": sets}
 
 
 def _labels(section: dict) -> dict:

@@ -11,9 +11,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from ..errors import UserError
-from .section import Section
+from .section import FILES, Section
 from .study import Job
-from .systems import FILES
 
 # The kinds of studies: what the key `study` of a job file can be, and what then describes it.
 STUDIES: dict[str, type[Section]] = {"lattice": Job}
@@ -80,6 +79,7 @@ def from_dict(document: dict, overrides: Overrides = (), what: str = "job", fold
         If it is invalid; names all mistakes.
     """
     document = copy.deepcopy(document)
+    _locate_snapshots(document, folder)
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
             _put(document, key, value, str(key))
@@ -117,6 +117,17 @@ def _put(document: dict, key: str, value, source: str) -> None:
         if not isinstance(document, dict):
             raise UserError(f"{source}: {section} is not a section")
     document[last] = value
+
+
+def _locate_snapshots(document: dict, folder: Path) -> None:
+    """Make paths of other snapshots absolute; [[check]] is short for [[check.sets]]."""
+    if isinstance(document.get("check"), list):
+        document["check"] = {"sets": document["check"]}
+    section = document.get("check")
+    sets = section.get("sets") if isinstance(section, dict) else None
+    for one in sets if isinstance(sets, list) else []:
+        if isinstance(one, dict) and isinstance(one.get("from"), str):
+            one["from"] = os.path.abspath(folder / one["from"])
 
 
 def _read_files(document: dict, folder: Path) -> None:

@@ -17,8 +17,12 @@ ENERGY = {"unit": "J"}
 TEMPERATURE = {"unit": "J/k_B"}
 SWEEPS = {"unit": "sweeps"}
 
+# Files that a key may name instead of numbers, by their ending; they are read before the job is validated.
+FILES = (".npy", ".txt", ".dat", ".csv")
+A_PATH = {"type": "string", "pattern": f"({'|'.join(FILES).replace('.', '[.]')})$"}
+
 
 class Section(BaseModel):
     """Base of all sections: immutable, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)

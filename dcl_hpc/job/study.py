@@ -13,12 +13,14 @@ from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from ..physics.shape import Shape
 from . import checks, defaults, dependencies
+from .explanation import HELD_OUT, Check
+from .lattice import LatticeSection
 from .learners import Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
 from .resources import Resources
 from .section import Section
 from .simulations import Levels, Observe, Sweep
-from .systems import EdwardsAnderson, Ising, LatticeSection, Potts, Unknown
+from .systems import EdwardsAnderson, Ising, Potts, Unknown
 from .units import OBSERVED, PHYSICAL, Units
 
 
@@ -44,6 +46,7 @@ class Job(Section):
     direct: Direct | None = Field(None, description="estimates without a network, for comparison")
     levels: Levels = Field(Levels(), description="test set of every energy level")
     sweep: Sweep = Field(description="predictions over temperatures")
+    check: Check = Field(Check(), description="tests of learned energies against snapshots")
     resources: dict[str, Resources] = Field({}, description="what each stage asks Slurm for")
 
     @model_validator(mode="before")
@@ -142,6 +145,24 @@ class Job(Section):
         """Whether energies are compared: with the true one, level by level, or else with each other."""
         found = len(self.learned) + (len(self.direct.methods) if self.direct else 0)
         return found > (0 if self.has_truth else 1)
+
+    @property
+    def checks_own(self) -> bool:
+        """Whether learned energies are tested against observations that no learner saw."""
+        return not self.has_truth if self.check.wanted == "auto" else self.check.wanted
+
+    @property
+    def held_out(self) -> float:
+        """Share of the observations that no learner sees, the last ones."""
+        if self.check.held_out == "auto":
+            return HELD_OUT if self.checks_own else 0.0
+        return self.check.held_out
+
+    @property
+    def checks(self) -> list[tuple[str, int]]:
+        """Learned energies and the snapshots that each is tested against: 0 the observed, 1 ... others."""
+        first = 0 if self.checks_own else 1
+        return [(name, k) for name in self.learned for k in range(first, len(self.check.sets) + 1)]
 
     def is_trained(self, energy: str) -> bool:
         """Whether a learned energy is a network with learning curves."""

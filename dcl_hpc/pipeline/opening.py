@@ -18,7 +18,7 @@ RECORD = "job.json"
 # Beside it where the job is not from a file, for the commands.
 JOB_FILE = "job.toml"
 # Folders of results, seen from that of a run or of an ensemble.
-RESULTS = ("", "rnn/", "ednn/", "sweeps/", "realization_*/", "realization_*/*/")
+RESULTS = ("", "rnn/", "ednn/", "sweeps/", "checks/", "realization_*/", "realization_*/*/")
 
 
 @dataclass(frozen=True)

@@ -159,8 +159,12 @@ class Run:
     @cached_property
     def foreign(self) -> ForeignConfigurations | GivenConfigurations:
         """The user's own configurations."""
-        form = ForeignConfigurations if isinstance(self.snapshots, str) else GivenConfigurations
-        return form(self.snapshots, self.job.build_lattice(), self.job.hamiltonian.n_states)
+        return self.configurations(self.snapshots)
+
+    def configurations(self, snapshots: str | np.ndarray) -> ForeignConfigurations | GivenConfigurations:
+        """Configurations of the job's system in a file of another program, by its address, or in an array."""
+        form = ForeignConfigurations if isinstance(snapshots, str) else GivenConfigurations
+        return form(snapshots, self.job.build_lattice(), self.job.hamiltonian.n_states)
 
     def prepare(self, output: str, update: bool = False) -> tuple[bool, list[str]]:
         """Make way for an output.

@@ -61,10 +61,10 @@ class Stage:
         return self.file.format(output.partition("_")[2] or "network")
 
     def sections(self, output: str) -> tuple[str, ...]:
-        """Sections of the job file that an output depends on; a sweep's are those of its energy."""
-        if self.name != "sweep":
+        """Sections of the job file that an output depends on, with those of a sweep's or a check's energy."""
+        if self.name not in ("sweep", "check"):
             return self.depends_on
-        return (*self.depends_on, *ENERGIES[sweep_of(output)[0]].sections)
+        return tuple(dict.fromkeys((*self.depends_on, *ENERGIES[output.split("_")[1]].sections)))
 
     def perform(self, context, output: str) -> None:
         """Do the work; its module is imported now, since not all of them need the same libraries."""
@@ -105,6 +105,17 @@ def sweep_of(output: str) -> tuple[str, Shape]:
     """Energy and shape of a sweep."""
     _, energy, size = output.split("_")
     return energy, Shape.parse(size)
+
+
+def check_name(energy: str, number: int) -> str:
+    """Name of the test of an energy against the observations, or the job's other snapshots 1, 2, ..."""
+    return f"check_{energy}" + (f"_{number}" if number else "")
+
+
+def check_of(output: str) -> tuple[str, int]:
+    """Energy of a test, and the number of the snapshots."""
+    _, energy, number = (output + "_0").split("_")[:3]
+    return energy, int(number)
 
 
 def candidate(context: int) -> str:
@@ -173,6 +184,13 @@ LATTICE = Study(
             needs=_evaluated,
             depends_on=(*OBSERVED, "rnn", "labels", "ednn", "direct", "levels"),
             resources=Resources(ranks=4, threads=4, time="01:00:00"),
+        ),
+        Stage(
+            "check", "stages.check:check", "check", "checks/{}.h5",
+            wanted=lambda job: tuple(check_name(*one) for one in job.checks),
+            needs=lambda job, output: ("observe", ENERGIES[check_of(output)[0]].stage),
+            depends_on=(*SYSTEM, "observe", "check"),
+            resources=Resources(ranks=4, threads=1, time="01:00:00"),
         ),
         Stage(
             "sweep", "stages.sweep:sweep", "sweep", "sweeps/{}.h5",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..physics.hamiltonian import Hamiltonian
+from ..physics.shape import Shape
 from ..pipeline.run import Run
 from ..pipeline.stages import sweep_name
 from ..storage.results import read_sweep
@@ -33,8 +34,8 @@ class SweepCurves:
     ----------
     energy : str
         By which the sweep was made.
-    shape : tuple of int
-        Of the lattice.
+    shape : Shape
+        Of the lattice: a tuple of int, with its `boundary` (None: as observed).
     temperature : float64 (n,)
         Those that the job lists, ascending, in J/k_B.
     u, u_error : float64 (n,)
@@ -56,7 +57,7 @@ class SweepCurves:
     """
 
     energy: str
-    shape: tuple[int, ...]
+    shape: Shape
     temperature: FloatArray
     u: FloatArray
     u_error: FloatArray
@@ -106,14 +107,14 @@ class SweepCurves:
         return len(self.temperature)
 
     def __repr__(self) -> str:
-        size, t = "x".join(map(str, self.shape)), self.temperature
-        return f"<sweep of {size} with energy {self.energy!r}, {len(t)} temperatures {t[0]:g} ... {t[-1]:g}>"
+        t, about = self.temperature, f"{self.shape} with energy {self.energy!r}"
+        return f"<sweep of {about}, {len(t)} temperatures {t[0]:g} ... {t[-1]:g}>"
 
 
 COLUMNS = tuple(item.name for item in fields(SweepCurves) if item.type is FloatArray)
 
 
-def read_curves(run: Run, energy: str, shape: tuple[int, ...]) -> SweepCurves:
+def read_curves(run: Run, energy: str, shape: Shape) -> SweepCurves:
     """The curves of one sweep of a single system or of one realization.
 
     Raises

@@ -132,6 +132,7 @@ def _sweep(each: list[dict]) -> dict:
     overlap = [row["overlap"] for row in each]
     return {
         **{key: each[0][key] for key in ("energy", "shape", "temperature", "sweeps")},
+        "boundary": each[0].get("boundary"),
         **{name: average([row[name] for row in each]) for name in ("u", "c")},
         "overlap": disorder.overlaps(overlap) if all(overlap) else None,
         "effective_samples": average([row["effective_samples"] for row in each]),

@@ -1,13 +1,13 @@
 """Print the exact thermodynamics of a job's lattices, without any simulation."""
 
 import json
-import re
 
 import numpy as np
 
 from ..cluster import mpi
 from ..errors import UserError
 from ..physics import exact, strip
+from ..physics.shape import Shape
 from ..pipeline.context import Context
 
 TITLES = {"temperature": "T", "u": "u", "c": "c", "ln_z": "ln Z/N", "s": "s", "m": "<|m|>", "chi": "chi"}
@@ -29,7 +29,7 @@ def _show(job, options, log) -> None:
         seconds = 1e-8 * strip.work(hamiltonian) * len(t)
         if exact.method(hamiltonian) == "strip transfer matrix" and seconds > 10 and not options.json:
             log(f"{hamiltonian.lattice}: {len(t)} temperatures take some {seconds:.0f} s")
-        tables.append(table(hamiltonian, t))
+        tables.append({"name": str(shape)} | table(hamiltonian, t))
         if not options.json:
             log(as_text(tables[-1]))
     if options.json:
@@ -48,6 +48,7 @@ def table(hamiltonian, temperatures: np.ndarray) -> dict:
     columns = zip(TITLES, (temperatures, energy / n, heat / n, ln_z / n, entropy, m, chi), strict=True)
     return {
         "shape": list(hamiltonian.lattice.shape),
+        "n_sites": n,
         "method": exact.method(hamiltonian),
         "ground_state_energy": exact.ground_state_energy(hamiltonian),
         **{name: [None if np.isnan(x) else float(x) for x in column] for name, column in columns},
@@ -56,7 +57,7 @@ def table(hamiltonian, temperatures: np.ndarray) -> dict:
 
 def as_text(values: dict) -> str:
     """One shape's table, with what is known."""
-    lines, lowest = ["x".join(map(str, values["shape"]))], values["ground_state_energy"]
+    lines, lowest = [values["name"]], values["ground_state_energy"]
     if values["method"]:
         names = [name for name in TITLES if values[name][0] is not None]
         lines.append("".join(f" {TITLES[name]:>11}" for name in names))
@@ -68,7 +69,7 @@ def as_text(values: dict) -> str:
     else:
         lines.append("  no exact method: not two-dimensional, and more than 65536 states to enumerate")
     if lowest is not None:
-        lines.append(f"  ground-state energy: {lowest:.6f}, per site {lowest / np.prod(values['shape']):.6f}")
+        lines.append(f"  ground-state energy: {lowest:.6f}, per site {lowest / values['n_sites']:.6f}")
     return "\n".join(lines)
 
 
@@ -84,13 +85,20 @@ def _temperatures(text: str | None, job) -> np.ndarray:
     return values
 
 
-def _shape(text: str, job) -> tuple[int, ...]:
-    observed = "x".join(map(str, job.lattice.shape))
-    shape = tuple(map(int, text.split("x"))) if re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})*", text) else ()
-    if len(shape) != len(job.lattice.shape):
-        raise UserError(f"--shape {text}: write it like the job's lattice, {observed}")
+def _shape(text: str, job) -> Shape:
+    observed = Shape(job.lattice.shape)
+    try:
+        shape = Shape.parse(text)
+    except ValueError:
+        shape = ()
+    if len(shape) != len(observed):
+        raise UserError(f"--shape {text}: write it like the job's lattice, {observed}, or {observed}-open")
     if min(shape) < 2 or np.prod(shape, dtype=float) > MAX_SITES:
         raise UserError(f"--shape {text}: every side must be at least 2, and sites at most {MAX_SITES}")
-    if job.hamiltonian.kind == "edwards_anderson" and shape != job.lattice.shape:
+    if job.hamiltonian.kind == "edwards_anderson" and shape != observed:
         raise UserError(f"--shape {text}: a glass realization exists on its own lattice, {observed}, only")
+    try:
+        job.build_lattice(shape)
+    except ValueError as error:
+        raise UserError(f"--shape {text}: {error}") from None
     return shape

@@ -210,7 +210,7 @@ def headline(sweeps_by_shape: dict, observed_shape, observed_at: float, units: U
                 axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
                 axis.set_ylabel(label(name, units))
             seen = "observed at the dashed line" if shape == observed_shape else "never observed"
-            axes[0, column].set_title(f"{'x'.join(map(str, shape))}, {seen}", fontsize=9)
+            axes[0, column].set_title(f"{shape}, {seen}", fontsize=9)
             axes[1, column].set_xlabel(label("temperature", units))
         if axes[0, 0].get_legend_handles_labels()[0]:
             axes[0, 0].legend(fontsize=8)

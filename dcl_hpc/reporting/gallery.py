@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..energy.factory import LEARNED
-from . import figures, recovery
+from . import explanation, figures, lattices, recovery
 from .page import Figure, save
 from .system import System
 
@@ -11,6 +11,10 @@ from .system import System
 def draw(folder: Path, job, system: System, summary: dict) -> list[Figure]:
     """Draw all figures of a system and write them into a folder, in the order of the page."""
     pages = [_headline(folder, job, system)]
+    pages += [_explanation(folder, check) for check in system.checks]
+    lattice = job.build_lattice()
+    if (lattice.kind != "hypercubic" or not lattice.regular) and lattices.can_draw(lattice):
+        pages.append(_lattice(folder, lattice))
     learned = {name: system.errors[name] for name in LEARNED if name in system.errors}
     if learned:
         pages += _test_set(folder, system.energies, learned)
@@ -19,7 +23,7 @@ def draw(folder: Path, job, system: System, summary: dict) -> list[Figure]:
     if system.histories:
         pages.append(_learning(folder, job, system.histories))
     for shape, sweeps in system.sweeps.items():
-        pages += _shape(folder, job, "x".join(map(str, shape)), sweeps)
+        pages += _shape(folder, job, str(shape), sweeps)
     return pages
 
 
@@ -30,6 +34,24 @@ def _headline(folder, job, system) -> Figure:
         + ("line: exact; " if job.has_truth else "")
         + "dashed: the temperature of the observations.",
         figures.headline(system.sweeps, tuple(job.lattice.shape), job.observe.temperature, job.units),
+    )  # fmt: skip
+
+
+def _explanation(folder, check) -> Figure:
+    return save(
+        folder / f"explanation_{check.energy}_{check.temperature:g}.png",
+        f"Snapshots against the {check.energy.upper()}, T = {check.temperature:g}",
+        "Means over snapshots and over chains with the learned energy, with standard errors; distribution "
+        "of the learned energy on both sides.",
+        explanation.figure(check),
+    )
+
+
+def _lattice(folder, lattice) -> Figure:
+    return save(
+        folder / "lattice.png", "The observed lattice",
+        f"Nearest neighbours of the {lattices.in_words(lattice)}; dotted: bonds that lead round it.",
+        lattices.observed_lattice(lattice),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from ..errors import UserError
 from ..job import file as job_file
 from ..job import toml
 from ..job.study import Job
+from ..physics.shape import Shape
 from ..pipeline import opening
 from ..pipeline.context import Context
 from ..pipeline.realizations import Work, perform
@@ -76,7 +77,9 @@ class OpenedRun:
         """
         return Observations(self._single().require("observe"))
 
-    def energy(self, name: str | None = None, shape: Sequence[int] | None = None) -> CheckedEnergy:
+    def energy(
+        self, name: str | None = None, shape: Sequence[int] | None = None, boundary: str | None = None
+    ) -> CheckedEnergy:
         """An energy of the run, for configurations of any of the accepted shapes and encodings.
 
         Parameters
@@ -86,7 +89,9 @@ class OpenedRun:
             "clusters", "pairwise", "table". By default "ednn", or else "direct", if the job has it.
         shape : tuple of int, optional
             Of the lattice, by default the observed one. The RNN knows that one only, and a glass exists on
-            its own.
+            its own. Absent sites are those of the observed lattice; others have none.
+        boundary : {"periodic", "open"}, optional
+            Other edges than those of the observed lattice.
 
         Raises
         ------
@@ -102,7 +107,7 @@ class OpenedRun:
             raise UserError("this run has no true energy: hamiltonian.kind = 'unknown'")
         if name not in direct and ENERGIES[name].learned and name not in run.job.learned:
             raise UserError(f"this run has no {ENERGIES[name].title}: sweep.energies does not name {name!r}")
-        shape, observed = _shape(shape, run.job), run.job.lattice.shape
+        shape, observed = _shape(shape, boundary, run.job), run.job.lattice.shape
         bound = (
             not (name in direct or ENERGIES[name].any_shape)
             or run.job.is_glass
@@ -111,12 +116,16 @@ class OpenedRun:
         if bound and shape != observed:
             raise UserError(f"the energy {name!r} of this run exists on the observed lattice {observed} only")
         try:
+            lattice = run.job.build_lattice(shape)
+        except ValueError as error:
+            raise UserError(f"shape {shape}: {error}") from None
+        try:
             if name in ENERGIES:
                 model = energy_model(run, name, shape)
             else:
                 table, side = read_table(run.require("evaluate"), name)
-                offsets = box_offsets(side, len(shape))
-                model = TileTables(run.job.build_lattice(shape), run.job.hamiltonian.n_states, offsets, table)
+                offsets = box_offsets(side, lattice.dimension)
+                model = TileTables(lattice, run.job.hamiltonian.n_states, offsets, table)
         except ValueError as error:
             raise UserError(f"the energy {name!r} does not hold on the lattice {shape}: {error}") from None
         return CheckedEnergy(model, name)
@@ -137,7 +146,9 @@ class OpenedRun:
         """
         return read_interactions(self._single(), source)
 
-    def sweep(self, energy: str | None = None, shape: Sequence[int] | None = None) -> SweepCurves:
+    def sweep(
+        self, energy: str | None = None, shape: Sequence[int] | None = None, boundary: str | None = None
+    ) -> SweepCurves:
         """Thermodynamics that a sweep gave, the numbers of the report.
 
         Parameters
@@ -146,6 +157,8 @@ class OpenedRun:
             By default as in `energy`.
         shape : tuple of int, optional
             By default that of the observed lattice.
+        boundary : {"periodic", "open"}, optional
+            As sweep.shapes of the job names it.
 
         Raises
         ------
@@ -153,7 +166,7 @@ class OpenedRun:
             If the job has no such sweep, or it is not complete.
         """
         run = self._single()
-        return read_curves(run, energy or self._usual, _shape(shape, run.job))
+        return read_curves(run, energy or self._usual, _shape(shape, boundary, run.job))
 
     def make(
         self, *stages: str, snapshots: ArrayLike | Path | None = None, update: bool = False
@@ -169,7 +182,8 @@ class OpenedRun:
             Of "observe", "rnn", "label", "ednn", "evaluate", "sweep", "report"; by default all in order.
         snapshots : array_like or path, optional
             Configurations of your own in place of observed ones; see `CheckedEnergy` for what an array may
-            be, and the command observe for files.
+            be, and the command observe for files. Atoms that are lost in some of them are masked in a masked
+            array, nan, or 255.
         update : bool
             Whether what is out of date is moved aside and made anew.
 
@@ -196,7 +210,7 @@ class OpenedRun:
         if isinstance(snapshots, (str, Path)):
             snapshots = str(snapshots)
         elif snapshots is not None:
-            snapshots = np.asarray(snapshots)
+            snapshots = np.asanyarray(snapshots)
         elif "observe" in chosen:
             snapshots = self.job.observe.source
         opening.save(self._run)
@@ -214,9 +228,11 @@ class OpenedRun:
         return self._run
 
     def __repr__(self) -> str:
-        job, size = self.job, "x".join(map(str, self.job.lattice.shape))
+        job = self.job
         number = "" if self.realization is None else f", realization {self.realization}"
-        about = f"{job.hamiltonian.kind} on {size}, observed at T = {job.observe.temperature:g}"
+        about = (
+            f"{job.hamiltonian.kind} on {job.build_lattice()}, observed at T = {job.observe.temperature:g}"
+        )
         return f"<run {job.name!r}{number} in {self.folder}: {about}>"
 
 
@@ -279,14 +295,15 @@ def _perform(run: Run, names: list[str], update: bool) -> None:
     perform(context, works, together="report" in names)
 
 
-def _shape(shape, job: Job) -> tuple[int, ...]:
-    """A lattice's shape as a tuple, by default the observed one."""
-    if shape is None:
-        return job.lattice.shape
+def _shape(cells, boundary: str | None, job: Job) -> Shape:
+    """A shape, by default the observed one; a boundary that is given takes the place of its own."""
+    cells = job.lattice.shape if cells is None else cells
     try:
-        found = tuple(int(side) for side in shape)
-    except (TypeError, ValueError):
+        found = Shape((int(side) for side in cells), boundary or getattr(cells, "boundary", None))
+    except (TypeError, ValueError) as error:
+        if "boundary" in str(error):
+            raise UserError(str(error)) from None
         found = ()
     if len(found) != len(job.lattice.shape) or min(found) < 2:
-        raise UserError(f"shape {shape}: give sides of at least 2, as many as in {job.lattice.shape}")
+        raise UserError(f"shape {cells}: give sides of at least 2, as many as in {job.lattice.shape}")
     return found

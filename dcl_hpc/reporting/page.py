@@ -8,15 +8,13 @@ from pathlib import Path
 
 import jinja2
 
-from ..energy.direct import convention
 from ..energy.factory import LEARNED
-from ..physics.geometry import Geometry
 from ..pipeline.provenance import provenance
 from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
 from . import law
 from .figures import close
-from .sweeps import warnings, worth
+from .sweeps import size, warnings, worth
 
 
 @dataclass(frozen=True)
@@ -46,18 +44,16 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
 
 def render(
     summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str,
-    template: str = "page.html", n_states: int = 2, geometry: Geometry | None = None,
+    template: str = "page.html", job=None,
 ) -> str:  # fmt: skip
     """The page as HTML; every text from the job file is escaped.
 
     Parameters
     ----------
-    geometry : Geometry, optional
-        Of the lattice; None for a page that names no interactions.
+    job : Job, optional
+        None for a page that names no interactions.
     template : str
         "page.html" for a single system, "realizations.html" for an ensemble.
-    n_states : int
-        States Q of a site.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dcl_hpc.reporting", "."),
@@ -67,14 +63,15 @@ def render(
     return environment.get_template(template).render(
         summary=summary,
         learned=LEARNED,
-        interactions=law.interactions(summary, geometry) if geometry else [],
-        compositions=law.composed(summary, geometry) if geometry else [],
-        convention=convention(n_states),
-        n_states=n_states,
+        interactions=law.interactions(summary, job) if job else [],
+        compositions=law.composed(summary, job) if job else [],
+        size=size,
         worth=worth,
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
         ),
+        explanation=summary.get("explanation", []),
+        diagnosis=summary.get("diagnosis", []),
         figures=figures,
         description=description,
         provenance=provenance,
@@ -108,8 +105,7 @@ def publish(
         summary, figures, description,
         f"{described['creator']}, commit {described['git_commit']}, seed {run.job.seed}; "
         f"libraries {described['library_versions']}",
-        summary["command"] + "\n\n" + run.job_text, template, run.job.hamiltonian.n_states,
-        None if run.realizations else run.job.build_lattice().geometry,
+        summary["command"] + "\n\n" + run.job_text, template, None if run.realizations else run.job,
     )  # fmt: skip
     folder = run.root / "report"
     write_text(folder / "index.html", text)

@@ -109,11 +109,13 @@ def _others(run) -> list[str]:
 
 
 def _description(run) -> str:
+    from .lattices import in_words
+
     job = run.job
-    lattice = "x".join(map(str, job.lattice.shape))
+    lattice = in_words(job.build_lattice())
     return (
         f"{_count(len(run.realizations))} of the Edwards-Anderson model with {job.hamiltonian.couplings} "
-        f"couplings on the {lattice} lattice, each observed at T = {job.observe.temperature} only and "
+        f"couplings on the {lattice}, each observed at T = {job.observe.temperature} only and "
         "learned on its own."
     )
 

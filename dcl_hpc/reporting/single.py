@@ -58,10 +58,13 @@ def _origin(run) -> dict:
 
 
 def _description(job, observed) -> str:
-    lattice = "x".join(map(str, job.lattice.shape))
+    from .lattices import in_words
+
     if observed["source"]:
         origin = f"imported from {observed['source']}; autocorrelation time "
         origin += f"{observed['autocorrelation_time']:.2f} configurations"
+        if observed["incomplete"]:
+            origin += f"; in {observed['incomplete']:,} of them atoms are lost"
     else:
         origin = f"one every {observed['thin']} sweeps of a chain; autocorrelation time "
         origin += f"{observed['autocorrelation_time']:.2f} sweeps"
@@ -73,7 +76,7 @@ def _description(job, observed) -> str:
             else "observed at one temperature T_o only; energies are in k_B T_o, temperatures in T_o"
         )
         return (
-            f"{observed['samples']:,} configurations of {model} on the {lattice} lattice, {unit} ({origin}). "
+            f"{observed['samples']:,} configurations of {model} on the {in_words(job.build_lattice())}, {unit} ({origin}). "
             "There is nothing to compare with but the snapshots."
         )
     model = job.hamiltonian.kind.replace("_", "-").title() + " model"
@@ -81,7 +84,7 @@ def _description(job, observed) -> str:
         model += f" with {job.hamiltonian.couplings} couplings"
     return (
         f"{observed['samples']:,} configurations of the {model} on "
-        f"the {lattice} lattice, observed at T = {job.observe.temperature} only ({origin}). "
+        f"the {in_words(job.build_lattice())}, observed at T = {job.observe.temperature} only ({origin}). "
         "The learners saw no energy and no Hamiltonian."
     )
 
@@ -89,7 +92,7 @@ def _description(job, observed) -> str:
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
     from .recovery import in_words
-    from .sweeps import warnings
+    from .sweeps import size, warnings
 
     energy, temperature = summary["units"]["energy"], summary["units"]["temperature"]
     lines = []
@@ -132,10 +135,11 @@ def headline(summary: dict) -> str:
             )
         if sweep["max_abs_du"] is not None:
             lines.append(
-                f"  {sweep['energy']:<5} {'x'.join(map(str, sweep['shape'])):>7}  largest |u - exact| "
+                f"  {sweep['energy']:<5} {size(sweep):>7}  largest |u - exact| "
                 f"{sweep['max_abs_du']:.4f} J per site at T = {sweep['t_at_max']:.2f}"
             )
-    lines += [f"  warning: {text}" for text in warnings(summary["sweeps"])]
+    lines += [f"  {test['sentence']}" for test in summary["explanation"]]
+    lines += [f"  warning: {text}" for text in (*summary["diagnosis"], *warnings(summary["sweeps"]))]
     return "\n".join(lines)
 
 

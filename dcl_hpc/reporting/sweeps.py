@@ -4,6 +4,7 @@ import numpy as np
 
 from ..energy.factory import ENERGIES
 from ..physics import exact
+from ..physics.shape import Shape
 from ..pipeline.stages import sweep_name, sweep_of
 from ..sampling.statistics import FEWEST_TIMES
 from ..sampling.tempering import communication_barrier
@@ -14,17 +15,17 @@ from . import tables
 FINE, TOLERANCE = 121, 1e-4
 
 
-def sweep_tables(run) -> dict[tuple[int, ...], list[dict]]:
+def sweep_tables(run) -> dict[Shape, list[dict]]:
     """Tables of the sweeps on each shape.
 
     Returns
     -------
     dict of shape to list of dict
-        One for each energy; see `tables.sweep_table`, and: `energy`, `shape`, exact values `u_exact` and
-        `c_exact`, `u_ground` (J per site), `overlap`, `exchange`, `reference_error` (J per site),
-        `max_abs_du` with its temperature `t_at_max`; `exact_curve` and the reweighted `curve`.
+        One for each energy; see `tables.sweep_table`, and: `energy`, `shape`, `boundary`, exact values
+        `u_exact` and `c_exact`, `u_ground` (J per site), `overlap`, `exchange`, `reference_error` (J per
+        site), `max_abs_du` with its temperature `t_at_max`; `exact_curve` and the reweighted `curve`.
     """
-    energies: dict[tuple[int, ...], list[str]] = {}
+    energies: dict[Shape, list[str]] = {}
     for name in run.data:
         if run.stage(name).name == "sweep":
             energy, shape = sweep_of(name)
@@ -41,6 +42,7 @@ def _of_shape(run, shape, energies: list[str]) -> list[dict]:
     reference = tables.exact_table(hamiltonian, listed)
     shared = {
         "shape": list(shape),
+        "boundary": shape.boundary,
         "u_exact": reference["u"],
         "c_exact": reference["c"],
         "u_ground": None if ground is None else ground / n_sites,
@@ -98,6 +100,11 @@ def summarized(by_shape: dict) -> list[dict]:
     ]
 
 
+def size(sweep: dict) -> str:
+    """Name of the lattice of a sweep in summary.json, such as 16x16."""
+    return str(Shape(sweep["shape"], sweep.get("boundary")))
+
+
 def warnings(sweeps: list[dict], realizations: int | None = None) -> list[str]:
     """A sentence for each sweep that has chains too short to trust their errors.
 
@@ -113,7 +120,7 @@ def warnings(sweeps: list[dict], realizations: int | None = None) -> list[str]:
         short = [k for k, flag in enumerate(sweep["too_short"]) if flag]
         if not short:
             continue
-        name = f"{sweep['energy']} {'x'.join(map(str, sweep['shape']))}"
+        name = f"{sweep['energy']} {size(sweep)}"
         temperatures = ", ".join(f"{sweep['temperature'][k]:g}" for k in short)
         where, times = "", "autocorrelation_time"
         if realizations is not None:

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from ..energy.factory import LEARNED
+from ..pipeline.diagnosis import warnings
 from ..storage import results
 from ..storage.evaluation import read_couplings
-from . import law, recovery, sweeps, tables
+from ..storage.observations import observed_rows
+from . import explanation, law, recovery, sweeps, tables
 from .agreement import agreement
 
 
@@ -34,6 +36,12 @@ class System:
         without one.
     couplings : dict, optional
         See `read_couplings`.
+    checks : list of Check
+        Tests of learned energies against snapshots.
+    diagnosis : list of str
+        What the snapshots themselves tell against the job.
+    learned_from : int
+        Observations that learners see.
     """
 
     observed: dict
@@ -44,6 +52,9 @@ class System:
     local: dict | None = None
     direct: dict = field(default_factory=dict)
     couplings: dict | None = None
+    checks: list = field(default_factory=list)
+    diagnosis: list = field(default_factory=list)
+    learned_from: int = 0
 
 
 def read_system(run) -> System:
@@ -62,6 +73,9 @@ def read_system(run) -> System:
         found["direct"] = found.get("direct", {}) | {own["method"]: (own["interactions"], error)}
     trained = [name for name in job.learned if job.is_trained(name)]
     found["histories"] = {name: results.read_history(run.path(name)) for name in trained}
+    found |= {"checks": explanation.read_checks(run), "diagnosis": warnings(run)}
+    with observed_rows(run.path("observe"), job.held_out) as rows:
+        found["learned_from"] = rows.n
     return System(**found)
 
 
@@ -96,6 +110,8 @@ def numbers(run, system: System) -> dict:
         "direct": _direct(job, system),
         "couplings": _couplings(job, system),
         "compositions": law.compositions(run),
+        "explanation": [explanation.summarized(check, system.diagnosis) for check in system.checks],
+        "diagnosis": system.diagnosis,
         "sweeps": sweeps.summarized(system.sweeps),
     }
 
@@ -124,7 +140,7 @@ def _direct(job, system) -> dict | None:
         | {"predicted_error": predicted, "interactions": interactions}
         for name, (interactions, predicted) in system.direct.items()
     }
-    return {"samples": min(job.direct.samples, system.observed["samples"])} | found
+    return {"samples": min(job.direct.samples, system.learned_from)} | found
 
 
 def _couplings(job, system) -> dict | None:

@@ -1,4 +1,4 @@
-"""Clusters of sites in words."""
+"""Interactions in words: what a cluster of sites is."""
 
 import numpy as np
 

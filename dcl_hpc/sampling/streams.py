@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     REFERENCE = 8
     TEMPERED = 9
     FLIPS = 10
+    CHECK = 11
     COMPOSITION = 20
 
 

@@ -35,7 +35,7 @@ def fit(context: Context, output: str, method: str, side: int, samples: int, set
         More to keep in the file.
     """
     run, job, started = context.run, context.run.job, time.monotonic()
-    with observed_rows(run.require("observe")) as source:
+    with observed_rows(run.require("observe"), job.held_out) as source:
         states = source.read(0, min(source.n, samples))[0]
     found = estimate(job, method, states, side)
     title = f"train {output}"

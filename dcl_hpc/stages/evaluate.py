@@ -112,7 +112,7 @@ def _recover(context, model, name: str) -> couplings.Recovered:
 def _direct_estimates(context) -> dict:
     """Local energies that each method finds in the first observations."""
     run, settings = context.run, context.run.job.direct
-    with observed_rows(run.require("observe")) as source:
+    with observed_rows(run.require("observe"), run.job.held_out) as source:
         states = source.read(0, min(source.n, settings.samples))[0]
     result = {}
     for method in settings.methods:

@@ -30,8 +30,8 @@ def label(context: Context, output: str) -> None:
         mpi.on_root(comm, _create, run)
     model = energy_model(run, "rnn")
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
-    kept = run.job.observe.incomplete
-    with complete_rows(observations, kept) as source, Store(path, comm, write=True) as store:
+    source = complete_rows(observations, run.job.observe.incomplete, run.job.held_out)
+    with source, Store(path, comm, write=True) as store:
         _fill(context, store, model, source, started)
 
 

@@ -10,6 +10,7 @@ from ..energy.true import TrueEnergy
 from ..physics.configurations import ABSENT
 from ..physics.observables import like_neighbours
 from ..pipeline.context import Context
+from ..pipeline.diagnosis import warnings
 from ..sampling.statistics import autocorrelation_time
 from ..storage.layout import write_file
 from ..storage.observations import ENERGY, observation_fields
@@ -49,14 +50,11 @@ def _import_from(context, source) -> None:
         source.require_unchanged()
         _create(run, source, tau, incomplete)
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
-        if tau > 1:
-            log(
-                "observe: warning: configurations are correlated: errors and validation loss will be "
-                f"optimistic; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
-            )
     with Store(path, mpi.alone(), write=True) as store:
         _copy(context, store, source, true, started)
     log(f"observe: {source.n} configurations imported from {source.identity}")
+    for text in warnings(run):
+        log(f"observe: warning: {text}")
 
 
 def _check(context, source) -> int:
@@ -125,6 +123,7 @@ def _create(run, source, tau: float, incomplete: int) -> None:
         "autocorrelation_time": tau,
         "incomplete": incomplete,
         "source": source.identity,
+        "leading": source.leading,
         "source_digest": source.digest,
     }
     write_file(run.path("observe"), layout, attributes, total=n)

@@ -36,7 +36,7 @@ def train_rnn(context: Context, output: str) -> None:
     def loss(states, seed=None):
         return -network.log_prob(states, seed)
 
-    with complete_rows(path, job.observe.incomplete) as source:
+    with complete_rows(path, job.observe.incomplete, job.held_out) as source:
         baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
         fit = Fit(context, "rnn", job.rnn, network, loss, source, {})
         fit.run(baseline)
@@ -75,7 +75,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
             mean, scale = _mean_and_deviation(energies)
         rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
     else:
-        rows = complete_rows(run.path("observe"), job.observe.incomplete)
+        rows = complete_rows(run.path("observe"), job.observe.incomplete, job.held_out)
         mean, scale = 0.0, job.observe.temperature
     network = job.build_ednn(tile_context, mean, scale)
     tiling = job.ednn.tiling(job.build_lattice(), tile_context)

@@ -42,7 +42,7 @@ class CompleteRows:
         return [rows[numbers - first] for rows in self._source.read(first, last)]
 
 
-def complete_rows(path, incomplete: str):
+def complete_rows(path, incomplete: str, held_out: float = 0.0):
     """Configurations of an observation set for a network.
 
     Parameters
@@ -50,6 +50,8 @@ def complete_rows(path, incomplete: str):
     path : path of the file
     incomplete : {"refuse", "skip"}
         What to do with configurations in which atoms are lost.
+    held_out : float
+        See `observed_rows`.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def complete_rows(path, incomplete: str):
     """
     with h5py.File(path, "r", locking=False) as file:
         lost = int(file.attrs.get("incomplete", 0))
-    rows = observed_rows(path)
+    rows = observed_rows(path, held_out)
     if not lost:
         return rows
     if incomplete == "refuse":

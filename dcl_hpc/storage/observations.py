@@ -17,12 +17,40 @@ PRESENT = "observations/sites"
 ENERGY = "validation/energy/value"
 
 
-def observed_rows(path) -> Rows:
-    """Configurations of an observation set, record after record, with `ABSENT` where an atom is lost.
+def observed_rows(path, held_out: float = 0.0) -> Rows:
+    """Configurations of an observation set that learners may see, record after record.
 
-    Their rows have the sites that exist.
+    Their rows have the sites that exist, with `ABSENT` where an atom is lost.
+
+    Parameters
+    ----------
+    held_out : float
+        Share of them, the last ones, that is not theirs.
     """
-    return Rows(path, [STATES], leading=2, columns=PRESENT)
+    rows = Rows(path, [STATES], leading=2, columns=PRESENT)
+    if held_out:
+        rows.n -= int(np.prod(_held_out_axes(path, held_out)))
+    return rows
+
+
+def held_out_rows(path, share: float) -> tuple[Rows, int, tuple[int, ...]]:
+    """What learners do not see: all rows, the number of the first one held out, and the axes of those."""
+    rows, axes = observed_rows(path), _held_out_axes(path, share)
+    return rows, rows.n - int(np.prod(axes)), axes
+
+
+def leading_axes(path) -> tuple[int, ...]:
+    """Axes that count configurations: records and chains, or those of the file they were imported from."""
+    with h5py.File(path, "r", locking=False) as file:
+        return tuple(map(int, file.attrs.get("leading", file[STATES].shape[:2])))
+
+
+def _held_out_axes(path, share: float) -> tuple[int, ...]:
+    """Leading axes of the last configurations: whole records, or parts of one where there are few."""
+    axes = leading_axes(path)
+    if int(share * axes[0]) < 1:
+        return (int(np.ceil(share * np.prod(axes))),)
+    return (int(np.ceil(share * axes[0])), *axes[1:])
 
 
 def observation_fields(

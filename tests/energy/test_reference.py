@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dcl_hpc.energy.reference import mean_and_error, random_groups, sums_of_groups
+from dcl_hpc.energy.reference import mean_and_error, random_groups, shifts, sublattices, sums_of_groups
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 
@@ -21,9 +21,9 @@ ODD = hamiltonian.ising(Lattice((3, 3)))
 
 def estimate(energy, lattice, n_states, groups, seed):
     """Mean over random groups and its error, from two parts."""
-    random, sums = np.random.default_rng(seed), np.zeros(3)
+    random, sums, group = np.random.default_rng(seed), np.zeros(3), len(shifts(lattice, n_states))
     for _ in range(2):
-        sums += sums_of_groups(energy(random_groups(lattice, n_states, groups // 2, random)), n_states)
+        sums += sums_of_groups(energy(random_groups(lattice, n_states, groups // 2, random)), group)
     return mean_and_error(sums)
 
 
@@ -62,3 +62,40 @@ def test_errors_cover_any_energy():
     z = (found[:, 0] - true) / found[:, 1]
     assert np.mean(z**2) == pytest.approx(1, abs=0.35)
     assert abs(z.mean()) < 4 / np.sqrt(200)
+
+
+LATTICES = [
+    Lattice((4, 5), open=(0, 1), absent=(7, 8)),
+    Lattice((6, 4), "triangular"),
+    Lattice((5, 5), "triangular", open=(0, 1)),
+    Lattice((4, 3), "honeycomb", open=(1,)),
+    Lattice((3, 4), "kagome", absent=(3,)),
+    Lattice((4, 4, 4), "bcc"),
+]
+
+
+@pytest.mark.parametrize("lattice", LATTICES, ids=str)
+@pytest.mark.parametrize("q", [2, 3])
+def test_bonds_of_any_lattice_have_an_exact_zero(lattice, q):
+    """Neighbours are on different sublattices, all pairs of their states are in a group equally often."""
+    first, second = lattice.bonds.T
+    members = sublattices(lattice)
+    assert (members[first] != members[second]).all()
+    states = random_groups(lattice, q, 3, np.random.default_rng(1)).astype(int)
+    pair = np.random.default_rng(2).normal(size=(q, q, len(first)))
+    pair -= pair.mean(axis=0)  # the rest of a function of two states would be a field
+    pair -= pair.mean(axis=1)[:, None]
+    energy = pair[states[:, first], states[:, second], np.arange(len(first))].sum(axis=1)
+    if q ** members.max() <= 64:
+        mean, error = mean_and_error(sums_of_groups(energy, len(shifts(lattice, q))))
+        assert mean == pytest.approx(0, abs=1e-9) and error == pytest.approx(0, abs=1e-6)
+    assert energy.std() > 1
+
+
+def test_several_energies_at_once():
+    """One row each, with the means and errors that they have alone."""
+    states = random_groups(ODD.lattice, 2, 50, np.random.default_rng(3))
+    rows = np.stack([rough(states), ODD.energy(states)])
+    mean, error = mean_and_error(sums_of_groups(rows, 2))
+    for k in range(2):
+        assert (mean[k], error[k]) == mean_and_error(sums_of_groups(rows[k], 2))

@@ -26,7 +26,7 @@ depths = pytest.mark.parametrize(
 
 def new(q, shape, positional=True, neighbours=False, order=spiral, architecture="gru", **settings):
     """A network with its initial weights."""
-    lattice = Lattice(shape)
+    lattice = shape if isinstance(shape, Lattice) else Lattice(shape)
     known = lattice.neighbours if neighbours else None
     settings = {"hidden": 5, "generator": np.random.default_rng(1), **settings}
     common = {"n_states": q, "order": order(lattice), "positional": positional, "neighbours": known}
@@ -66,6 +66,35 @@ def test_probabilities_are_normalised(q, shape, positional, neighbours, architec
     p = np.exp(net.log_prob(states).numpy().astype(float))
     assert p.sum() == pytest.approx(1, abs=1e-5)
     assert p.max() > 5 / len(p)
+
+
+HOLED = Lattice((3, 3), open=(1,), absent=(4,))
+
+
+@pytest.mark.parametrize("lattice", [HOLED, Lattice((2, 2), "honeycomb", open=(0,))], ids=str)
+@positional_or_not
+@pytest.mark.parametrize("architecture", ["gru", "transformer"])
+def test_absent_sites_have_no_part(lattice, positional, architecture):
+    """Probabilities of the others are normalised; inputs of neighbours that do not exist are 0."""
+    states = all_states(2, lattice.n_sites)
+    net = network(2, lattice, positional, neighbours=True, architecture=architecture)
+    p = np.exp(net.log_prob(states).numpy().astype(float))
+    assert p.sum() == pytest.approx(1, abs=1e-5)
+    assert p.max() > 5 / len(p)
+    log_p = conditionals(net, states)[0]
+    assert log_p.sum(axis=0) == pytest.approx(np.log(p), abs=1e-4)
+    sequence = states.T[net.order].astype(np.int32)
+    inputs = net.features(tf.constant(sequence), tf.range(lattice.n_sites)).numpy()
+    inputs = inputs.reshape(lattice.n_sites, len(states), -1, 3)
+    for t, site in enumerate(net.order):
+        for place, other in enumerate(lattice.neighbours[site], start=1):
+            earlier = np.flatnonzero(net.order[:t] == other)
+            expected = np.zeros((len(states), 3))
+            if len(earlier):
+                expected[np.arange(len(states)), states[:, other]] = 1
+            elif other >= 0:
+                expected[:, 2] = 1
+            assert np.array_equal(inputs[t, :, place], expected)
 
 
 @positional_or_not

@@ -99,3 +99,101 @@ def test_lattices_that_do_not_fit_are_refused(shape, focus, context, word):
     """The focus divides every side, and no side is shorter than a tile."""
     with pytest.raises(ValueError, match=word):
         Tiling(Lattice(shape), focus, context)
+
+
+# lattices of which not every point of the grid is a site, or not a square one; focus, context, form
+OTHERS = [
+    (Lattice((4, 6), open=(0, 1)), 2, 1, "box"),
+    (Lattice((5, 5), open=(1,), absent=(0, 6, 7, 12)), 1, 1, "box"),
+    (Lattice((6, 6), absent=(7, 8, 13, 14, 20)), 2, 1, "box"),
+    (Lattice((4, 6), "triangular"), 2, 1, "box"),
+    (Lattice((4, 5), "triangular"), 1, 1, "ball"),
+    (Lattice((4, 5), "triangular_rows", open=(1,)), 1, 1, "ball"),
+    (Lattice((3, 4), "honeycomb"), 1, 2, "ball"),
+    (Lattice((3, 4), "kagome", absent=(2,)), 2, 1, "box"),
+    (Lattice((3, 4), "kagome", open=(0,)), 1, 1, "ball"),
+    (Lattice((3, 4, 3), open=(2,), absent=(5,)), 1, 1, "ball"),
+]
+others = pytest.mark.parametrize(("lattice", "focus", "context", "form"), OTHERS)
+
+
+@others
+def test_tiles_of_any_lattice(lattice, focus, context, form):
+    """Every site is in one focus; places are where the offsets lead, from site to site."""
+    tiling = Tiling(lattice, focus, context, form)
+    in_focus = ((tiling.offsets >= 0) & (tiling.offsets < focus)).all(axis=1)
+    foci = tiling.sites[:, in_focus]
+    assert np.array_equal(np.sort(foci[foci >= 0]), np.arange(lattice.n_sites))
+    assert len(np.unique(tiling.offsets, axis=0)) == len(tiling.offsets) == tiling.sites.shape[1]
+    for tile in tiling.sites:
+        assert (tile[in_focus] >= 0).any()
+        there = np.flatnonzero(tile >= 0)
+        assert len(set(tile[there])) == len(there)
+        origin = lattice.coordinates[tile[there[0]]] - tiling.offsets[there[0]]
+        assert np.array_equal(lattice.at(origin + tiling.offsets), tile)
+    tiles, places, counts = tiling.members
+    found = {(tiles[i, k], places[i, k], i) for i in range(len(counts)) for k in range(counts[i])}
+    assert found == {(t, p, tiling.sites[t, p]) for t, p in np.argwhere(tiling.sites >= 0)}
+    present, which = tiling.patterns
+    assert np.array_equal(present[which], tiling.sites >= 0)
+
+
+@pytest.mark.parametrize("context", [0, 1, 2, 3])
+def test_balls(context):
+    """Points within c bonds: c^2 + (c + 1)^2 on the square lattice, 1 + 3 c (c + 1) on the triangular one."""
+    sizes = {"hypercubic": context**2 + (context + 1) ** 2, "triangular": 1 + 3 * context * (context + 1)}
+    for kind, size in sizes.items():
+        tiling = Tiling(Lattice((9, 9), kind), 1, context, "ball")
+        assert len(tiling.offsets) == size
+        reached = {0}
+        for _ in range(context):
+            reached |= {int(j) for i in reached for j in tiling.lattice.neighbours[i]}
+        assert set(tiling.sites[0].tolist()) == reached
+    if context == 1:
+        assert len(Tiling(Lattice((5, 5, 5)), 1, 1, "ball").offsets) == 7
+
+
+@pytest.mark.parametrize(
+    ("lattice", "focus", "form", "word"),
+    [
+        (Lattice((6, 6), "honeycomb"), 2, "box", "set focus = 1"),
+        (Lattice((6, 6), "triangular_rows"), 2, "box", "set focus = 1"),
+        (Lattice((6, 6)), 2, "ball", "set focus = 1"),
+        (Lattice((5, 6), open=(0,)), 2, "box", "multiple"),
+        (Lattice((2, 2), "honeycomb"), 1, "box", "meets itself"),
+    ],
+)
+def test_tiles_that_do_not_exist(lattice, focus, form, word):
+    """They are refused with what to do instead."""
+    with pytest.raises(ValueError, match=word):
+        Tiling(lattice, focus, 1, form)
+
+
+def test_an_open_lattice_of_four_foci_teaches_all_others():
+    """Its middle sites see no edge; on three foci all do. A periodic lattice knows no edges."""
+    open_8 = Tiling(Lattice((8, 8), open=(0, 1)), 2, 1)
+    for lattice in (Lattice((64, 64)), Lattice((10, 16), open=(0, 1)), Lattice((8, 12), open=(1,))):
+        assert open_8.on(lattice) == Tiling(lattice, 2, 1)
+    with pytest.raises(ValueError, match="other edges or holes"):
+        Tiling(Lattice((6, 6), open=(0, 1)), 2, 1).on(Lattice((8, 8)))
+    with pytest.raises(ValueError, match="other edges or holes"):
+        Tiling(Lattice((8, 8)), 2, 1).on(Lattice((8, 8), open=(0,)))
+    with pytest.raises(ValueError, match="other edges or holes"):
+        open_8.on(Lattice((8, 8), absent=(9,)))
+    holed = Tiling(Lattice((8, 8), absent=(9,)), 1, 1, "ball")
+    assert holed.on(Lattice((12, 12), absent=(100,))).sites.shape == (143, 5)
+
+
+@pytest.mark.parametrize(
+    ("focus", "context", "form"), [(2, 1, "box"), (1, 1, "box"), (1, 1, "ball"), (1, 2, "box")]
+)
+def test_local_energies_need_room(focus, context, form):
+    """A periodic lattice that tells what is local has L >= f + 2 c + 2; an open one has no such bound."""
+    enough = focus + 2 * context + 2
+    larger = Lattice((4 * focus * context + 4,) * 2)
+    assert Tiling(Lattice((enough, enough)), focus, context, form).on(larger).lattice == larger
+    small = Lattice((enough - focus, enough))
+    tiling = Tiling(small, focus, context, form)
+    assert tiling.on(small) == tiling
+    with pytest.raises(ValueError, match="sees all that there is"):
+        tiling.on(larger)

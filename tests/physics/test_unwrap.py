@@ -66,3 +66,20 @@ def test_spiral_needs_a_plane():
     """There is no spiral on a cubic lattice."""
     with pytest.raises(ValueError, match="two-dimensional"):
         spiral(Lattice((3, 3, 3)))
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_absent_sites_are_passed_over(name):
+    """The others follow each other as they do where none is absent."""
+    lattice = Lattice((4, 5), open=(0,), absent=(0, 7, 12, 13))
+    whole = ORDERS[name](Lattice((4, 5)))
+    expected = [site for site in whole if site not in lattice.absent]
+    assert lattice.present[ORDERS[name](lattice)].tolist() == expected
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_cells_are_visited_one_after_the_other(name):
+    """All sites of a cell in their order, cells as the sites of a square lattice."""
+    cells = ORDERS[name](Lattice((3, 4)))
+    found = ORDERS[name](Lattice((3, 4), "kagome"))
+    assert found.tolist() == [3 * cell + k for cell in cells for k in range(3)]

@@ -1,0 +1,170 @@
+"""What snapshots tell before anything is learned: wrong edges, a wrong lattice, too little to learn from."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from ..physics.lattice import Lattice
+from ..physics.structure import LOST, Structure, half_space, spins_of
+from ..sampling.comparison import Mean, batches, compare, mean_of_batches
+
+# Snapshots, from the first one on, that are looked at; fewer tell nothing.
+MEASURED, FEWEST = 20_000, 50
+# Standard errors, and probability after all tests of a kind, beyond which a difference is told.
+SIGNIFICANT, IMPROBABLE = 5.0, 1e-6
+# Standard errors below which all correlations count as none, and the correlation of frozen neighbours.
+NOTHING, FROZEN = 4.0, 0.98
+# Sides below which places along an axis are not compared, and floats that are held at a time.
+SHORTEST, CHUNK = 4, 2**22
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that the snapshots tell.
+
+    Attributes
+    ----------
+    kind : {"state", "seam", "translation", "hot", "cold"}
+    text : str
+        A sentence with what to do.
+    """
+
+    kind: str
+    text: str
+
+
+def diagnose(
+    states: np.ndarray, lattice: Lattice, n_states: int, leading: tuple[int, ...], uniform: bool = True
+) -> list[Finding]:
+    """What is wrong with snapshots, as far as they tell it.
+
+    Parameters
+    ----------
+    states : ndarray of uint8, shape (n, n_sites)
+        `LOST` where a site was lost.
+    lattice : Lattice
+        As the job has it.
+    n_states : int
+    leading : tuple of int
+        Axes of which n is made; see `comparison.batches`.
+    uniform : bool
+        Whether the law is the same everywhere; it is not in a glass.
+    """
+    counts = np.bincount(states.ravel(), minlength=256)
+    found = [
+        Finding("state", f"state {q} of {n_states} never occurs in {len(states)} snapshots; is the number of "
+                "states right?")
+        for q in np.flatnonzero(counts[:n_states] == 0)[:3]
+    ]  # fmt: skip
+    if len(states) < FEWEST or found:
+        return found
+    found += _order(states, lattice, n_states, leading)
+    seams = _seams(states, lattice, n_states, leading) if uniform else []
+    found += seams
+    if uniform and not seams and not (lattice.open or lattice.absent or counts[LOST]):
+        found += _translations(states, lattice, n_states, leading)
+    return found
+
+
+def _order(states, lattice, n_states, leading) -> list[Finding]:
+    """Whether there is anything to learn from: neither all disorder nor all frozen."""
+    structure = Structure(lattice, n_states)
+    values = structure.of(states.T)
+    if np.isnan(values).any():
+        return []
+    mean = mean_of_batches(batches(values, leading)[0])
+    shells = [k for k, name in enumerate(structure.names) if name.startswith("correlation at")]
+    nearest = mean.value[shells[0]]
+    if nearest > FROZEN:
+        return [Finding("cold", f"nearly all is ordered (correlation of neighbours {nearest:.3f}): "
+                        "they hardly tell the law; observe at a higher temperature")]  # fmt: skip
+    z = np.abs(mean.value[shells]) / np.maximum(mean.error[shells], 1e-300)
+    if z.max() >= NOTHING:
+        return []
+    shown = f"{nearest:.4f} +- {mean.error[shells[0]]:.4f}"
+    return [Finding("hot", f"no correlation exceeds its error (of neighbours: {shown}), so there is no "
+                    "interaction to be learned; observe more, or at a lower temperature")]  # fmt: skip
+
+
+def _seams(states, lattice, n_states, leading) -> list[Finding]:
+    """Whether neighbours across a periodic axis' seam are less correlated than others."""
+    found = []
+    for axis, pairs in Structure(lattice, n_states).seams:
+        values = _averages(states, n_states, pairs)
+        if np.isnan(values).any():
+            continue
+        stretches, _ = batches(np.column_stack([values, values[:, 0] - values[:, 1]]), leading)
+        mean = mean_of_batches(stretches)
+        seam, bulk, difference = mean.value
+        z = difference / max(mean.error[2], 1e-300)
+        if abs(z) > SIGNIFICANT and abs(seam) < abs(bulk):
+            found.append(Finding(
+                "seam", f"neighbours across the edges of axis {axis} have the correlation {seam:.4f}, others "
+                f"{bulk:.4f} ({abs(z):.0f} standard errors): the edges look open, not periodic; set "
+                "lattice.boundary = \"open\""))  # fmt: skip
+    return found
+
+
+def _averages(states, n_states: int, groups: list[np.ndarray]) -> np.ndarray:
+    """Average product of the spins of each group of sites or pairs, float64 (n, n_groups)."""
+    result = np.empty((len(states), len(groups)))
+    step = max(1, CHUNK // (states.shape[1] * n_states))
+    for start in range(0, len(states), step):
+        part = np.ascontiguousarray(states[start : start + step].T)
+        spins, there = spins_of(part, n_states), part < n_states
+        for k, sites in enumerate(groups):
+            if sites.shape[1] == 1:
+                total = (part[sites[:, 0]] * there[sites[:, 0]]).sum(axis=0)
+            else:
+                total = sum(s[sites[:, 0]] * s[sites[:, 1]] for s in spins).sum(axis=0)
+            count = there[sites].all(axis=1).sum(axis=0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                result[start : start + step, k] = total / count
+    return result
+
+
+def _translations(states, lattice, n_states, leading) -> list[Finding]:
+    """Whether sites, or pairs of them, differ from place to place where the lattice says they are equal."""
+    cases = list(_cases(lattice))
+    worst = None
+    for what, where, groups in cases:
+        values = _averages(states, n_states, groups)
+        stretches, _ = batches(values - values.mean(axis=1, keepdims=True), leading, slice(2))
+        mean = mean_of_batches(stretches)
+        nothing = Mean(0 * mean.value, 0 * mean.covariance, np.inf)
+        p = compare(mean, nothing, mean.covariance).p * len(cases)
+        means = values.mean(axis=0)
+        if p < IMPROBABLE and (worst is None or np.ptp(means) > worst[0]):
+            worst = np.ptp(means), what, where, means.min(), means.max()
+    if worst is None:
+        return []
+    _, what, where, low, high = worst
+    hint = '; rows of a triangular lattice are lattice.kind = "triangular_rows"' * (
+        lattice.kind == "hypercubic" and lattice.dimension == 2
+    )
+    return [Finding(
+        "translation", f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: "
+        "its shape or kind is wrong, or the law differs from place to place; fits that take it to be the same "
+        f"everywhere find interactions that do not exist{hint}")]  # fmt: skip
+
+
+def _cases(lattice: Lattice):
+    """What is compared, between which places, and the sites or pairs of each place."""
+    d, cell = lattice.dimension, lattice.geometry.sites_per_cell
+    place = np.indices(lattice.array_shape).reshape(len(lattice.array_shape), -1)[:d]
+    kinds = [(f"along axis {axis}", place[axis]) for axis in range(d) if lattice.shape[axis] >= SHORTEST]
+    if all(side % 2 == 0 for side in lattice.shape):
+        kinds.append(("on both sublattices of a checkerboard", place.sum(axis=0) % 2))
+    box = half_space(np.array(list(product((-1, 0, 1), repeat=d))))
+    ends = [(f"the correlation of neighbours {tuple(map(int, x))} apart", x) for x in box]
+    for basis in range(cell):
+        own = np.arange(basis, lattice.n_sites, cell)
+        for what, offset in [("the mean state", None), *ends]:
+            other = own if offset is None else lattice.at(lattice.coordinates[own] + offset)
+            if np.any(other < 0):
+                continue
+            for where, number in kinds:
+                groups = [np.flatnonzero(number[own] == k) for k in range(number.max() + 1)]
+                pairs = own[:, None] if offset is None else np.stack([own, other], axis=1)
+                yield what, where, [pairs[group] for group in groups]
