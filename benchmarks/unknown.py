@@ -234,7 +234,7 @@ def foreign(work: Work, lattice: dict, options: str, temperature: float, true: d
     (sweep,) = swept(run, "direct")
     result |= compared(sweep, data.u(temperatures))
     result["warnings"] = warnings(said)
-    without, _ = work.run(job | {"name": "without", "direct": {"forbidden": [forbidden]}}, "--from", source)
+    without, _ = work.run(job | {"name": "without", "direct": {"without": [forbidden]}}, "--from", source)
     return result | {"forbidden_p": explained(without)}
 
 

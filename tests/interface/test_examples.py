@@ -68,3 +68,34 @@ def test_foreign_data(python, tmp_path, kind):
     np.testing.assert_array_equal(run.observations, spins[20:] == 1)
     done = python(EXAMPLES / "foreign_data.py", path, out, "--temperature", 1)
     assert done.returncode == 2 and "no configurations at T = 1.0" in done.stderr
+
+
+def test_aquila(python, tmp_path):
+    """Sites in any order become rows and columns; atoms that were not there are lost, excited ones are 1."""
+    random = np.random.default_rng(4)
+    order, before, after = random.permutation(12), *(random.random((2, 7, 12)) < 0.7).astype(int)
+    shots = [
+        {
+            "shot_status": "Completed",
+            "pre_sequence": there[order].tolist(),
+            "post_sequence": seen[order].tolist(),
+        }
+        for there, seen in zip(before, after, strict=True)
+    ]
+    shots.insert(2, {"shot_status": "Failure", "pre_sequence": [], "post_sequence": []})
+    sites = 5.9e-6 * np.stack(np.unravel_index(order, (3, 4)), axis=1)
+    task = {
+        "hardware_task": {"task_ir": {"lattice": {"sites": sites.tolist()}}},
+        "task_result_ir": {"shot_outputs": shots},
+    }
+    path, out = tmp_path / "task.json", tmp_path / "aquila.npz"
+    path.write_text(json.dumps({"hardware_task_shot_results": {"0": task}}))
+    done = python(EXAMPLES / "aquila.py", path, out)
+    assert done.returncode == 0 and "7 shots of 3x4 atoms" in done.stdout, done.stderr
+    with np.load(out) as found:
+        np.testing.assert_array_equal(found["present"], before.reshape(-1, 3, 4) == 1)
+        np.testing.assert_array_equal(found["states"], 1 - after.reshape(-1, 3, 4))
+        expected = np.where(found["present"], found["states"], 255)
+    job = {"lattice.shape": [3, 4], "sweep.shapes": []}
+    run = dcl_hpc.start(EXAMPLES / "aquila.toml", tmp_path, job).make("observe", snapshots=out)
+    np.testing.assert_array_equal(run.observations, expected)
