@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..physics.lattice import Lattice
-from ..physics.tiles import Tiling, ball, box
+from ..physics.tiles import Tiling, places
 from .section import TEMPERATURE, Count, Positive, Section, Share, Whole
 
 
@@ -111,9 +111,7 @@ class Ednn(Training):
 
     def offsets(self, lattice: Lattice, context: int) -> np.ndarray:
         """Places of a tile of one context, int64 (n_places, dimension)."""
-        if self.tile == "ball":
-            return ball(lattice.geometry, context)
-        return box(lattice.dimension, self.focus, context)
+        return places(lattice.geometry, self.focus, context, self.tile)
 
     def tiling(self, lattice: Lattice, context: int) -> Tiling:
         """The tiles of one context; raises ValueError if the lattice has none."""
