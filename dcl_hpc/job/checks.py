@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..energy.factory import ENERGIES
+from ..physics.tiles import box
 from .defaults import most_states
 
 
@@ -80,9 +83,10 @@ def _direct(job) -> Iterator[str]:
     elif job.direct:
         if not (job.uses_direct or job.direct.methods):
             yield "direct.methods: name one, or add 'direct' to sweep.energies"
+        tile = box(len(job.lattice.shape), job.direct.side, 0)
         if job.uses_direct:
-            yield from _fits(job, "direct.side", job.direct.side, (job.direct.method,), "direct.method")
-        yield from _fits(job, "direct.side", job.direct.side, job.direct.methods, "direct.methods")
+            yield from _fits(job, "direct.side", tile, (job.direct.method,), "direct.method")
+        yield from _fits(job, "direct.side", tile, job.direct.methods, "direct.methods")
     if job.uses_ednn and not job.ednn.is_network:
         if job.is_glass:
             yield (
@@ -90,25 +94,35 @@ def _direct(job) -> Iterator[str]:
                 "edwards_anderson take 'labels' or 'pseudolikelihood' with ednn.shared = false"
             )
         else:
-            yield from _fits(job, "ednn.context", 1 + 2 * job.ednn.contexts[0], (job.ednn.fit,), "ednn.fit")
+            tile = job.ednn.offsets(job.build_lattice(), job.ednn.contexts[0])
+            yield from _fits(job, "ednn.context", tile, (job.ednn.fit,), "ednn.fit")
 
 
-def _fits(job, key: str, side: int, methods, key_of_methods: str) -> Iterator[str]:
-    """Refuse tiles in which direct estimates cannot tell interactions apart, or that are too large."""
-    shape = job.lattice.shape
+def _fits(job, key: str, tile, methods, key_of_methods: str) -> Iterator[str]:
+    """Refuse tiles in which direct estimates cannot tell interactions apart, or that are too large.
+
+    Parameters
+    ----------
+    tile : ndarray of int, shape (n_places, dimension)
+        Offsets of its places.
+    """
+    lattice = job.build_lattice()
     if not methods:
         return
-    if min(shape) < 2 * side - 1:
+    side = int(np.ptp(tile[:, 0])) + 1
+    name = f"side {side}" if len(tile) == side**lattice.dimension else f"{len(tile)} sites"
+    if not lattice.separates((tile[:, None] - tile).reshape(-1, lattice.dimension)):
         yield (
-            f"{key}: tiles of side {side} meet themselves round the lattice {list(shape)}; take smaller "
-            f"tiles, or sides of at least {2 * side - 1}"
+            f"{key}: tiles of {name} meet themselves round the lattice {list(job.lattice.shape)}; take "
+            f"smaller tiles, or sides of at least {2 * side - 1}"
         )
         return
-    size, largest = job.hamiltonian.n_states**side ** len(shape), most_states()
+    # a place without a site is in one more state
+    size, largest = (job.hamiltonian.n_states + (not lattice.regular)) ** len(tile), most_states()
     for method in methods:
         if size > largest[method]:
             yield (
-                f"{key}: a tile of side {side} has {size} states, more than the {largest[method]} that "
+                f"{key}: a tile of {name} has {size} states, more than the {largest[method]} that "
                 f"'{method}' allows; take smaller tiles or other {key_of_methods}"
             )
 

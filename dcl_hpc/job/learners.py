@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..physics.lattice import Lattice
-from ..physics.tiles import Tiling
+from ..physics.tiles import Tiling, places
 from .section import TEMPERATURE, Count, Positive, Section, Share, Whole
 
 
@@ -107,6 +108,10 @@ class Ednn(Training):
                 f"fit = '{self.fit}' is one law for tiles at every site: give one context, shared = true"
             )
         return self
+
+    def offsets(self, lattice: Lattice, context: int) -> np.ndarray:
+        """Places of a tile of one context, int64 (n_places, dimension)."""
+        return places(lattice.geometry, self.focus, context, self.tile)
 
     def tiling(self, lattice: Lattice, context: int) -> Tiling:
         """The tiles of one context; raises ValueError if the lattice has none."""

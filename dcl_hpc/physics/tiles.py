@@ -33,6 +33,11 @@ def ball(geometry: Geometry, context: int) -> np.ndarray:
     return points
 
 
+def places(geometry: Geometry, focus: int, context: int, form: str) -> np.ndarray:
+    """Offsets of the places of a tile of a form, "box" or "ball", int64 (n_places, d)."""
+    return ball(geometry, context) if form == "ball" else box(geometry.dimension, focus, context)
+
+
 @dataclass(frozen=True)
 class Tiling:
     """Tiles that step by their focus and see a context around it (Mills et al., Chem. Sci. 10, 4129).
@@ -88,9 +93,7 @@ class Tiling:
     @cached_property
     def offsets(self) -> np.ndarray:
         """Places of a tile on the grid, from the first site of its focus, int64 (n_places, dimension)."""
-        if self.form == "ball":
-            return ball(self.lattice.geometry, self.context)
-        return box(self.lattice.dimension, self.focus, self.context)
+        return places(self.lattice.geometry, self.focus, self.context, self.form)
 
     @cached_property
     def sites(self) -> np.ndarray:
@@ -154,9 +157,7 @@ class Tiling:
         other = replace(self, lattice=lattice)
         if lattice == self.lattice:
             return other
-        wider = ball(lattice.geometry, self.context + 1) if self.form == "ball" else (
-            box(lattice.dimension, self.focus, self.context + 1)
-        )  # fmt: skip
+        wider = places(lattice.geometry, self.focus, self.context + 1, self.form)
         if not self.lattice.separates(wider):
             raise ValueError(
                 f"on the observed {self.lattice} lattice a tile sees all that there is, which does not tell "
