@@ -1,15 +1,14 @@
 """The energy that a direct estimate found, on a lattice of any size, with its standard errors."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from ..inference.local_energy import LocalEnergy
+from ..inference.local_energy import LocalEnergy, restricted
 from ..physics.lattice import Lattice
 from ..physics.tiles import box
 from ..sampling.tile_tables import TileTables
 from ..storage.weights import load
-from .tile_networks import averaged
 
 # What stands beside couplings wherever they are shown.
 CONVENTION = "E = - coupling x sum over the lattice of f, and over the interactions tied by symmetry"
@@ -113,8 +112,10 @@ class DirectEnergy(TileTables):
     """
 
     def __init__(self, lattice: Lattice, n_states: int, settings: dict, arrays: dict):
-        table, offsets = arrays["table"], box(lattice.dimension, settings["side"], 0)
-        super().__init__(lattice, n_states, offsets, lambda present: averaged(table, n_states, present))
+        table, offsets = arrays["table"], settings.get("offsets")
+        if offsets is None:  # earlier versions had boxes only
+            offsets = box(lattice.dimension, settings["side"], 0)
+        super().__init__(lattice, n_states, offsets, partial(restricted, table, n_states))
         self._spread = Spread(lattice, n_states, settings["functions"], arrays["covariance"])
 
     def errors(self, states: np.ndarray) -> np.ndarray:

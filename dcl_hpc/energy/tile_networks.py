@@ -126,19 +126,3 @@ def tables_of(arrays: dict, scale: float, n_states: int):
         return tabulate(network, n_states, int(np.count_nonzero(present)))
 
     return table
-
-
-def averaged(table: np.ndarray, n_states: int, present: np.ndarray) -> np.ndarray:
-    """Table of a direct estimate for tiles in which places have no site, float (n_states ** n_present,).
-
-    Of functions that average to zero over the states of each of their sites, those of missing sites vanish
-    in the mean over these.
-
-    Parameters
-    ----------
-    table : float (n_states ** sites_per_tile,)
-    present : bool (sites_per_tile,)
-        Places that have a site.
-    """
-    absent = tuple(np.flatnonzero(~np.asarray(present)))
-    return np.reshape(table, [n_states] * len(present)).mean(axis=absent).ravel() if absent else table

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..energy.factory import ENERGIES
-from ..physics.tiles import box
-from .defaults import most_states
+from .defaults import most_states, tile_states
 
 
 def mistakes(job) -> list[str]:
@@ -83,10 +82,12 @@ def _direct(job) -> Iterator[str]:
     elif job.direct:
         if not (job.uses_direct or job.direct.methods):
             yield "direct.methods: name one, or add 'direct' to sweep.energies"
-        tile = box(len(job.lattice.shape), job.direct.side, 0)
+        key = "direct.radius" if job.direct.tile == "ball" else "direct.side"
+        offsets = job.direct.offsets(job.build_lattice())
         if job.uses_direct:
-            yield from _fits(job, "direct.side", tile, (job.direct.method,), "direct.method")
-        yield from _fits(job, "direct.side", tile, job.direct.methods, "direct.methods")
+            yield from _fits(job, key, offsets, (job.direct.method,), "direct.method")
+        yield from _fits(job, key, offsets, job.direct.methods, "direct.methods")
+        yield from _without(job, "direct.without", job.direct.without)
     if job.uses_ednn and not job.ednn.is_network:
         if job.is_glass:
             yield (
@@ -94,36 +95,39 @@ def _direct(job) -> Iterator[str]:
                 "edwards_anderson take 'labels' or 'pseudolikelihood' with ednn.shared = false"
             )
         else:
-            tile = job.ednn.offsets(job.build_lattice(), job.ednn.contexts[0])
-            yield from _fits(job, "ednn.context", tile, (job.ednn.fit,), "ednn.fit")
+            offsets = job.ednn.offsets(job.build_lattice())
+            yield from _fits(job, "ednn.context", offsets, (job.ednn.fit,), "ednn.fit")
+            yield from _without(job, "ednn.without", job.ednn.without)
 
 
-def _fits(job, key: str, tile, methods, key_of_methods: str) -> Iterator[str]:
-    """Refuse tiles in which direct estimates cannot tell interactions apart, or that are too large.
+def _without(job, key: str, clusters) -> Iterator[str]:
+    axes = len(job.lattice.shape)
+    for sites in clusters:
+        if any(len(site) != axes for site in sites):
+            yield f"{key}: every site of {[list(site) for site in sites]} needs {axes} coordinates"
 
-    Parameters
-    ----------
-    tile : ndarray of int, shape (n_places, dimension)
-        Offsets of its places.
-    """
-    lattice = job.build_lattice()
+
+def _fits(job, key: str, offsets, methods, key_of_methods: str) -> Iterator[str]:
+    """Refuse tiles in which direct estimates cannot tell interactions apart, or that are too large."""
+    lattice, n = job.build_lattice(), len(offsets)
     if not methods:
         return
-    side = int(np.ptp(tile[:, 0])) + 1
-    name = f"side {side}" if len(tile) == side**lattice.dimension else f"{len(tile)} sites"
-    if not lattice.separates((tile[:, None] - tile).reshape(-1, lattice.dimension)):
+    differences = np.unique((offsets[:, None] - offsets).reshape(-1, lattice.dimension), axis=0)
+    if not lattice.separates(differences):
+        box = n == (side := int(np.ptp(offsets, axis=0).max()) + 1) ** lattice.dimension
+        enough = f"sides of at least {2 * side - 1}" if box else "a larger lattice"
+        form = f"tiles of side {side}" if box else f"tiles of {n} sites"
         yield (
-            f"{key}: tiles of {name} meet themselves round the lattice {list(job.lattice.shape)}; take "
-            f"smaller tiles, or sides of at least {2 * side - 1}"
+            f"{key}: {form} meet themselves round the lattice {list(job.lattice.shape)}; take smaller"
+            f" tiles, or {enough}"
         )
         return
-    # a place without a site is in one more state
-    size, largest = (job.hamiltonian.n_states + (not lattice.regular)) ** len(tile), most_states()
+    sizes, largest = tile_states(lattice, offsets, job.hamiltonian.n_states), most_states()
     for method in methods:
-        if size > largest[method]:
+        if sizes[method] > largest[method]:
             yield (
-                f"{key}: a tile of {name} has {size} states, more than the {largest[method]} that "
-                f"'{method}' allows; take smaller tiles or other {key_of_methods}"
+                f"{key}: a tile of {n} sites has {sizes[method]} states, more than the {largest[method]} "
+                f"that '{method}' allows; take smaller tiles or other {key_of_methods}"
             )
 
 

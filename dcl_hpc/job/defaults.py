@@ -1,5 +1,7 @@
 """What stands for keys that are left out or "auto", where other sections decide it."""
 
+import numpy as np
+
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE, Tiling
 from ..physics.unwrap import suited
@@ -78,18 +80,32 @@ def _fits(lattice: Lattice, context: int) -> bool:
 
 
 def direct(section: Direct, lattice: Lattice, n_states: int) -> Direct:
-    """The section with the side of tiles, at most 3, and the methods that allow it."""
-    largest = most_states()
+    """The section with the form of tiles, the side of boxes, at most 3, and the methods that allow them."""
+    largest, tile = most_states(), section.tile
     side, methods = section.side, section.methods
+    if tile == "auto":
+        plane = lattice.kind == "hypercubic" and lattice.dimension < 3
+        tile = "box" if plane or side != "auto" else "ball"
     if side == "auto":
         used = (section.method, *methods)
         wanted = largest.values() if methods == "auto" else [largest[method] for method in used]
         size = n_states**3**lattice.dimension
         side = 3 if min(lattice.shape) >= 5 and size <= (max if methods == "auto" else min)(wanted) else 2
+    section = section.model_copy(update={"tile": tile, "side": side})
     if methods == "auto":
-        size = n_states**side**lattice.dimension
-        methods = tuple(method for method in largest if size <= largest[method]) or tuple(largest)
-    return section.model_copy(update={"side": side, "methods": methods})
+        sizes = tile_states(lattice, section.offsets(lattice), n_states)
+        methods = tuple(method for method in largest if sizes[method] <= largest[method]) or tuple(largest)
+    return section.model_copy(update={"methods": methods})
+
+
+def tile_states(lattice: Lattice, offsets: np.ndarray, n_states: int) -> dict[str, int]:
+    """States of a tile that each direct estimate counts; a site that may be absent has one more."""
+    size = (n_states + (not lattice.regular)) ** len(offsets)
+    occurring = size
+    if not lattice.regular and lattice.separates(offsets):
+        present = np.unique(lattice.windows(offsets) >= 0, axis=0).sum(axis=1)
+        occurring = sum(n_states ** int(n) for n in present)
+    return {"pairwise": size, "clusters": size, "table": occurring}
 
 
 def most_states() -> dict[str, int]:

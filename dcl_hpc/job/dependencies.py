@@ -60,6 +60,8 @@ def canonical(values: dict) -> dict:
         values["labels"] = _labels(values["labels"])
     if "ednn" in values:
         values["ednn"] = _ednn(values["ednn"])
+    if values.get("direct"):
+        values["direct"] = _direct(values["direct"])
     if "sweep" in values:
         sweep = values["sweep"] = dict(values["sweep"])
         if isinstance(sweep.get("temperatures"), dict):
@@ -97,13 +99,21 @@ def _labels(section: dict) -> dict:
     return section | {name: share / largest for name, share in shares.items()}
 
 
+def _direct(section: dict) -> dict:
+    # boxes were before there were others
+    section = _without(section, *(["side"] if section.get("tile") == "ball" else ["tile", "radius"]))
+    return _without(section, *["without"] * (not section.get("without")))
+
+
 def _ednn(section: dict) -> dict:
+    if not section.get("without"):
+        section = _without(section, "without")
     if section.get("tile") == "box":  # as tiles were before there were others
         section = _without(section, "tile")
     if section.get("fit", "labels") in ("table", "clusters"):
-        keys = ("fit", "context", "samples", "focus", "shared", "tile")
+        keys = ("fit", "context", "samples", "focus", "shared", "tile", "without")
         return {key: section[key] for key in keys if key in section}
-    section, context = _without(section, "samples"), section.get("context", 1)
+    section, context = _without(section, "samples", "without"), section.get("context", 1)
     if isinstance(context, list):
         context = sorted(set(context))
         section["context"] = context if len(context) > 1 else context[0]

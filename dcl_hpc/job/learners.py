@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..physics.lattice import Lattice
-from ..physics.tiles import Tiling, places
+from ..physics.tiles import Tiling, ball, box, places
 from .section import TEMPERATURE, Count, Positive, Section, Share, Whole
 
 
@@ -60,6 +60,10 @@ class Labels(Section):
         return self
 
 
+# Sets of sites, by their offsets on the grid.
+Clusters = tuple[Annotated[tuple[tuple[int, ...], ...], Field(min_length=1)], ...]
+
+
 class Ednn(Training):
     """Extensive network: one small network on every tile, outputs summed.
 
@@ -87,6 +91,7 @@ class Ednn(Training):
         0.1, description="several contexts: error to labels that a smaller one may add, as a share"
     )
     samples: Count = Field(1_000_000, description="observations for a table or clusters, at most")
+    without: Clusters = Field((), description="clusters: interactions that may not be found, by their sites")
     shared: bool = Field(True, description="one network for all tiles; false for quenched disorder")
     hidden: tuple[Count, ...] = Field((32, 64), description="units of each hidden layer")
     epochs: Count = Field(30, description="passes over the data")
@@ -109,9 +114,9 @@ class Ednn(Training):
             )
         return self
 
-    def offsets(self, lattice: Lattice, context: int) -> np.ndarray:
-        """Places of a tile of one context, int64 (n_places, dimension)."""
-        return places(lattice.geometry, self.focus, context, self.tile)
+    def offsets(self, lattice: Lattice) -> np.ndarray:
+        """Sites of a tile of the smallest context, int64 (n_places, dimension); see `physics.tiles`."""
+        return places(lattice.geometry, self.focus, self.contexts[0], self.tile)
 
     def tiling(self, lattice: Lattice, context: int) -> Tiling:
         """The tiles of one context; raises ValueError if the lattice has none."""
@@ -140,8 +145,23 @@ class Direct(Section):
     side: Annotated[int, Field(ge=2)] | Literal["auto"] = Field(
         "auto", description="edge of the tile that limits the range, in sites; auto: 3, or 2 if too large"
     )
+    tile: Literal["auto", "box", "ball"] = Field(
+        "auto",
+        description="form of tiles; ball: all sites within `radius` bonds; auto: boxes on square lattices, "
+        "and where `side` is given, else balls",
+    )
+    radius: Count = Field(1, description="bonds from the middle of a ball to its surface")
+    without: Clusters = Field(
+        (), description="clusters: interactions that may not be found, by the offsets of their sites"
+    )
     methods: tuple[Method, ...] | Literal["auto"] = Field(
         "auto",
         description="estimates to compare with; auto: all that allow tiles of this side, none where sweeps "
         "take 'direct'",
     )
+
+    def offsets(self, lattice: Lattice) -> np.ndarray:
+        """Sites of a tile, int64 (n_places, dimension); see `physics.tiles`."""
+        if self.tile == "ball":
+            return ball(lattice.geometry, self.radius)
+        return box(lattice.dimension, self.side, 0)

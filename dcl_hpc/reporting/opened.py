@@ -18,6 +18,7 @@ from ..cluster.signals import StopRequest
 from ..energy.checked import CheckedEnergy
 from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
+from ..inference.local_energy import tile_model
 from ..job import file as job_file
 from ..job import toml
 from ..job.study import Job
@@ -26,7 +27,6 @@ from ..pipeline import opening
 from ..pipeline.context import Context
 from ..pipeline.realizations import Work, perform
 from ..pipeline.run import Run
-from ..sampling.tile_tables import TileTables, box_offsets
 from ..storage.evaluation import read_table
 from ..storage.observations import Observations
 from .curves import SweepCurves, read_curves
@@ -123,9 +123,8 @@ class OpenedRun:
             if name in ENERGIES:
                 model = energy_model(run, name, shape)
             else:
-                table, side = read_table(run.require("evaluate"), name)
-                offsets = box_offsets(side, lattice.dimension)
-                model = TileTables(lattice, run.job.hamiltonian.n_states, offsets, table)
+                table, offsets = read_table(run.require("evaluate"), name, lattice.dimension)
+                model = tile_model(lattice, run.job.hamiltonian.n_states, offsets, table)
         except ValueError as error:
             raise UserError(f"the energy {name!r} does not hold on the lattice {shape}: {error}") from None
         return CheckedEnergy(model, name)

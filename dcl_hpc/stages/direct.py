@@ -16,10 +16,11 @@ SHOWN = 20
 def direct(context: Context, output: str) -> None:
     """Make the direct estimate of a job; rank 0 works, the others wait."""
     settings = context.run.job.direct
-    mpi.on_root(context.comm, fit, context, output, settings.method, settings.side, settings.samples)
+    offsets = settings.offsets(context.run.job.build_lattice())
+    mpi.on_root(context.comm, fit, context, output, settings.method, offsets, settings)
 
 
-def fit(context: Context, output: str, method: str, side: int, samples: int, settings=None) -> None:
+def fit(context: Context, output: str, method: str, offsets, section, settings=None) -> None:
     """Fit a local energy to the first observations and write it; not collective.
 
     Parameters
@@ -27,22 +28,23 @@ def fit(context: Context, output: str, method: str, side: int, samples: int, set
     output : str
         Names the file.
     method : {"pairwise", "clusters", "table"}
-    side : int
-        Of the tile.
-    samples : int
-        Observations to fit to, at most.
+    offsets : ndarray of int, shape (n_places, dimension)
+        Of a tile's sites.
+    section : job.Direct or job.Ednn
+        With the number of `samples`, at most, and what to go `without`.
     settings : dict of plain values, optional
         More to keep in the file.
     """
     run, job, started = context.run, context.run.job, time.monotonic()
     with observed_rows(run.require("observe"), job.held_out) as source:
-        states = source.read(0, min(source.n, samples))[0]
-    found = estimate(job, method, states, side)
+        states = source.read(0, min(source.n, section.samples))[0]
+    found = estimate(job, method, states, offsets, section.without)
     title = f"train {output}"
     if not len(found.coupling):
         context.log(f"{title}: no interaction is called for, the energy is 0; observe more, or colder")
     functions, covariance = spread(found)
-    settings = (settings or {}) | {"method": method, "side": found.side, "samples": len(states)}
+    settings = (settings or {}) | {"method": method, "samples": len(states)}
+    settings["offsets"] = found.window.offsets.tolist()
     settings |= {"interactions": described(found), "functions": functions}
     arrays = {"table": found.table(), "covariance": covariance}
     wall = time.monotonic() - started

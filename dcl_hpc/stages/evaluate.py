@@ -114,10 +114,10 @@ def _direct_estimates(context) -> dict:
     run, settings = context.run, context.run.job.direct
     with observed_rows(run.require("observe"), run.job.held_out) as source:
         states = source.read(0, min(source.n, settings.samples))[0]
-    result = {}
+    result, offsets = {}, settings.offsets(run.job.build_lattice())
     for method in settings.methods:
         started = time.monotonic()
-        result[method] = estimate(run.job, method, states, settings.side)
+        result[method] = estimate(run.job, method, states, offsets, settings.without)
         seconds = time.monotonic() - started
         context.log(
             f"evaluate: direct estimate by {method} from {len(states)} configurations: {seconds:.1f} s"
@@ -150,7 +150,9 @@ def _finish(context, states, ladder, columns, errors, recovered, started: float)
     attributes = {
         **run.attributes("evaluate"),
         "direct": json.dumps(found),
-        "direct_sides": json.dumps({name: local.side for name, local in estimates.items()}),
+        "direct_offsets": json.dumps(
+            {name: local.window.offsets.tolist() for name, local in estimates.items()}
+        ),
     }
     if run.job.has_truth:
         attributes["level_width"] = level_width(run.job)

@@ -53,11 +53,11 @@ def train_ednn(context: Context, output: str) -> None:
     run = context.run
     mpi.on_root(context.comm, run.require, "label" if run.job.uses_labels else "observe")
     if not run.job.ednn.is_network:
-        number = run.job.ednn.contexts[0]
+        section, number = run.job.ednn, run.job.ednn.contexts[0]
+        offsets = section.offsets(run.job.build_lattice())
         mpi.on_root(
-            context.comm, direct.fit, context, output, run.job.ednn.fit, 1 + 2 * number, run.job.ednn.samples,
-            {"context": number},
-        )  # fmt: skip
+            context.comm, direct.fit, context, output, section.fit, offsets, section, {"context": number}
+        )
     elif len(contexts := run.job.ednn.contexts) > 1:
         for number in contexts:
             if not mpi.on_root(context.comm, run.done, candidate(number)):

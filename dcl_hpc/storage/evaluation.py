@@ -76,15 +76,15 @@ def table_fields(tables: dict[str, np.ndarray]) -> dict[str, Field]:
     }
 
 
-def read_table(path, name: str) -> tuple[np.ndarray, int]:
+def read_table(path, name: str, dimension: int) -> tuple[np.ndarray, np.ndarray]:
     """Tile energies of a direct estimate.
 
     Returns
     -------
-    table : float32 (n_states ** side**d,)
+    table : float32 (n_states ** n_places,)
         In J.
-    side : int
-        Of the tiles.
+    offsets : int64 (n_places, dimension)
+        Of a tile's sites.
 
     Raises
     ------
@@ -94,4 +94,8 @@ def read_table(path, name: str) -> tuple[np.ndarray, int]:
     with h5py.File(path, "r", locking=False) as file:
         if TABLE.format(name) not in file:
             raise UserError(f"{path} does not hold the energy by {name!r}; move it away and evaluate again")
-        return file[TABLE.format(name)][()], json.loads(file.attrs["direct_sides"])[name]
+        table = file[TABLE.format(name)][()]
+        if "direct_offsets" in file.attrs:
+            return table, np.array(json.loads(file.attrs["direct_offsets"])[name])
+        side = json.loads(file.attrs["direct_sides"])[name]  # earlier versions had boxes only
+        return table, np.indices([side] * dimension).reshape(dimension, -1).T
