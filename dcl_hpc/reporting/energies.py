@@ -57,7 +57,9 @@ def write_energies(context: Context, options) -> None:
 
 
 def _open(run, options) -> ForeignConfigurations:
-    return ForeignConfigurations(options.configurations, run.job.lattice.shape, run.job.hamiltonian.n_states)
+    return ForeignConfigurations(
+        options.configurations, run.job.build_lattice(), run.job.hamiltonian.n_states
+    )
 
 
 def _prepare(run, options) -> tuple[int, Path]:
@@ -66,7 +68,11 @@ def _prepare(run, options) -> tuple[int, Path]:
         raise UserError("--from: every realization has an energy of its own; choose one with --index")
     name = OpenedRun(run).energy(options.energy).name
     with _open(run, options) as source:
-        source.check()
+        if incomplete := source.check():
+            raise UserError(
+                f"--from: in {incomplete} of {source.n} configurations atoms are lost; energies are those of "
+                "complete ones"
+            )
         n = source.n
     file = Path(ADDRESS.fullmatch(options.configurations)[1])
     if options.to is None:

@@ -158,7 +158,7 @@ def _couplings(run: Run, source: str) -> list[Interaction]:
     if found is None or source not in found["recovered"]:
         raise UserError(f"{run.path('evaluate')} has no couplings by {source!r}; evaluate again")
     by = found["recovered"][source]
-    sites = np.stack(np.unravel_index(found["pairs"], run.job.lattice.shape), axis=-1).tolist()
+    sites = run.job.build_lattice().coordinates[found["pairs"]].tolist()
     rows = zip(sites, by["value"].tolist(), by["error"].tolist(), found["true"].tolist(), strict=True)
     return [
         Interaction(

@@ -130,7 +130,7 @@ def headline(summary: dict) -> str:
     for sweep in summary["sweeps"]:
         if not summary["truth"] and sweep["c_peak"]:
             lines.append(
-                f"  {sweep['energy']:<6} {'x'.join(map(str, sweep['shape'])):>7}  largest specific heat "
+                f"  {sweep['energy']:<6} {size(sweep):>7}  largest specific heat "
                 f"{sweep['c_peak'][1]:.3f} k_B per site at T = {sweep['c_peak'][0]:.3g} {temperature}"
             )
         if sweep["max_abs_du"] is not None:
