@@ -27,6 +27,7 @@ from outcome import add_arguments, changed, finish
 
 import dcl_hpc
 from dcl_hpc.cluster.launch import SETTINGS
+from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.job.toml import document
 from dcl_hpc.reporting.opened import OpenedRun
 from dcl_hpc.sampling.chains import Chains
@@ -304,7 +305,7 @@ def holes(work: Work) -> dict:
 
 def cubic(work: Work) -> dict:
     """Cubic Ising from 6x6x6: direct, and an EDNN whose tiles are balls; 16x16x16 predicted, and speeds."""
-    lattice, large = {"shape": [4] * 3 if work.quick else [6] * 3}, [6 if work.quick else 16] * 3
+    lattice, large = {"shape": [5] * 3 if work.quick else [6] * 3}, [6 if work.quick else 16] * 3
     near = np.arange(4.3, 4.81, 0.1)
     temperatures = sorted({3.5, 4.0, *np.round(near, 9).tolist(), 5.5, 7.0, 10.0, 14.0})
     sweep = work.sweeps(temperatures, [lattice["shape"], large]) | {"energies": ["direct", "ednn"]}
@@ -316,7 +317,7 @@ def cubic(work: Work) -> dict:
         "epochs": 2 if work.quick else 10,
     }
     _, run, true = own(
-        work, lattice, {"kind": "ising"}, 7.0, sweep, ednn=ednn, direct={"tile": "ball"}
+        work, lattice, {"kind": "ising"}, 7.0, sweep, ednn=ednn
     )  # fmt: skip
     result = {"energies": {}}
     for energy in ("direct", "ednn"):
@@ -325,10 +326,10 @@ def cubic(work: Work) -> dict:
         result["energies"][energy] = {"6": small, "16": big, "explains_p": explained(run, energy)}
     found = result["energies"].values()
     peaks = [one["16"]["c_peak_error"] for one in found]
-    rates = {
-        name: rate(opened, energy, large)
-        for name, opened, energy in (("ednn", run, "ednn"), ("direct", run, "direct"), ("true", true, "true"))
-    }
+    models = {name: run.energy(name, large).model for name in ("ednn", "direct")}
+    truth = true.job.build_hamiltonian(tuple(large))
+    models |= {"true": TrueEnergy(truth, 1), "true_bit_parallel": TrueEnergy(truth)}
+    rates = {name: rate(model, 7.0) for name, model in models.items()}
     return laws(run, {NEAREST: 1.0}) | result | {
         "max_abs_du_6": max(one["6"]["max_abs_du"] for one in found),
         "max_abs_du_16": max(one["16"]["max_abs_du"] for one in found),
@@ -337,10 +338,9 @@ def cubic(work: Work) -> dict:
     }  # fmt: skip
 
 
-def rate(run: OpenedRun, energy: str, shape) -> float:
-    """Proposed flips per nanosecond of one core with an energy, at the temperature of the snapshots."""
-    model = run.energy(energy, shape).model
-    beta = np.full(SPEED_CHAINS, 1 / run.job.observe.temperature)
+def rate(model, temperature: float) -> float:
+    """Proposed flips per nanosecond of one core with an energy."""
+    beta = np.full(SPEED_CHAINS, 1 / temperature)
     chains = Chains.start(model, beta, range(SPEED_CHAINS), 1, Purpose.OBSERVE)
     chains.sweep(model, 1)  # compiled and warm
     seconds = []
@@ -398,7 +398,7 @@ def networks(work: Work) -> dict:
 def aquila(work: Work) -> dict:
     """Snapshots of a real quantum annealer, with lost atoms, through the direct route to a page."""
     examples = Path(__file__).resolve().parents[1] / "examples"
-    source = work.folder / "aquila.npy"
+    source = work.folder / "aquila.npz"
     subprocess.run(
         [sys.executable, examples / "aquila.py", work.aquila, source], check=True, capture_output=True
     )
