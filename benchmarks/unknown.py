@@ -1,13 +1,14 @@
 """Systems that can only be watched: the law from snapshots, and what it predicts, against the truth.
 
-    python benchmarks/unknown.py [--cases NAME ...] [--into FILE] [--aquila FILE]
+    python benchmarks/unknown.py [--cases NAME ...] [--into FILE] [--aquila FILE] [--figure FILE]
         [--ranks N] [--quick] [--json]
 
 Snapshots go through `run --from` of jobs whose Hamiltonian is unknown, as a user's do. Those of j1j2, field
 and triangular are made by mcising, another program (`pip install mcising`, here or anywhere on the PATH);
 without it these cases are left out. The others are made by chains of the true energy. Predictions are
 compared with mcising's own runs, or with sweeps of the true energy. With --into FILE each case is written as
-it ends, and those that FILE has are left out, so that a long run can be done piece by piece.
+it ends, and those that FILE has are left out, so that a long run can be done piece by piece. --figure
+draws all that is done.
 """
 
 import argparse
@@ -414,11 +415,41 @@ CASES = {
 FOREIGN, QUICK = ("j1j2", "field", "triangular"), ("open", "honeycomb")
 
 
+def draw(result: dict, path: Path) -> None:
+    """Predicted energies against temperature, and how far they are from the truth."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    (left, right) = figure.subplots(1, 2)
+    for number, (label, row) in enumerate(_predictions(result)):
+        style = {"color": f"C{number % 10}", "marker": "os^vDP<>"[number % 8]}
+        left.plot(row["temperature"], row["u_true"], "-", lw=0.8, color=style["color"])
+        left.plot(row["temperature"], row["u"], ls="", ms=4, mfc="none", label=label, **style)
+        right.errorbar(row["temperature"], row["du"], row["du_error"], ls="", ms=4, mfc="none", **style)
+    right.axhspan(-0.01, 0.01, color="#dddddd", zorder=0)
+    left.set(xlabel="temperature / (J/k$_B$)", ylabel="energy per site / J")
+    right.set(xlabel="temperature / (J/k$_B$)", ylabel="predicted - true energy per site / J")
+    left.legend(fontsize=7, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def _predictions(result: dict):
+    """Each comparison of two sweeps with a name."""
+    for name in CASES:
+        found = result.get(name, {})
+        rows = [(name, row) for row in found.get("sizes", [found])]
+        rows += [(f"{name} by {energy}", one["16"]) for energy, one in found.get("energies", {}).items()]
+        for label, row in rows:
+            if "du" in row:
+                yield f"{label}, {'x'.join(map(str, row['shape']))}", row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="NAME", help=f"of {', '.join(CASES)}")
     parser.add_argument("--into", type=Path, help="JSON file that keeps what is done")
     parser.add_argument("--aquila", type=Path, help="the file of the case aquila, see examples/aquila.py")
+    parser.add_argument("--figure", type=Path, help="PNG to draw")
     parser.add_argument("--ranks", type=int, default=2)
     add_arguments(parser)
     options = parser.parse_args()
@@ -443,6 +474,8 @@ def main() -> None:
                 beside = options.into.with_suffix(".new")
                 beside.write_text(json.dumps(result, indent=1) + "\n")
                 beside.replace(options.into)
+    if options.figure:
+        draw(result, options.figure)
     finish(result, "unknown.py", options.json)
 
 
