@@ -4,7 +4,9 @@
 
 A flip is one proposed change of one site; rates are flips per nanosecond on one core, the median of timings
 taken in turn, in CPU time. Tables are random: all their states occur, which is the hardest case for caches.
-The second part is the cost of a flip against the size of the lattice, in calls of the same number of sweeps.
+The second part is a learned law of nearest neighbours and an EDNN of balls, a site and its neighbours, beside
+the true energy; the third the cost of a flip against the size of the lattice, in calls of the same number of
+sweeps.
 """
 
 import argparse
@@ -20,10 +22,11 @@ from outcome import add_arguments, finish
 from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import hamiltonian
+from dcl_hpc.physics.codes import all_states
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
-from dcl_hpc.sampling.tile_tables import BLOCK
+from dcl_hpc.sampling.tile_tables import BLOCK, TileTables
 
 CHAINS = 4096
 TEMPERATURE = 4.0
@@ -31,7 +34,8 @@ REPEATS = 7
 # Seconds that one timing should last.
 DURATION = 0.15
 SIDES = (16, 32, 64, 128, 256, 512, 1024)
-# Sweeps of a call in the second part.
+BALLS = ((16, 16, 16), (64, 64))
+# Sweeps of a call in the third part.
 SWEEPS = 4
 # Units of the hidden layers of the network of tiles that have no table.
 HIDDEN = (32, 64)
@@ -107,8 +111,35 @@ def timed(sweep, n: int) -> float:
 
 def shorten() -> None:
     """Sizes and times of --quick."""
-    global CHAINS, REPEATS, DURATION, SIDES
-    CHAINS, REPEATS, DURATION, SIDES = 256, 1, 0.002, (16, 32)
+    global CHAINS, REPEATS, DURATION, SIDES, BALLS
+    CHAINS, REPEATS, DURATION, SIDES, BALLS = 256, 1, 0.002, (16, 32), ((4, 4, 4), (8, 8))
+
+
+def balls() -> dict[str, dict[str, float]]:
+    """Rates of the true energy, of a law of neighbours and of an EDNN, both tables of balls, by lattice."""
+    found = {}
+    for shape in BALLS:
+        lattice, d = Lattice(shape), len(shape)
+        offsets = np.concatenate([np.zeros((1, d), int), np.eye(d, dtype=int), -np.eye(d, dtype=int)])
+        spins = 2.0 * all_states(2, len(offsets)) - 1
+        # as a fit gives it: the couplings are not quite those of the truth
+        law = -1.0003 * (spins[:, :1] * spins[:, 1 : d + 1]).sum(axis=1)
+        table = np.random.default_rng(1).normal(size=len(spins))
+        work = {
+            "true": TrueEnergy(hamiltonian.ising(lattice), n_chains=1),
+            "law": TileTables(lattice, 2, offsets, law),
+            "ednn": TileTables(lattice, 2, offsets, table),
+        }
+        rates = measure({name: sweeper(model, CHAINS) for name, model in work.items()})
+        found[str(lattice)] = rates | {
+            "law_vs_true": rates["law"] / rates["true"],
+            "ednn_vs_true": rates["ednn"] / rates["true"],
+        }
+        print(
+            f"{lattice!s:<22}"
+            + "".join(f"{name:>14} {rate:.3f}" for name, rate in found[str(lattice)].items())
+        )
+    return found
 
 
 def scaling() -> dict[str, dict[str, float]]:
@@ -135,6 +166,8 @@ def main() -> None:
     print(f"{'kernel':<22}{'flips/ns':>10}{'ns/flip':>10}{'x vector':>10}{'x bits':>8}")
     for name, rate in rates.items():
         print(f"{name:<22}{rate:>10.4f}{1 / rate:>10.2f}{rate / true:>10.3f}{rate / bits:>8.3f}")
+    print("balls of a site and its neighbours: flips/ns, and as a multiple of the true energy's")
+    by_balls = balls()
     print(f"{'side':>6}{'EDNN':>12}{'true':>14}   ns/flip, {BLOCK} chains, {SWEEPS} sweeps a call")
     cost = scaling()
     values = list(cost["ednn"].values())
@@ -142,6 +175,7 @@ def main() -> None:
         "ednn_vs_true": rates["ednn_f2_c1"] / true,
         "ednn_vs_multispin": rates["ednn_f2_c1"] / bits,
         "ednn_f1_vs_true": rates["ednn_f1_c1"] / true,
+        "balls": by_balls,
         "ns_per_flip": cost["ednn"],
         "largest_over_smallest": max(values) / min(values),
         "details": {

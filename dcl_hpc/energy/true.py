@@ -2,11 +2,40 @@
 
 import numpy as np
 
+from ..physics.clusters import ClusterHamiltonian
 from ..physics.hamiltonian import Hamiltonian
 from ..sampling import kernels, multispin
+from ..sampling.tile_tables import TileTables
 
 
 class TrueEnergy:
+    """Energies and Metropolis sweeps of a Hamiltonian, by the kernels that fit it.
+
+    Parameters
+    ----------
+    hamiltonian : Hamiltonian or ClusterHamiltonian
+    n_chains : int, optional
+        How many chains it is for, on all ranks together, see `PairEnergy`.
+    """
+
+    def __init__(self, hamiltonian: Hamiltonian | ClusterHamiltonian, n_chains: int = multispin.WORTHWHILE):
+        self.lattice, self.n_states = hamiltonian.lattice, hamiltonian.n_states
+        if isinstance(hamiltonian, Hamiltonian):
+            self.model = PairEnergy(hamiltonian, n_chains)
+        else:
+            energies = hamiltonian.window_energies
+            self.model = TileTables(self.lattice, self.n_states, hamiltonian.offsets, energies)
+
+    def energies(self, states: np.ndarray) -> np.ndarray:
+        """See `EnergyModel.energies`."""
+        return self.model.energies(states)
+
+    def sweep(self, states, beta, streams, n_sweeps: int) -> None:
+        """See `EnergyModel.sweep`."""
+        self.model.sweep(states, beta, streams, n_sweeps)
+
+
+class PairEnergy:
     """Energies and Metropolis sweeps of a pair Hamiltonian.
 
     Parameters

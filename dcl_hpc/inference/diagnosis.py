@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from ..physics.lattice import Lattice
-from ..physics.structure import LOST, Structure, half_space, spins_of
+from ..physics.structure import Structure, half_space, spins_of
 from ..sampling.comparison import Mean, batches, compare, mean_of_batches
 
 # Snapshots, from the first one on, that are looked at; fewer tell nothing.
@@ -42,7 +42,7 @@ def diagnose(
     Parameters
     ----------
     states : ndarray of uint8, shape (n, n_sites)
-        `LOST` where a site was lost.
+        Q or more where a site was lost.
     lattice : Lattice
         As the job has it.
     n_states : int
@@ -62,7 +62,7 @@ def diagnose(
     found += _order(states, lattice, n_states, leading)
     seams = _seams(states, lattice, n_states, leading) if uniform else []
     found += seams
-    if uniform and not seams and not (lattice.open or lattice.absent or counts[LOST]):
+    if uniform and not seams and not (lattice.open or lattice.absent or counts[n_states:].any()):
         found += _translations(states, lattice, n_states, leading)
     return found
 
@@ -143,10 +143,12 @@ def _translations(states, lattice, n_states, leading) -> list[Finding]:
     hint = '; rows of a triangular lattice are lattice.kind = "triangular_rows"' * (
         lattice.kind == "hypercubic" and lattice.dimension == 2
     )
-    return [Finding(
-        "translation", f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: "
-        "its shape or kind is wrong, or the law differs from place to place; fits that take it to be the same "
-        f"everywhere find interactions that do not exist{hint}")]  # fmt: skip
+    text = (
+        f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: its shape or kind is "
+        "wrong, or the law differs from place to place; fits that take it to be the same everywhere find "
+        f"interactions that do not exist{hint}"
+    )
+    return [Finding("translation", text)]
 
 
 def _cases(lattice: Lattice):

@@ -11,7 +11,7 @@ from .window import Window
 METHODS = {"pairwise": pairwise.fit, "clusters": clusters.fit, "table": free_table.fit}
 
 
-def estimate(job, method: str, states: np.ndarray, side: int) -> LocalEnergy:
+def estimate(job, method: str, states: np.ndarray, offsets, without=()) -> LocalEnergy:
     """The local energy that a method finds.
 
     Parameters
@@ -19,18 +19,23 @@ def estimate(job, method: str, states: np.ndarray, side: int) -> LocalEnergy:
     job : Job
     method : {"pairwise", "clusters", "table"}
     states : ndarray of uint8, shape (n_samples, n_sites)
-    side : int
-        Of the tile, which limits the range.
+        `samples.LOST` where an atom is lost.
+    offsets : array_like of int, shape (n_places, dimension)
+        Of a tile's sites, which limits the range.
+    without : sequence of array_like of int, shape (n_sites, dimension)
+        Interactions that "clusters" may not find, by the offsets of their sites.
 
     Raises
     ------
     UserError
         If the lattice, the tile or the observations do not allow it.
     """
-    lattice = job.build_lattice()
+    lattice, n_states = job.build_lattice(), job.hamiltonian.n_states
     try:
-        window = Window(lattice.dimension, side, job.hamiltonian.n_states)
-        return METHODS[method](Samples(states, lattice, job.observe.temperature, window))
+        samples = Samples(states, lattice, job.observe.temperature, Window(offsets, n_states))
+        if method == "clusters":
+            return clusters.fit(samples, forbidden=without)
+        return METHODS[method](samples)
     except ValueError as error:
         raise UserError(f"direct estimate by {method}: {error}") from None
 

@@ -37,26 +37,29 @@ def fit(observations: Samples, shrink: bool = True, ridge: float = RIDGE) -> Loc
     Raises
     ------
     ValueError
-        If the window has more than `MAX_FREE` states, or without a ridge the samples do not determine
-        the table.
+        If more than `MAX_FREE` states of the window can occur, or without a ridge the samples do not
+        determine the table.
     """
     window, t = observations.window, observations.temperature
-    if window.size > MAX_FREE:
+    occurring = _occurring(observations)
+    if len(occurring) > MAX_FREE:
         raise ValueError(
-            f"a free table of {window.size} tile states is too large, at most {MAX_FREE} fit; take a smaller"
-            " tile, or clusters.fit"
+            f"a free table of {len(occurring)} tile states is too large, at most {MAX_FREE} fit; take a"
+            " smaller tile, or clusters.fit"
         )
     words = Words.all(window)
+    words = words.take(observations.has(words))
     functions = words.functions()
+    entries = functions[occurring]
 
     def evaluate(k, stride):
-        value, gradient, h = table_information(observations, functions @ k, stride)
-        h = functions.T @ h @ functions + ridge * np.eye(len(k))
-        return value - ridge * (k @ k) / 2, None, functions.T @ gradient - ridge * k, h
+        value, gradient, h = table_information(observations, functions @ k, stride, occurring)
+        h = entries.T @ h @ entries + ridge * np.eye(len(k))
+        return value - ridge * (k @ k) / 2, None, entries.T @ gradient - ridge * k, h
 
     k, _, h = maximise(evaluate, np.zeros(len(words)), len(observations.states))
     inverse = inverted(h)
-    covariance = inverse @ _sum_of_squares(observations, functions, k) @ inverse
+    covariance = inverse @ _sum_of_squares(observations, functions @ k, occurring, entries) @ inverse
     if shrink:
         k, covariance = shrunk(k, covariance, words.order)
     return LocalEnergy(Interactions.single(words), t * k, t**2 * covariance)
@@ -92,12 +95,21 @@ def shrunk(estimate: np.ndarray, covariance: np.ndarray, group: np.ndarray):
     return mean, (posterior + posterior.T) / 2
 
 
-def _sum_of_squares(observations: Samples, functions: np.ndarray, k: np.ndarray) -> np.ndarray:
+def _occurring(observations: Samples) -> np.ndarray:
+    """States of the window that can occur beside the sites that are absent, int64 (n,)."""
+    window = observations.window
+    if not window.absent:
+        return np.arange(window.size)
+    there = (window.digits < window.n_states) @ (1 << np.arange(window.n_places))
+    return np.flatnonzero(np.isin(there, observations.patterns))
+
+
+def _sum_of_squares(observations: Samples, table, occurring, entries: np.ndarray) -> np.ndarray:
     """Godambe's J, float64 (n, n); scores of samples are summed over before they are projected."""
-    size, n = functions.shape[0], len(observations.states)
+    size, n = len(occurring), len(observations.states)
     total = np.zeros((size, size))
-    step = CHUNK // size
+    step = max(CHUNK // len(table), 1)
     for rows in (slice(first, first + step) for first in range(0, n, step)):
-        scores = table_scores(observations, functions @ k, rows)
+        scores = table_scores(observations, table, rows)[:, occurring]
         total += (scores * observations.weights[rows, None]).T @ scores
-    return functions.T @ total @ functions
+    return entries.T @ total @ entries

@@ -9,7 +9,7 @@ of the states q. Sites of charge 0 do not take part. For Q = 2 the cosine is the
 cos(2 pi (q - q')/3). All of them but the empty word have mean 0 over uniformly random states. Two words
 that a translation takes into one another, or whose charges are opposite, have the same sum over the
 lattice: one of each is kept, hence no direction of the parameters is flat (lattice-gas gauge, Nguyen,
-Zecchina and Berg, Adv. Phys. 66, 197 (2017), sec. II).
+Zecchina and Berg, Adv. Phys. 66, 197 (2017), sec. II). A word of which a site is absent is not there.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..physics.codes import codes_of
+from ..physics.codes import all_states, codes_of
 from .window import Window
 
 
@@ -39,19 +39,18 @@ class Words:
 
     @classmethod
     def all(cls, window: Window) -> "Words":
-        """One word of each kind, touching the lower sides of the window, in ascending order of `keys`."""
-        charges = window.digits
-        box = charges.reshape(-1, *[window.side] * window.dimension)
-        kept = np.ones(window.size, bool)
-        for axis in range(1, box.ndim):
-            kept &= np.take(box, 0, axis).reshape(window.size, -1).any(axis=1)
-        codes = np.flatnonzero(kept)
-        opposite = codes_of(_opposite(charges[codes], window.n_states), window.n_states)
+        """One word of each kind, as far down in the window as it fits, in ascending order of `keys`."""
+        q = window.n_states
+        charges = all_states(q, window.n_places)[1:]
+        every = cls(window, charges, np.zeros(len(charges), bool))
+        lowest, _ = every.moved(window)
+        codes = every.codes[np.all(lowest == charges, axis=1)]
+        opposite = codes_of(_opposite(charges[codes - 1], q), q)
         cosines, sines = codes[codes <= opposite], codes[codes < opposite]
         sine = np.repeat([False, True], [len(cosines), len(sines)])
         codes = np.concatenate([cosines, sines])
         order = np.lexsort([sine, codes])
-        return cls(window, charges[codes[order]], sine[order])
+        return cls(window, charges[codes[order] - 1], sine[order])
 
     def __len__(self) -> int:
         return len(self.charges)
@@ -71,6 +70,11 @@ class Words:
         return 2 * self.codes + self.sine
 
     @cached_property
+    def support(self) -> np.ndarray:
+        """Places that take part as bits of a number, int64 (n_words,)."""
+        return (self.charges > 0) @ (1 << np.arange(self.window.n_places))
+
+    @cached_property
     def order(self) -> np.ndarray:
         """Sites that take part, int64 (n_words,)."""
         return np.count_nonzero(self.charges, axis=1)
@@ -81,32 +85,63 @@ class Words:
         return self.charges.sum(axis=1) % self.window.n_states == 0
 
     def functions(self) -> np.ndarray:
-        """Values in every state of the window, float64 (window.size, n_words)."""
-        q = self.window.n_states
-        turns = (self.window.digits.astype(np.float32) - q // 2) @ self.charges.T.astype(np.float32)
+        """Values in every state of the window, float64 (window.size, n_words); 0 if a site is absent."""
+        q, digits = self.window.n_states, self.window.digits
+        charges = self.charges.T.astype(np.float32)
+        turns = (digits.astype(np.float32) - q // 2) @ charges
         angle = 2 * np.pi * np.arange(q) / q
         turns = np.mod(turns, q).astype(np.int16)
-        return np.where(self.sine, np.sin(angle)[turns], np.cos(angle)[turns])
+        values = np.where(self.sine, np.sin(angle)[turns], np.cos(angle)[turns])
+        if self.window.absent:
+            values[(digits == q).astype(np.float32) @ charges > 0] = 0
+        return values
 
-    def images(self, permutations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What permutations of the places make of the words, among which must be all images.
+    def moved(self, window: Window, operation=None) -> tuple[np.ndarray, np.ndarray]:
+        """The words in a window, as far down as they fit.
 
         Parameters
         ----------
-        permutations : ndarray of int, shape (n_permutations, n_places)
+        window : Window
+        operation : ndarray of int, shape (dimension, dimension), optional
+            Acts on the offsets first.
 
         Returns
         -------
-        image : int64 (n_permutations, n_words)
+        charges : uint8 (n_words, window.n_places)
+        fits : bool (n_words,)
+            Whether the window holds the word, whose charges are else 0.
+        """
+        offsets = self.window.offsets if operation is None else self.window.offsets @ operation.T
+        charges = np.zeros((len(self), window.n_places), np.uint8)
+        left = np.arange(len(self))
+        for shift in np.unique((window.offsets[:, None] - offsets).reshape(-1, window.dimension), axis=0):
+            places = window.places(offsets + shift)
+            outside = (places < 0) @ (1 << np.arange(len(places)))
+            fits = self.support[left] & outside == 0
+            charges[np.ix_(left[fits], places[places >= 0])] = self.charges[left[fits]][:, places >= 0]
+            left = left[~fits]
+        return charges, ~np.isin(np.arange(len(self)), left)
+
+    def images(self, operations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Words that have the value in a configuration that these have when it is turned.
+
+        Parameters
+        ----------
+        operations : ndarray of int, shape (n_operations, dimension, dimension)
+            Under which the words are `closed`.
+
+        Returns
+        -------
+        image : int64 (n_operations, n_words)
             Number of the word that each one becomes.
-        sign : int8 (n_permutations, n_words)
+        sign : int8 (n_operations, n_words)
             -1 where it becomes minus this word.
         """
-        image = np.empty((len(permutations), len(self)), np.int64)
+        image = np.empty((len(operations), len(self)), np.int64)
         sign = np.empty(image.shape, np.int8)
         order = np.argsort(self.keys)
-        for k, permutation in enumerate(permutations):
-            charges = _cornered(self.charges[:, permutation], self.window)
+        for k, inverse in enumerate(_inverses(operations)):
+            charges, _ = self.moved(self.window, inverse)
             opposite = _opposite(charges, self.window.n_states)
             code, other = (codes_of(c, self.window.n_states) for c in (charges, opposite))
             keys = 2 * np.minimum(code, other) + self.sine
@@ -114,13 +149,52 @@ class Words:
             sign[k] = np.where(self.sine & (other < code), -1, 1)
         return image, sign
 
-    def resized(self, side: int) -> "Words":
-        """The same words in a window of another side, which must hold them."""
-        window, d = Window(self.window.dimension, side, self.window.n_states), self.window.dimension
-        inner = (slice(None), *[slice(min(side, self.window.side))] * d)
-        charges = np.zeros((len(self), *[side] * d), np.uint8)
-        charges[inner] = self.charges.reshape(-1, *[self.window.side] * d)[inner]
-        return Words(window, charges.reshape(len(self), window.n_places), self.sine)
+    def closed(self, operations: np.ndarray) -> "Words":
+        """Those of all words of which the window holds all images."""
+        return self.take(np.all([self.moved(self.window, m)[1] for m in operations], axis=0))
+
+    def on(self, clusters, operations: np.ndarray) -> np.ndarray:
+        """Whether words are on the sites of some clusters or of their images, bool (n_words,).
+
+        Parameters
+        ----------
+        clusters : iterable of array_like of int, shape (n_sites, dimension)
+            Offsets of sites.
+        operations : ndarray of int, shape (n_operations, dimension, dimension)
+
+        Raises
+        ------
+        ValueError
+            If the window does not hold a cluster.
+        """
+        found = np.zeros(len(self), bool)
+        for sites in clusters:
+            cluster = Window(sites, 2)
+            every = Words(cluster, np.ones((1, cluster.n_places), np.uint8), np.zeros(1, bool))
+            if cluster.dimension != self.window.dimension:
+                raise ValueError(f"sites {sites} of an interaction need {self.window.dimension} coordinates")
+            for operation in operations:
+                charges, fits = every.moved(self.window, operation)
+                if not fits[0]:
+                    raise ValueError(
+                        f"the interaction of sites {sites} does not fit in a tile of {self.window.n_places}"
+                        " sites; take a larger tile, or leave it out"
+                    )
+                found |= self.support == Words(self.window, charges, every.sine).support[0]
+        return found
+
+    def resized(self, window: Window) -> "Words":
+        """The same words in another window.
+
+        Raises
+        ------
+        ValueError
+            If it does not hold them.
+        """
+        charges, fits = self.moved(window)
+        if not fits.all():
+            raise ValueError(f"a tile of {window.n_places} sites does not hold all interactions")
+        return Words(window, charges, self.sine)
 
 
 @dataclass(frozen=True)
@@ -174,7 +248,11 @@ class Interactions:
         float64 (n, n_interactions)
         """
         window, q = self.words.window, self.words.window.n_states
-        box = table.reshape(-1, *[q] * window.n_places)
+        box = table.reshape(-1, *[window.base] * window.n_places)
+        if window.absent:  # where nothing has a charge: as all states in equal parts
+            for axis in range(1, box.ndim):
+                states, absent = np.split(box, [q], axis)
+                box = states + absent / q
         waves = np.fft.fftn(box, axes=range(1, box.ndim)).conj().reshape(len(table), -1)[:, self.words.codes]
         turns = self.words.charges.sum(axis=1) * (q // 2) % q
         waves = waves * np.exp(-2j * np.pi * turns / q)
@@ -190,11 +268,5 @@ def _opposite(charges: np.ndarray, n_states: int) -> np.ndarray:
     return np.where(charges > 0, n_states - charges, 0).astype(np.uint8)
 
 
-def _cornered(charges: np.ndarray, window: Window) -> np.ndarray:
-    """Words moved to the lower sides of the window, uint8 (n_words, n_places)."""
-    box = charges.reshape(-1, *[window.side] * window.dimension).copy()
-    for axis in range(1, box.ndim):
-        for _ in range(window.side - 1):
-            off = ~np.take(box, 0, axis).reshape(len(box), -1).any(axis=1)
-            box[off] = np.roll(box[off], -1, axis)
-    return box.reshape(len(box), -1)
+def _inverses(operations: np.ndarray) -> np.ndarray:
+    return np.rint(np.linalg.inv(operations)).astype(np.int64)

@@ -1,4 +1,7 @@
-"""Numba kernels of the pseudo-likelihood: sums over samples, sites and the windows around each site."""
+"""Numba kernels of the pseudo-likelihood: sums over samples, sites and the windows around each site.
+
+A state of n_states stands for a site that is not there, which has no conditional.
+"""
 
 import numpy as np
 
@@ -54,8 +57,10 @@ def add_derivatives(states, weights, n_states, tiles, members, powers, table, fu
     value = 0.0
     for s in range(len(states)):
         _codes(states[s], tiles, powers, codes)
-        for i in range(states.shape[1]):
+        for i in range(len(members)):
             state = states[s, i]
+            if state >= n_states:
+                continue
             value += weights[s] * _conditional(state, members[i], codes, powers, table, index, p)
             for a in range(n_states):
                 fields[a] = 0
@@ -87,7 +92,9 @@ def add_table_scores(states, weights, n_states, tiles, members, powers, table, s
     for s in range(len(states)):
         row = scores[s % len(scores)]
         _codes(states[s], tiles, powers, codes)
-        for i in range(states.shape[1]):
+        for i in range(len(members)):
+            if states[s, i] >= n_states:
+                continue
             _conditional(states[s, i], members[i], codes, powers, table, index, p)
             p[states[s, i]] -= 1
             for a in range(n_states):
@@ -96,8 +103,11 @@ def add_table_scores(states, weights, n_states, tiles, members, powers, table, s
 
 
 @njit(**OPTIONS)
-def add_table_information(states, weights, n_states, tiles, members, powers, table, gradient, h):
-    """Logarithm; adds the gradient, and to h a matrix that with its transpose is the information."""
+def add_table_information(states, weights, n_states, tiles, members, powers, table, number, gradient, h):
+    """Logarithm; adds the gradient, and to h a matrix that with its transpose is the information.
+
+    Both have an entry for each state of the window that occurs, of which `number` has the numbers.
+    """
     n_places = len(powers)
     codes = np.empty(len(tiles), np.int64)
     index = np.empty((n_states, n_places), np.int64)
@@ -106,16 +116,18 @@ def add_table_information(states, weights, n_states, tiles, members, powers, tab
     value = 0.0
     for s in range(len(states)):
         _codes(states[s], tiles, powers, codes)
-        for i in range(states.shape[1]):
+        for i in range(len(members)):
             state = states[s, i]
+            if state >= n_states:
+                continue
             value += weights[s] * _conditional(state, members[i], codes, powers, table, index, p)
             for a in range(n_states):
                 for j in range(n_places):
-                    gradient[index[a, j]] += weights[s] * ((1.0 if a == state else 0.0) - p[a])
+                    gradient[number[index[a, j]]] += weights[s] * ((1.0 if a == state else 0.0) - p[a])
                 for b in range(a):
                     factor = weights[s] * p[a] * p[b]
                     for j in range(n_places):
-                        entries[j], entries[n_places + j] = index[a, j], index[b, j]
+                        entries[j], entries[n_places + j] = number[index[a, j]], number[index[b, j]]
                     for j in range(2 * n_places):
                         x = entries[j]
                         signed = factor if j < n_places else -factor

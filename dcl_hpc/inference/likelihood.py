@@ -182,8 +182,23 @@ def table_scores(observations, table: np.ndarray, rows=slice(None), together: bo
     return scores
 
 
-def table_information(observations, table: np.ndarray, stride: int = 1):
-    """Value, gradient (size,) and information (size, size) of every stride-th sample for a table of K."""
-    gradient, h = np.zeros(len(table)), np.zeros((len(table), len(table)))
-    value = kernels.add_table_information(*observations.strided(stride), table, gradient, h)
+def table_information(observations, table: np.ndarray, stride: int = 1, occurring=None):
+    """Value and derivatives of every stride-th sample for a table of K.
+
+    Parameters
+    ----------
+    occurring : ndarray of int, shape (n,), optional
+        States of the window that can occur; all by default.
+
+    Returns
+    -------
+    value : float
+    gradient : float64 (n,)
+    information : float64 (n, n)
+    """
+    occurring = np.arange(len(table)) if occurring is None else occurring
+    number = np.zeros(len(table), np.int64)
+    number[occurring] = np.arange(len(occurring))
+    gradient, h = np.zeros(len(occurring)), np.zeros((len(occurring),) * 2)
+    value = kernels.add_table_information(*observations.strided(stride), table, number, gradient, h)
     return value, gradient, h + h.T

@@ -1,15 +1,17 @@
 """Local energies: sums of interactions with couplings and their errors."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
 from ..physics.lattice import Lattice
 from ..sampling.compiled import njit
 from ..sampling.generator import OPTIONS
-from ..sampling.tile_tables import TileTables, box_offsets
+from ..sampling.tile_tables import TileTables
 from .interactions import Interactions
+from .samples import LOST
+from .window import Window
 
 # Floats of the sums that `LocalEnergy.energy` holds at a time.
 CHUNK = 2**22
@@ -22,7 +24,7 @@ class Member:
     Attributes
     ----------
     sites : tuple of tuple of int
-        Offsets of the sites.
+        Offsets of the sites, the least along each axis 0.
     charges : tuple of int
         See `interactions`; all 1 for two states.
     phase : {"cos", "sin"}
@@ -85,12 +87,15 @@ class LocalEnergy:
         """Standard errors of the couplings, float64 (n,), in J."""
         return np.sqrt(np.diag(self.covariance))
 
-    @property
-    def side(self) -> int:
-        """Side of the smallest window that holds all interactions."""
+    @cached_property
+    def window(self) -> Window:
+        """The smallest window that holds all interactions: of a box a box, else the places that they have."""
         words = self.interactions.words
-        used = words.charges.any(axis=0)
-        return int(words.window.offsets[used].max(initial=0)) + 1
+        window, used = words.window, words.charges.any(axis=0)
+        if window.side:
+            side = int((window.offsets[used] - window.offsets.min(axis=0)).max(initial=0)) + 1
+            return Window.box(window.dimension, side, window.n_states)
+        return Window(window.offsets[used] if used.any() else window.offsets[:1], window.n_states)
 
     @cached_property
     def terms(self) -> list[Term]:
@@ -100,7 +105,8 @@ class LocalEnergy:
         rows = zip(words.charges, words.sine, self.interactions.owner, self.interactions.sign, strict=True)
         for charges, sine, owner, sign in rows:
             places = np.flatnonzero(charges)
-            sites = tuple(map(tuple, words.window.offsets[places].tolist()))
+            offsets = words.window.offsets[places]
+            sites = tuple(map(tuple, (offsets - offsets.min(axis=0)).tolist()))
             phase = "sin" if sine else "cos"
             members[owner].append(Member(sites, tuple(charges[places].tolist()), phase, int(sign)))
         order = np.argsort(-np.abs(self.coupling), kind="stable")
@@ -109,27 +115,28 @@ class LocalEnergy:
     def __str__(self):
         return "\n".join([f"symmetry: {self.symmetry}", *map(str, self.terms)])
 
-    def _in(self, side: int) -> Interactions:
+    def _in(self, window: Window) -> Interactions:
         old = self.interactions
-        return Interactions(old.words.resized(side), old.owner, old.sign)
+        return Interactions(old.words.resized(window), old.owner, old.sign)
 
-    def table(self, side: int | None = None) -> np.ndarray:
-        """Energy of every state of a tile, float64 (Q ** side**d,), in J, for tiles at every site.
+    def table(self, window: Window | None = None) -> np.ndarray:
+        """Energy of every state of a tile, float64 (window.size,), in J, with tiles at all grid points.
 
         Parameters
         ----------
-        side : int, optional
-            Side of the tile, at least `side`, which is the default.
+        window : Window, optional
+            The tile, `window` by default.
+
+        Raises
+        ------
+        ValueError
+            If it does not hold all interactions.
         """
-        side = side or self.side
-        if side < self.side:
-            raise ValueError(f"interactions of range {self.side} need tiles of that side, not of {side}")
-        return -(self._in(side).functions() @ self.coupling)
+        return -(self._in(window or self.window).functions() @ self.coupling)
 
     def model(self, lattice: Lattice) -> TileTables:
         """Energy model for Monte Carlo, with the smallest tiles that hold all interactions."""
-        n_states = self.interactions.words.window.n_states
-        return TileTables(lattice, n_states, box_offsets(self.side, lattice.dimension), self.table())
+        return tile_model(lattice, self.window.n_states, self.window.offsets, self.table())
 
     def energy(self, states: np.ndarray, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
         """Energies with their standard errors.
@@ -137,27 +144,63 @@ class LocalEnergy:
         Parameters
         ----------
         states : ndarray of integers, shape (n, n_sites)
+            `samples.LOST` where there is no atom.
         lattice : Lattice
-            Any that is not shorter than `side`.
+            Any on which the interactions do not meet themselves.
 
         Returns
         -------
         energy, error : ndarray of float64, shape (n,)
             In J.
         """
-        interactions = self._in(self.side)
-        window, functions = interactions.words.window, interactions.functions()
-        tiles = window.tiles(lattice)
+        states = np.asarray(states)
+        q, lost = self.window.n_states, np.any(states == LOST)
+        window = replace(self.window, absent=lost or not lattice.regular)
+        functions, tiles = self._in(window).functions(), window.tiles(lattice)
         energy, error = np.empty((2, len(states)))
         step = max(CHUNK // max(len(self.coupling), 1), 1)
         for rows in (slice(k, k + step) for k in range(0, len(states), step)):
             part = np.ascontiguousarray(states[rows], np.uint8)
+            if window.absent:
+                part = np.minimum(np.pad(part, ((0, 0), (0, 1)), constant_values=LOST), np.uint8(q))
             sums = np.zeros((len(part), len(self.coupling)))
             _sums(part, tiles, window.powers, functions, sums)
             energy[rows] = -(sums @ self.coupling)
             variance = np.einsum("sk,sk->s", sums @ self.covariance, sums)
             error[rows] = np.sqrt(np.maximum(variance, 0))
         return energy, error
+
+
+def tile_model(lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.ndarray) -> TileTables:
+    """Energy model of a table of interactions on any lattice; those that reach an absent site vanish.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    n_states : int
+    offsets : ndarray of int, shape (n_places, dimension)
+        Of a tile's sites.
+    table : ndarray of float, shape (n_states ** n_places,)
+        Energy of every state of a tile in J, as of `LocalEnergy.table`.
+    """
+    source = table if lattice.regular else partial(restricted, table, n_states)
+    return TileTables(lattice, n_states, offsets, source)
+
+
+def restricted(table: np.ndarray, n_states: int, present: np.ndarray) -> np.ndarray:
+    """A table of interactions for tiles in which places have no site, float64 (n_states ** n_present,).
+
+    Each interaction has mean 0 over the states of any of its sites: those of absent sites vanish in the mean.
+
+    Parameters
+    ----------
+    table : ndarray of float, shape (n_states ** n_places,)
+    n_states : int
+    present : ndarray of bool, shape (n_places,)
+        Which places have a site.
+    """
+    absent = tuple(np.flatnonzero(~np.asarray(present)))
+    return table.reshape([n_states] * len(present)).mean(axis=absent, dtype=np.float64).ravel()
 
 
 @njit(**OPTIONS)

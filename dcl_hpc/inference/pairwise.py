@@ -15,12 +15,12 @@ def fit(observations: Samples, distance: float = 1.0) -> LocalEnergy:
     ----------
     observations : Samples
     distance : float
-        In lattice spacings; 1 for nearest neighbours, inf for all pairs of the window.
+        In space, 1 for nearest neighbours; inf for all pairs of the window.
     """
     words = Words.all(observations.window)
-    words = words.take(words.order == 2)
+    words = words.take((words.order == 2) & observations.has(words))
     places = np.nonzero(words.charges)[1].reshape(-1, 2)
-    ends = words.window.offsets[places]
+    ends = words.window.offsets[places] @ np.array(observations.lattice.geometry.vectors)
     words = words.take(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) <= distance + 1e-9)
     result = likelihood.fit(observations, words.functions())
     t = observations.temperature

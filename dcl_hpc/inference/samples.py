@@ -1,13 +1,18 @@
 """Configurations of a lattice, checked, with the geometry that the fits need."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from ..physics.lattice import Lattice
+from .interactions import Words
 from .window import Window
 
+# Samples that are looked at together.
+CHUNK = 1000
+# In states: there is no atom at this site in this sample.
+LOST = 255
 # Fewer samples do not tell their own scatter.
 MIN_SAMPLES = 100
 
@@ -19,12 +24,12 @@ class Samples:
     Parameters
     ----------
     states : ndarray of integers, shape (n_samples, n_sites)
-        0 ... Q-1.
+        0 ... Q-1, or `LOST` where a sample has nothing at a site.
     lattice : Lattice
     temperature : float
         In J/k_B.
     window : Window
-        Range of the interactions to look for.
+        Range of the interactions to look for. It knows absent sites where there are any.
     weights : ndarray of float, shape (n_samples,), optional
         How often each configuration occurs, not necessarily an integer; once each by default.
 
@@ -54,14 +59,10 @@ class Samples:
             raise ValueError(f"weights must be {len(states)} numbers, at least 0 and not all 0")
         if not 0 < self.temperature < np.inf:
             raise ValueError(f"temperature {self.temperature} must be positive and finite")
-        shortest = 2 * self.window.side - 1
-        if self.lattice.dimension != self.window.dimension or min(self.lattice.shape) < shortest:
-            raise ValueError(
-                f"tiles of side {self.window.side} in {self.window.dimension} dimensions meet themselves"
-                f" round the {self.lattice} lattice; take sides of at least {shortest}, or a smaller tile"
-            )
-        if states.dtype.kind not in "iu" or states.min() < 0 or states.max() >= q:
-            raise ValueError(f"states must be integers 0 ... {q - 1}")
+        self._check_lattice()
+        lost = states == LOST
+        if states.dtype.kind not in "iu" or states.min() < 0 or np.any((states >= q) & ~lost):
+            raise ValueError(f"states must be integers 0 ... {q - 1}, or {LOST} where an atom is lost")
         if missing := sorted(set(range(q)) - set(np.unique(states[weights > 0]).tolist())):
             raise ValueError(
                 f"state {missing[0]} of {q} is never observed; observe more, or correct n_states"
@@ -70,23 +71,63 @@ class Samples:
             raise ValueError("all samples are equal; observe at a higher temperature")
         object.__setattr__(self, "states", np.ascontiguousarray(states, np.uint8))
         object.__setattr__(self, "weights", weights)
+        if not self.lattice.regular or lost.any():
+            object.__setattr__(self, "window", replace(self.window, absent=True))
+
+    def _check_lattice(self) -> None:
+        window, lattice = self.window, self.lattice
+        if lattice.dimension != window.dimension:
+            raise ValueError(f"a tile of {window.dimension} dimensions is none of the {lattice} lattice")
+        if not lattice.separates(window.differences):
+            enough = f"sides of at least {2 * window.side - 1}" if window.side else "a larger lattice"
+            raise ValueError(
+                f"tiles of {window.n_places} sites meet themselves round the {lattice} lattice;"
+                f" take {enough}, or a smaller tile"
+            )
 
     @cached_property
     def _geometry(self) -> tuple:
-        tiles, members = (self.window.tiles(self.lattice, sign) for sign in (1, -1))
-        return self.window.n_states, tiles, members, self.window.powers
+        tiles = self.window.tiles(self.lattice)
+        members = np.empty((self.lattice.n_sites + 1, self.window.n_places), np.int32)
+        members[tiles, np.arange(self.window.n_places)] = np.arange(len(tiles))[:, None]
+        return self.window.n_states, tiles, members[:-1], self.window.powers
+
+    @cached_property
+    def _padded(self) -> np.ndarray:
+        """States with a column of what is absent, if anything is."""
+        if not self.window.absent:
+            return self.states
+        padded = np.pad(self.states, ((0, 0), (0, 1)), constant_values=LOST)
+        return np.where(padded == LOST, np.uint8(self.window.n_states), padded)
+
+    @cached_property
+    def patterns(self) -> np.ndarray:
+        """Places of windows that have a site, as bits of a number; each that occurs once, int64 (n,)."""
+        bits = 1 << np.arange(self.window.n_places)
+        rows = self._padded if np.any(self.states == LOST) else self._padded[:1]
+        there, tiles = rows < self.window.n_states, self._geometry[1]
+        parts = [there[k : k + CHUNK] for k in range(0, len(there), CHUNK)]
+        return np.unique(np.concatenate([np.unique(part[:, tiles] @ bits) for part in parts]))
+
+    def has(self, words: Words) -> np.ndarray:
+        """Whether there is a place on the lattice where all sites of a word are, bool (n_words,)."""
+        there = np.unique(words.support)
+        held = [np.any(support & ~self.patterns == 0) for support in there]
+        return np.array(held, bool)[np.searchsorted(there, words.support)]
 
     def strided(self, stride: int = 1) -> tuple:
         """What the kernels take: every stride-th sample and its weight, and the geometry.
 
         Returns
         -------
-        states : uint8 (n, n_sites)
+        states : uint8 (n, n_sites), or (n, n_sites + 1) with a last column of Q if sites may be absent
         weights : float64 (n,)
         n_states : int
-        tiles, members : int32 (n_sites, n_places)
-            Sites of each window, and windows that have a site at each place; windows by their corner.
+        tiles : int32 (n_windows, n_places)
+            Columns of states under each window.
+        members : int32 (n_sites, n_places)
+            Windows that have a site at each place.
         powers : int64 (n_places,)
         """
-        states, weights = (np.ascontiguousarray(part[::stride]) for part in (self.states, self.weights))
+        states, weights = (np.ascontiguousarray(part[::stride]) for part in (self._padded, self.weights))
         return states, weights, *self._geometry

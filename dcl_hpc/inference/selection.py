@@ -27,7 +27,9 @@ def threshold(n_samples: float, n_candidates: int) -> float:
     return float(np.log(max(n_samples, 1)) + 2 * np.log(n_candidates))
 
 
-def select(observations: Samples, candidates: Interactions, start=()) -> tuple[list[int], Fit]:
+def select(
+    observations: Samples, candidates: Interactions, start=(), most: int | None = None
+) -> tuple[list[int], Fit]:
     """Numbers of the candidates that are kept, and their fit.
 
     Parameters
@@ -36,6 +38,13 @@ def select(observations: Samples, candidates: Interactions, start=()) -> tuple[l
     candidates : Interactions
     start : iterable of int
         Candidates to begin with.
+    most : int, optional
+        With so many the search ends.
+
+    Raises
+    ------
+    ValueError
+        If more than `MAX_INTERACTIONS` are called for.
     """
     least = threshold(observations.weights.sum(), len(candidates))
     chosen = [int(k) for k in start]
@@ -51,7 +60,7 @@ def select(observations: Samples, candidates: Interactions, start=()) -> tuple[l
             continue
         ranked = _score_tests(observations, candidates, chosen, current)
         new = [c for c, z2 in ranked if z2 > least and frozenset([*chosen, c]) not in visited]
-        if not new:
+        if not new or (most is not None and len(chosen) >= most):
             return chosen, current
         if len(chosen) == MAX_INTERACTIONS:
             raise ValueError(

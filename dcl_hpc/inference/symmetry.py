@@ -1,49 +1,33 @@
 """Symmetries of the lattice that interactions respect, as far as their fitted couplings tell.
 
-The point operations are the reflections and rotations of the square (cubic, ...) lattice; what one of
-them makes of a word is again a word, or minus one. A group of them is accepted where Wald's statistic
-for "the couplings are the group's average of themselves", with Godambe's covariance, is at most
+The point operations are the reflections and rotations of the lattice; what one of them makes of a word
+is again a word, or minus one. A group of them is accepted where Wald's statistic for "the couplings are
+the group's average of themselves", with Godambe's covariance, is at most
 degrees of freedom x ln(samples), the price that the Bayesian information criterion puts on the freedom.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations, product
 
 import numpy as np
 
 from .interactions import Interactions, Words
-from .window import Window
-
-
-def point_operations(window: Window) -> np.ndarray:
-    """All of them as permutations of the places, the identity first, int64 (n_operations, n_places)."""
-    d = window.dimension
-    box = np.arange(window.n_places).reshape([window.side] * d)
-    found = {}
-    for axes in permutations(range(d)):
-        for signs in product([1, -1], repeat=d):
-            turned = box.transpose(axes)[tuple(slice(None, None, sign) for sign in signs)]
-            found.setdefault(tuple(turned.ravel().tolist()))
-    return np.array(list(found))
 
 
 @dataclass(frozen=True)
 class PointGroup:
-    """Action of the point operations on all words of a window.
+    """Action of the point operations on words.
 
     Parameters
     ----------
     words : Words
-        As made by `Words.all`.
+        Closed under the operations.
+    operations : ndarray of int, shape (n_operations, dimension, dimension)
+        Of the lattice, the identity first; see `Geometry.operations`.
     """
 
     words: Words
-
-    @cached_property
-    def operations(self) -> np.ndarray:
-        """See `point_operations`."""
-        return point_operations(self.words.window)
+    operations: np.ndarray
 
     @cached_property
     def images(self) -> tuple[np.ndarray, np.ndarray]:
@@ -56,11 +40,11 @@ class PointGroup:
 
     def generated(self, elements) -> list[int]:
         """Numbers of all products of some operations, ascending."""
-        number = {tuple(row): k for k, row in enumerate(self.operations.tolist())}
+        number = {operation.tobytes(): k for k, operation in enumerate(self.operations)}
         group, new = {0}, {0}
         while new:
-            products = (self.operations[g][self.operations[e]] for g in new for e in elements)
-            new = {number[tuple(row.tolist())] for row in products} - group
+            products = (self.operations[g] @ self.operations[e] for g in new for e in elements)
+            new = {number[product.tobytes()] for product in products} - group
             group |= new
         return sorted(group)
 
@@ -70,7 +54,7 @@ class PointGroup:
         Parameters
         ----------
         chosen : ndarray of int
-            Words that have been fitted; with every word all its images.
+            Words that have been fitted, ascending; with every word all its images that the lattice has.
         parameters, covariance : ndarray, shapes (n,) and (n, n)
             Of these words.
         n_samples : float
@@ -78,15 +62,18 @@ class PointGroup:
             Operations that may be taken.
         """
         image, sign = (part[:, chosen] for part in self.images)
+        known = np.isin(image, chosen)
         image = np.searchsorted(chosen, image)
         group = [0]
         for operation in within:
             larger = self.generated([*group, operation])
             if operation in group or not set(larger) <= set(within):
                 continue
-            average = np.zeros((len(chosen),) * 2)
+            average, columns = np.zeros((len(chosen),) * 2), np.arange(len(chosen))
+            fitted = known[larger].sum(axis=0)
             for g in larger:
-                average[image[g], np.arange(len(chosen))] += sign[g] / len(larger)
+                there = known[g]
+                average[image[g, there], columns[there]] += (sign[g] / fitted)[there]
             if wald(np.eye(len(chosen)) - average, parameters, covariance) <= np.log(n_samples):
                 group = larger
         return group

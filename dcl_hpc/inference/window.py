@@ -1,4 +1,4 @@
-"""A square (cubic, ...) window that is laid on a lattice at every site."""
+"""A set of sites, a box or a ball, that is laid on a lattice at every point of its grid."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,19 +6,23 @@ from functools import cached_property
 import numpy as np
 
 from ..physics.codes import all_states, weights
+from ..physics.geometry import Geometry
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_TABLE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Window:
-    """All sites of a box of equal sides; its states are numbered as in `EdnnEnergy`.
+    """Places at some offsets on the grid; its states are numbered as those of tiles.
 
     Parameters
     ----------
-    dimension, side : int
+    offsets : array_like of int, shape (n_places, dimension)
+        Each once; they are put in raster order.
     n_states : int
         States Q of a site.
+    absent : bool
+        Whether places may lack a site, which then counts as one more state, Q.
 
     Raises
     ------
@@ -26,61 +30,112 @@ class Window:
         If it has no site, or more states than `MAX_TABLE`.
     """
 
-    dimension: int
-    side: int
+    offsets: np.ndarray
     n_states: int
+    absent: bool = False
 
     def __post_init__(self):
-        if self.side < 1:
-            raise ValueError(f"a tile of side {self.side} has no site; its side must be at least 1")
+        offsets = np.unique(np.asarray(self.offsets, np.int64), axis=0)
+        object.__setattr__(self, "offsets", offsets)
+        if offsets.ndim != 2 or not len(offsets):
+            raise ValueError("a tile needs at least one site")
         if self.n_states < 2:
             raise ValueError(f"sites with {self.n_states} states never change; n_states must be at least 2")
-        if self.size > MAX_TABLE:
-            raise ValueError(
-                f"a tile of {self.n_places} sites has {self.n_states}^{self.n_places} states,"
-                f" at most {MAX_TABLE} fit; take a smaller side than {self.side}"
-            )
+        _check_size(len(offsets), self.base)
+
+    @classmethod
+    def box(cls, dimension: int, side: int, n_states: int) -> "Window":
+        """All points of a box of equal sides."""
+        if side < 1:
+            raise ValueError(f"a tile of side {side} has no site; its side must be at least 1")
+        _check_size(side**dimension, n_states)
+        return cls(np.indices([side] * dimension).reshape(dimension, -1).T, n_states)
+
+    @classmethod
+    def ball(cls, geometry: Geometry, radius: int, n_states: int) -> "Window":
+        """All points of a lattice's grid that are at most so many bonds from one of them."""
+        if radius < 0:
+            raise ValueError(f"a tile of radius {radius} has no site; its radius must be at least 0")
+        steps = np.array([[0] * geometry.dimension, *geometry.steps])
+        steps = np.unique(np.concatenate([steps, -steps]), axis=0)
+        points = np.zeros((1, geometry.dimension), np.int64)
+        for _ in range(radius):
+            points = np.unique((points[:, None] + steps).reshape(-1, geometry.dimension), axis=0)
+            _check_size(len(points), n_states)
+        return cls(points, n_states)
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes."""
+        return self.offsets.shape[1]
 
     @property
     def n_places(self) -> int:
         """Sites of the window."""
-        return self.side**self.dimension
+        return len(self.offsets)
+
+    @property
+    def base(self) -> int:
+        """What a place can be: Q states, and perhaps absent."""
+        return self.n_states + self.absent
 
     @property
     def size(self) -> int:
-        """States of the window, Q ** n_places."""
-        return self.n_states**self.n_places
+        """States of the window, base ** n_places."""
+        return self.base**self.n_places
+
+    @cached_property
+    def side(self) -> int | None:
+        """Side of a box; None of any other set."""
+        side = int(np.ptp(self.offsets, axis=0).max()) + 1
+        return side if self.n_places == side**self.dimension else None
 
     @cached_property
     def powers(self) -> np.ndarray:
         """Weight of each place in the number of a state, the first most significant, int64 (n_places,)."""
-        return weights(self.n_states, self.n_places)
-
-    @cached_property
-    def offsets(self) -> np.ndarray:
-        """Coordinates of the places from the lowest corner, in raster order, int64 (n_places, dimension)."""
-        return np.indices([self.side] * self.dimension).reshape(self.dimension, -1).T
+        return weights(self.base, self.n_places)
 
     @cached_property
     def digits(self) -> np.ndarray:
         """State of each place in every state of the window, uint8 (size, n_places)."""
-        return all_states(self.n_states, self.n_places)
+        return all_states(self.base, self.n_places)
 
-    def tiles(self, lattice: Lattice, sign: int = 1) -> np.ndarray:
-        """Sites under each place with the lowest corner at every site, int32 (n_sites, n_places).
+    @cached_property
+    def differences(self) -> np.ndarray:
+        """Offsets from any place to any other, each once, int64 (n, dimension)."""
+        return np.unique((self.offsets[:, None] - self.offsets).reshape(-1, self.dimension), axis=0)
 
-        With sign -1: corners of the windows that have the site at each place.
+    @cached_property
+    def _numbers(self) -> dict[tuple[int, ...], int]:
+        return {tuple(offset): place for place, offset in enumerate(self.offsets.tolist())}
+
+    def places(self, offsets: np.ndarray) -> np.ndarray:
+        """Places at some offsets, -1 where there is none, int64 (n,)."""
+        return np.array([self._numbers.get(tuple(offset), -1) for offset in offsets.tolist()])
+
+    def tiles(self, lattice: Lattice) -> np.ndarray:
+        """Sites under each place of all windows that hold a site, int32 (n_windows, n_places).
+
+        `lattice.n_sites` where there is no site; windows at sites come first, see `Lattice.windows`.
 
         Raises
         ------
         ValueError
-            If the window is longer than the lattice, or has another dimension.
+            If the window does not fit on the lattice, or has another dimension.
         """
-        if lattice.dimension != self.dimension or min(lattice.shape) < self.side:
+        if lattice.dimension != self.dimension or not lattice.separates(self.offsets):
             raise ValueError(
-                f"a tile of {self.side} sites in {self.dimension} dimensions does not fit on the {lattice}"
-                f" lattice; take a lattice of sides {self.side} or longer"
+                f"a tile of {self.n_places} sites in {self.dimension} dimensions does not fit on the"
+                f" {lattice} lattice; take a larger lattice"
             )
-        corners = np.indices(lattice.shape).reshape(self.dimension, -1, 1)
-        places = corners + sign * self.offsets.T[:, None, :]
-        return np.ravel_multi_index(tuple(places), lattice.shape, mode="wrap").astype(np.int32)
+        tiles = lattice.windows(self.offsets)
+        return np.where(tiles < 0, lattice.n_sites, tiles).astype(np.int32)
+
+
+def _check_size(n_places: int, base: int) -> None:
+    # as logarithms, since the power itself may be too long a number
+    if n_places * np.log2(base) > np.log2(MAX_TABLE) + 1e-9:
+        raise ValueError(
+            f"a tile of {n_places} sites has {base}^{n_places} states, at most {MAX_TABLE} fit;"
+            " take a smaller tile"
+        )

@@ -37,28 +37,49 @@ def _source(job) -> Iterator[str]:
 
 def _hamiltonian(job) -> Iterator[str]:
     shape = job.lattice.shape
+    if job.hamiltonian.kind == "interactions":
+        yield from _interactions(job)
     if not job.has_truth:
         return
     if not job.is_glass:
         if job.hamiltonian.coupling == 0:
             yield "hamiltonian.coupling = 0 has no energy to learn"
-    elif job.hamiltonian.couplings == "published":
+        return
+    field, lattice = job.hamiltonian.field, job.build_lattice()
+    if isinstance(field, tuple) and len(field) != lattice.n_sites:
+        yield f"hamiltonian.field has {len(field)} numbers, the lattice has {lattice.n_sites} sites"
+    if job.hamiltonian.couplings == "published":
         if len(shape) != 2:
             yield "hamiltonian.couplings = 'published' needs a two-dimensional lattice"
     elif not isinstance(job.hamiltonian.couplings, str):
-        couplings, sites = job.hamiltonian.couplings, job.build_lattice().n_sites
+        couplings, (sites, steps) = job.hamiltonian.couplings, lattice.forward.shape
         rows = {len(row) for row in couplings}
-        if len(couplings) != sites or rows != {len(shape)}:
+        if len(couplings) != sites or rows != {steps}:
             yield (
                 f"hamiltonian.couplings has {len(couplings)} rows of {sorted(rows)} "
-                f"numbers; lattice.shape = {list(shape)} needs {sites} rows of {len(shape)}"
+                f"numbers; lattice.shape = {list(shape)} needs {sites} rows of {steps}"
             )
+
+
+def _interactions(job) -> Iterator[str]:
+    found = []
+    for shape in dict.fromkeys((job.lattice.shape, *job.shapes)):
+        try:
+            scale = job.build_hamiltonian(shape).scale
+        except ValueError as error:
+            found.append(f"hamiltonian.interactions: {error}")
+        else:
+            if scale == 0:
+                found.append("hamiltonian.interactions: all couplings are 0, there is no energy to learn")
+    yield from dict.fromkeys(found)
 
 
 def _direct(job) -> Iterator[str]:
     if job.direct and job.is_glass:
         yield "direct: these estimates take the energy to be the same everywhere; leave it out"
     elif job.direct:
+        if not (job.uses_direct or job.direct.methods):
+            yield "direct.methods: name one, or add 'direct' to sweep.energies"
         if job.uses_direct:
             yield from _fits(job, "direct.side", job.direct.side, (job.direct.method,), "direct.method")
         yield from _fits(job, "direct.side", job.direct.side, job.direct.methods, "direct.methods")

@@ -52,6 +52,8 @@ def canonical(values: dict) -> dict:
     values = dict(values)
     if "lattice" in values:
         values["lattice"] = _lattice(values["lattice"])
+    if "hamiltonian" in values and not values["hamiltonian"].get("field"):
+        values["hamiltonian"] = _without(values["hamiltonian"], "field")
     if "rnn" in values and values["rnn"].get("architecture", "gru") == "gru":
         values["rnn"] = _without(values["rnn"], "heads")
     if "labels" in values:

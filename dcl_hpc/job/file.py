@@ -131,10 +131,13 @@ def _locate_snapshots(document: dict, folder: Path) -> None:
 
 
 def _read_files(document: dict, folder: Path) -> None:
-    """Replace the paths of files of couplings and of absent sites by what they hold."""
+    """Replace the paths of files of couplings, fields and absent sites by what they hold."""
     couplings = _read_file(document, "hamiltonian", "couplings", folder, "iuf")
     if couplings is not None:
         document["hamiltonian"]["couplings"] = couplings.reshape(-1, couplings.shape[-1]).tolist()
+    field = _read_file(document, "hamiltonian", "field", folder, "iuf")
+    if field is not None:
+        document["hamiltonian"]["field"] = field.ravel().tolist()
     absent = _read_file(document, "lattice", "absent", folder, "buif")
     if absent is not None:
         document["lattice"]["absent"] = absent

@@ -10,6 +10,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # Unit cells along each axis, and how an axis ends.
 Cells = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1, max_length=4)]
 Boundary = Literal["periodic", "open"]
+Coupling = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 # Units of keys, as the reference and the JSON schema tell them.
@@ -17,8 +18,10 @@ ENERGY = {"unit": "J"}
 TEMPERATURE = {"unit": "J/k_B"}
 SWEEPS = {"unit": "sweeps"}
 
-# Files that a key may name instead of numbers, by their ending; they are read before the job is validated.
+# Files that a key may name instead of numbers, by their ending, and those keys; files are read before the
+# job is validated.
 FILES = (".npy", ".txt", ".dat", ".csv")
+NAMED = ("hamiltonian.couplings", "hamiltonian.field", "lattice.absent")
 A_PATH = {"type": "string", "pattern": f"({'|'.join(FILES).replace('.', '[.]')})$"}
 
 

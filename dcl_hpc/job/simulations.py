@@ -22,7 +22,7 @@ class ObserveExchange(Section):
 
 
 class Observe(Section):
-    """Observations at one temperature, by Metropolis chains of the true Hamiltonian or from a file of snapshots.
+    """Observations at one temperature: by Metropolis chains of the true Hamiltonian, or snapshots.
 
     Of an unknown system the temperature may be left out: it is 1 then, energies are in k_B T_o and
     temperatures in T_o.

@@ -9,11 +9,13 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from ..energy.factory import ENERGIES
+from ..physics.clusters import ClusterHamiltonian
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from ..physics.shape import Shape
 from . import checks, defaults, dependencies
 from .explanation import HELD_OUT, Check
+from .interactions import Interactions
 from .lattice import LatticeSection
 from .learners import Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
@@ -22,6 +24,9 @@ from .section import Section
 from .simulations import Levels, Observe, Sweep
 from .systems import EdwardsAnderson, Ising, Potts, Unknown
 from .units import OBSERVED, PHYSICAL, Units
+
+# What can be observed.
+System = Ising | Potts | EdwardsAnderson | Interactions | Unknown
 
 
 class Job(Section):
@@ -33,9 +38,7 @@ class Job(Section):
     )
     seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
     lattice: LatticeSection = Field(description="lattice on which the system is observed")
-    hamiltonian: Annotated[Ising | Potts | EdwardsAnderson | Unknown, Field(discriminator="kind")] = Field(
-        description="what is observed"
-    )
+    hamiltonian: Annotated[System, Field(discriminator="kind")] = Field(description="what is observed")
     observe: Observe = Field(description="observations at one temperature")
     rnn: AnyRnn = Field(Gru(), validate_default=True, description="network that learns P(configuration)")
     labels: Labels = Field(Labels(), description="what the RNN labels with energies")
@@ -211,7 +214,7 @@ class Job(Section):
         """The observed lattice, or one of its kind on another shape; see `LatticeSection.build`."""
         return self.lattice.build(shape)
 
-    def build_hamiltonian(self, shape: tuple[int, ...] | None = None) -> Hamiltonian:
+    def build_hamiltonian(self, shape: tuple[int, ...] | None = None) -> Hamiltonian | ClusterHamiltonian:
         """The true Hamiltonian, on the observed lattice or on another shape; only if the job `has_truth`."""
         return self.hamiltonian.build(self.build_lattice(shape), self.seed)
 

@@ -8,27 +8,27 @@ from pydantic import Discriminator, Field, Tag, field_serializer, field_validato
 
 from ..physics import hamiltonian
 from ..physics.lattice import Lattice
-from .section import A_PATH, ENERGY, Section
+from .section import A_PATH, ENERGY, Coupling, Section
 
-Coupling = Annotated[float, Field(allow_inf_nan=False)]
 # Of a realization; the published ones are seeds of numpy's old generator, which takes 32 bits.
 Number = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def _or_a_path(schema: dict) -> None:
     """Tell editors that couplings may be the path of a file."""
-    schema["anyOf"].append(A_PATH)
+    schema["anyOf" if "anyOf" in schema else "oneOf"].append(A_PATH)
     schema.update(ENERGY)
 
 
 class Ising(Section):
-    """Ising model with uniform coupling, E = -J sum s_i s_j."""
+    """Ising model with uniform coupling, E = -J sum s_i s_j - h sum s_i."""
 
     kind: Literal["ising"] = Field(description="the Ising model")
     coupling: Coupling = Field(
         1.0, description="coupling of neighbours; negative for an antiferromagnet",
         json_schema_extra=ENERGY,
     )  # fmt: skip
+    field: Coupling = Field(0.0, description="field h", json_schema_extra=ENERGY)
 
     @property
     def n_states(self) -> int:
@@ -37,7 +37,7 @@ class Ising(Section):
 
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
-        return hamiltonian.ising(lattice, self.coupling)
+        return hamiltonian.ising(lattice, self.coupling, self.field)
 
 
 class Potts(Section):
@@ -49,6 +49,18 @@ class Potts(Section):
         "clock", description="-J cos(2 pi (q_i - q_j) / Q), or -J where two neighbours have the same state"
     )
     coupling: Coupling = Field(1.0, description="coupling of neighbours", json_schema_extra=ENERGY)
+    field: tuple[Coupling, ...] = Field(
+        (), description="field h of each state, E = ... - sum h(q_i); none if left out",
+        json_schema_extra=ENERGY,
+    )  # fmt: skip
+
+    @field_validator("field")
+    @classmethod
+    def _of_each_state(cls, field, info):
+        states = info.data.get("states", len(field))
+        if field and len(field) != states:
+            raise ValueError(f"give one number for each of the {states} states, not {len(field)}")
+        return field
 
     @property
     def n_states(self) -> int:
@@ -58,11 +70,26 @@ class Potts(Section):
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
         form = hamiltonian.clock if self.form == "clock" else hamiltonian.potts
-        return form(lattice, self.states, self.coupling)
+        return form(lattice, self.states, self.coupling, self.field)
+
+
+class RandomField(Section):
+    """Fields h_i that are drawn for every site, of each instance anew, with zero mean or all the same."""
+
+    distribution: Literal["gaussian", "bimodal", "constant"] = Field(
+        description="normal, or +1 and -1 with equal probability, or 1"
+    )
+    strength: Coupling = Field(description="what drawn numbers are multiplied by", json_schema_extra=ENERGY)
+
+
+def _form_of_field(value) -> str:
+    if isinstance(value, (list, tuple)):
+        return "list"
+    return "drawn" if isinstance(value, (dict, RandomField)) else "number"
 
 
 class Unknown(Section):
-    """A system of which nothing but snapshots is known: no true energy, hence nothing to simulate or compare."""
+    """A system of which only snapshots are known: no true energy, nothing to simulate or compare with."""
 
     kind: Literal["unknown"] = Field(description="a law that is not known: all is learned from snapshots")
     states: int = Field(2, ge=2, le=254, description="number of states of a site")
@@ -79,7 +106,8 @@ class EdwardsAnderson(Section):
     `couplings` draws them from the job's seed and `instance`; "published" takes the authors'
     instance of that number (69 is the one in the paper's Fig. 5). Couplings of one's own are given as a
     list, one row a site in raster order and one column a direction (bond to the next site along each
-    axis, in J), or as the path of a text or .npy file that holds it, relative to the job file.
+    axis, in J), or as the path of a text or .npy file that holds it, relative to the job file. A `field` may
+    be the same for all sites, drawn, or a list or file of one number a site.
     `realizations` makes an ensemble of so many instances, 0 and up, or of those listed.
     """
 
@@ -89,6 +117,15 @@ class EdwardsAnderson(Section):
         description="how couplings are drawn, or rows of numbers, or the path of a file of them",
         json_schema_extra=_or_a_path,
     )
+    field: Annotated[
+        Annotated[Coupling, Tag("number")]
+        | Annotated[RandomField, Tag("drawn")]
+        | Annotated[tuple[Coupling, ...], Tag("list")],
+        Discriminator(_form_of_field),
+    ] = Field(
+        0.0, description="field h, how fields are drawn, or one a site, or the path of a file of them",
+        json_schema_extra=_or_a_path,
+    )  # fmt: skip
     instance: Number = Field(0, description="number of the realization")
     realizations: (
         Annotated[
@@ -116,11 +153,21 @@ class EdwardsAnderson(Section):
                 raise ValueError("must be rows of finite numbers, not all of them 0")
         return couplings
 
-    @field_serializer("couplings")
-    def _digest(self, couplings, info):
-        if isinstance(couplings, str) or not (info.context or {}).get("digest"):
-            return couplings
-        return "sha256:" + hashlib.sha256(np.array(couplings).tobytes()).hexdigest()
+    @field_validator("field", mode="before")
+    @classmethod
+    def _known_field(cls, field):
+        if isinstance(field, str):
+            raise ValueError(
+                f"{field!r} is not known; give a number, {{ distribution, strength }}, a list, or the path "
+                "of a .txt, .csv or .npy file"
+            )
+        return field
+
+    @field_serializer("couplings", "field")
+    def _digest(self, values, info):
+        if not isinstance(values, tuple) or not (info.context or {}).get("digest"):
+            return values
+        return "sha256:" + hashlib.sha256(np.array(values).tobytes()).hexdigest()
 
     @field_validator("realizations", mode="before")
     @classmethod
@@ -156,13 +203,17 @@ class EdwardsAnderson(Section):
         """The Hamiltonian of a single realization on a lattice."""
         if self.numbers:
             raise ValueError("an ensemble has no Hamiltonian of its own, its realizations have")
+        from ..sampling.streams import Purpose, generator  # compiles kernels; few who read a job need it
+
         if not isinstance(self.couplings, str):
             couplings = np.array(self.couplings)
         elif self.couplings == "published":
             couplings = hamiltonian.published_couplings(lattice, self.instance)
         else:
-            from ..sampling.streams import Purpose, generator  # compiles kernels; few who read a job need it
-
             random = generator(seed, Purpose.COUPLINGS, self.instance)
             couplings = hamiltonian.random_couplings(lattice, self.couplings, random)
-        return hamiltonian.ising(lattice, couplings)
+        field = self.field
+        if isinstance(field, RandomField):
+            random = generator(seed, Purpose.FIELDS, self.instance)
+            field = hamiltonian.random_field(lattice, field.distribution, field.strength, random)
+        return hamiltonian.ising(lattice, couplings, field)

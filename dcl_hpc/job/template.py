@@ -33,10 +33,17 @@ KINDS = {
         },
     ),
     "snapshots": (
-        "Configurations of your own (.npy, .npz, .h5 or text), which take the place of those that would be "
-        "simulated. Of the section observe only the temperature counts then, at which they were taken; the "
-        "Hamiltonian is what predictions are compared with.",
-        _COMMON | {"name": "snapshots", "hamiltonian": {"kind": "ising"}},
+        "Configurations of your own (.npy, .npz, .h5 or text) of a system whose law you want to know. All "
+        "that is needed is their lattice and the number of states. Of the section observe only the "
+        "temperature counts, at which they were taken; without it energies are in k_B T_o, temperatures in "
+        "T_o. 'direct' takes seconds to minutes; add 'rnn' and 'ednn' to sweep.energies for the networks.",
+        {
+            "name": "snapshots",
+            "lattice": _COMMON["lattice"],
+            "hamiltonian": {"kind": "unknown", "states": 2},
+            "labels": _COMMON["labels"],
+            "sweep": {"energies": ["direct"]},
+        },
     ),
 }
 

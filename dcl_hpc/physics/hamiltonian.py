@@ -176,7 +176,7 @@ def kept_relabellings(n_states: int, leaves) -> tuple[tuple[int, ...], ...]:
     """Those of the relabellings that `Hamiltonian.symmetries` names for which `leaves(permutation)` holds."""
     q = np.arange(n_states)
     candidates = [q, np.roll(q, -1), -q % len(q), np.r_[1, 0, q[2:]]]
-    return tuple(tuple(p.tolist()) for p in candidates if leaves(p))
+    return tuple(dict.fromkeys(tuple(p.tolist()) for p in candidates if leaves(p)))
 
 
 def ising(lattice: Lattice, couplings: np.ndarray | float = 1.0, field: np.ndarray | float = 0.0):

@@ -36,7 +36,7 @@ def majority_order(states: np.ndarray, n_states: int) -> np.ndarray:
 
 
 def like_neighbours(states: np.ndarray, lattice: Lattice) -> np.ndarray:
-    """Share of bonds that join sites in the same state, float64 (n_chains,); arguments as of `vector_order`."""
+    """Share of bonds between like sites, float64 (n_chains,), of states, integers (n_sites, n_chains)."""
     first, second = lattice.bonds.T
     return (states[first] == states[second]).mean(axis=0)
 

@@ -164,7 +164,8 @@ class Structure:
         for _, places in self.shells:
             rows.append(_mean(places, pair, there))
         n_waves = len(self.waves)
-        power = sum((self._phases @ s) ** 2 for s in spins)
+        # no matrix product, whose rounding depends on how many configurations there are
+        power = sum(np.einsum("ks,sn->kn", self._phases, s) ** 2 for s in spins)
         power = power[:n_waves] + power[n_waves:]
         with np.errstate(divide="ignore", invalid="ignore"):
             rows += list(1 + (power - n) / (n * (n - 1)) * (len(states) - 1))

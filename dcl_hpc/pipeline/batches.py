@@ -7,7 +7,7 @@ from urllib.parse import quote
 from ..errors import UserError
 from ..job import toml
 from ..job.resources import Resources
-from ..job.systems import FILES
+from ..job.section import FILES, NAMED
 from .run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -147,9 +147,9 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
 
 
 def _absolute(change: str, run: Run) -> str:
-    """An override that names a file of couplings, which is found from the job file, wherever that is kept."""
+    """An override that names a file, which is found from the job file, wherever that is kept."""
     key, _, value = change.partition("=")
-    if key.strip() != "hamiltonian.couplings" or not value.endswith(FILES):
+    if key.strip() not in NAMED or not value.endswith(FILES):
         return change
     return f"{key}={(Path(run.job_path).parent / value).resolve()}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..cluster import slurm
 from ..cluster.lock import Lock
 from ..errors import UserError
-from ..job.systems import FILES
+from ..job.section import FILES, NAMED
 from ..storage.documents import read_json, write_json, write_text
 from .batches import REPOSITORY, SCRIPT, Batch, arguments, logs, mark, plan
 from .run import Run
@@ -49,18 +49,19 @@ def kept_job(run: Run) -> Path:
 
 
 def _keep_job(run: Run) -> None:
-    """Keep the job file, and a file of couplings that it names, under the name that it has there."""
-    named = tomllib.loads(run.job_text).get("hamiltonian", {}).get("couplings")
-    if isinstance(named, str) and named.endswith(FILES):
-        source = Path(run.job_path).parent / named
-        text = run.job_text.replace(named, f"submitted_couplings{source.suffix}")
-        try:
-            kept = run.root / f"submitted_couplings{source.suffix}"
-            kept.write_bytes(source.read_bytes())
-        except OSError as error:
-            raise UserError(f"hamiltonian.couplings: {source} cannot be kept: {error.strerror}") from None
-    else:
-        text = run.job_text
+    """Keep the job file, and files of numbers that it names, under the names that it has there."""
+    text, document = run.job_text, tomllib.loads(run.job_text)
+    for key in NAMED:
+        section, _, what = key.partition(".")
+        named = document.get(section, {}).get(what)
+        if isinstance(named, str) and named.endswith(FILES):
+            source = Path(run.job_path).parent / named
+            kept = run.root / f"submitted_{what}{source.suffix}"
+            text = text.replace(named, kept.name)
+            try:
+                kept.write_bytes(source.read_bytes())
+            except OSError as error:
+                raise UserError(f"{key}: {source} cannot be kept: {error.strerror}") from None
     write_text(kept_job(run), text)
 
 

@@ -16,8 +16,8 @@ def agreement(energies: dict[str, np.ndarray]) -> list[dict]:
     Returns
     -------
     list of dict
-        `first`, `second`; `correlation` (Pearson, None where one of them does not vary), `slope` of the second
-        on the first, and `rms`, root mean square of their difference without its mean, in J.
+        `first`, `second`; `correlation` (Pearson) and `slope` of the second on the first, None where one of
+        them does not vary; `rms`, root mean square of their difference without its mean, in J.
     """
     centred = {name: energy - energy.mean() for name, energy in energies.items()}
     rows = []

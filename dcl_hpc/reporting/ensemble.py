@@ -79,7 +79,7 @@ def _couplings(run) -> tuple[np.ndarray, dict] | None:
         found[name] = {
             what: np.concatenate([item[what][bond] for item, bond in zip(each, bonds, strict=True)])
             for what in ("value", "error")
-        } | {"field": np.concatenate([item["field"] for item in each])}
+        } | {what: np.concatenate([item[what] for item in each]) for what in ("field", "true_field")}
     return true, found
 
 

@@ -62,11 +62,10 @@ def sentence(check: Check, warnings: list[str]) -> str:
 def _deviations(check) -> str:
     """The observables that differ most, in words."""
     order = np.argsort(-np.abs(check.z))[:SHOWN]
-    said = [
-        f"{check.names[k]} {abs(check.z[k]):.1f} standard errors too {'small' if check.z[k] > 0 else 'large'}"
-        for k in order
-        if abs(check.z[k]) > NOTABLE
-    ]
+    said = []
+    for k in order[np.abs(check.z[order]) > NOTABLE]:
+        how = "small" if check.z[k] > 0 else "large"
+        said.append(f"its {check.names[k]} is {abs(check.z[k]):.1f} standard errors too {how}")
     return ", ".join(said) or "many observables by a little each"
 
 
@@ -80,22 +79,21 @@ def _causes(check, warnings) -> list[str]:
     def off(*beginnings):
         return any(name.startswith(beginnings) and abs(value) > NOTABLE for name, value in z.items())
 
-    pairs = np.array([value for name, value in z.items() if name.startswith("correlation at")])
+    pairs = [k for k, name in enumerate(check.names) if name.startswith("correlation at")]
+    differ = [k for k in pairs if abs(check.z[k]) > NOTABLE]
     if off("correlation across"):
         causes.append("edges that are open, not periodic (lattice.boundary)")
     if off("magnetization", "share"):
         causes.append("a field that the energy lacks")
     if off("product of three", "product of triangles") and not off("magnetization"):
         causes.append("an interaction of three sites")
-    if off("product of plaquettes", "product of hexagons") and np.abs(pairs[:2]).max() < NOTABLE:
+    if off("product of plaquettes", "product of hexagons") and not differ:
         causes.append("an interaction round a loop")
-    if len(pairs) and np.abs(pairs).max() > NOTABLE:
-        same = np.all(pairs[np.abs(pairs) > NOTABLE] > 0) or np.all(pairs[np.abs(pairs) > NOTABLE] < 0)
+    if differ:
         causes.append("interactions that are missing or reach farther than its tiles see")
-        if same:
-            strength = (
-                "weak" if pairs[np.abs(pairs).argmax()] * check.data[check.z.argmax()] > 0 else "strong"
-            )
+        stronger = np.abs(check.data[differ]) > np.abs(check.model[differ])
+        if stronger.all() or not stronger.any():
+            strength = "weak" if stronger.all() else "strong"
             causes.append(f"interactions all too {strength}, as of a network that was trained too little")
     return causes or ["an interaction that the energy lacks; tiles that are too small"]
 
@@ -120,10 +118,8 @@ def figure(check: Check):
         axes[0].set_ylabel("pair correlation")
         axes[0].legend(fontsize=8)
         axes[1].set_xticks(range(len(waves)))
-        short = [check.names[k].removeprefix("structure factor at ") for k in waves]
-        axes[1].set_xticklabels(
-            [name.removeprefix("the ") for name in short], rotation=60, ha="right", fontsize=6
-        )
+        short = [check.names[k].partition(" at ")[2].removeprefix("the ") for k in waves]
+        axes[1].set_xticklabels(short, rotation=60, ha="right", fontsize=6)
         axes[1].set_ylabel("structure factor $S(k)$")
         if check.histogram:
             edges = check.histogram["edges"]

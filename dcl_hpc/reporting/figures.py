@@ -31,8 +31,9 @@ def label(quantity: str, units: Units = PHYSICAL) -> str:
     """Name of a quantity with its unit, for an axis."""
     energy, temperature = (re.sub(r"_(\w)", r"$_\1$", unit) for unit in (units.energy, units.temperature))
     inverse = f"({energy})" if " " in energy else energy
+    temperature = f"({temperature})" if "/" in temperature else temperature
     return {
-        "temperature": f"temperature / ({temperature})",
+        "temperature": f"temperature / {temperature}",
         "u": f"energy per site $u$ / {energy}",
         "m": r"order parameter $\langle|m|\rangle$",
         "c": "specific heat $c$ / k$_B$",

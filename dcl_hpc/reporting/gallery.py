@@ -84,7 +84,9 @@ def _couplings(folder, couplings, errors) -> Figure:
 def _learning(folder, job, histories) -> Figure:
     return save(
         folder / "learning.png", "Learning curves",
-        "KL divergence: mean excess of -ln P over the exact value on held-out observations.",
+        "KL divergence: mean excess of -ln P over the exact value on held-out observations."
+        if job.has_truth
+        else "Losses on the observations that networks learn from and on those held out.",
         figures.learning_curves(histories, job.ednn.fit),
     )  # fmt: skip
 

@@ -103,7 +103,7 @@ class InteractionTable(Sequence[Interaction]):
 
 
 def sources(run: Run) -> list[str]:
-    """By what a run finds interactions: "direct", "ednn", "rnn", or methods of direct estimates to compare."""
+    """By what a run finds interactions: "direct", "ednn", "rnn", or estimates that it compares with."""
     job = run.job
     if job.is_glass:
         return job.learned[::-1]

@@ -72,27 +72,32 @@ def compositions(run: Run) -> dict[str, list[dict]]:
     return found
 
 
-def interactions(summary: dict, job) -> list[dict]:
-    """Tables of interactions: `title`, the `convention` of signs, and `rows` with `picture` and `words`."""
-    geometry, found = job.build_lattice().geometry, []
+def of_page(summary: dict, job) -> dict:
+    """What the page says of the law: `interactions`, `compositions`, and the `convention` of signs."""
+    geometry = job.build_lattice().geometry
+    return {
+        "interactions": interactions(summary, geometry),
+        "compositions": composed(summary, geometry),
+        "convention": convention(job.hamiltonian.n_states),
+    }
+
+
+def interactions(summary: dict, geometry: Geometry) -> list[dict]:
+    """Tables of interactions: `title`, and `rows` with `picture` and `words`."""
+    found = []
     if summary["ednn"] and "interactions" in summary["ednn"]:
         found.append(("the EDNN's energy", summary["ednn"]["interactions"]))
     for name, estimate in (summary["direct"] or {}).items():
         if name in ("clusters", "pairwise"):
-            found.append((name, estimate["interactions"]))
+            found.append((f"{name}, directly from the observations", estimate["interactions"]))
     return [
-        {
-            "title": title,
-            "convention": convention(job.hamiltonian.n_states),
-            "rows": [row | _shown(row, geometry, row["tied"]) for row in rows[:SHOWN]],
-        }
+        {"title": title, "rows": [row | _shown(row, geometry, row["tied"]) for row in rows[:SHOWN]]}
         for title, rows in found
     ]
 
 
-def composed(summary: dict, job) -> list[dict]:
+def composed(summary: dict, geometry: Geometry) -> list[dict]:
     """Tables of what energies consist of: `title`, and `rows` with `picture` and `words`."""
-    geometry = job.build_lattice().geometry
     return [
         {
             "title": ENERGIES[name].title if name in ENERGIES else name,

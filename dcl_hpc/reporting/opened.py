@@ -136,8 +136,8 @@ class OpenedRun:
         Parameters
         ----------
         source : str, optional
-            "direct"; "ednn" for an EDNN that is no network, or of a glass; "rnn" of a glass; or a method of direct
-            estimates. By default the first that the job has.
+            "direct"; "ednn" for an EDNN that is no network, or of a glass; "rnn" of a glass; or a method of
+            the estimates that the job compares with. By default the first that the job has.
 
         Raises
         ------

@@ -63,8 +63,7 @@ def render(
     return environment.get_template(template).render(
         summary=summary,
         learned=LEARNED,
-        interactions=law.interactions(summary, job) if job else [],
-        compositions=law.composed(summary, job) if job else [],
+        **(law.of_page(summary, job) if job else {}),
         size=size,
         worth=worth,
         warnings=warnings(

@@ -15,15 +15,16 @@ def coupling_errors(bond: np.ndarray, true: np.ndarray, found: dict) -> dict:
     true : float (n,)
         In J.
     found : dict
-        `value`, `error` (n,) and `field` (n_sites,), in J.
+        `value`, `error` (n,) and `field` (n_sites,), in J; `true_field` (n_sites,), 0 if left out.
 
     Returns
     -------
     dict
         Over bonds: `bonds` (how many), `correlation` (Pearson), `slope` of recovered on true couplings,
         `rmse` and `error` (root mean square of the standard errors), in J. Over other pairs, which have no
-        coupling: `others` (how many), `others_rms` and `others_largest`, in J. Over sites: `field_rms`, in
-        J. None where nothing is defined: couplings that are all the same, no other pairs.
+        coupling: `others` (how many), `others_rms` and `others_largest`, in J. Over sites: `field_rms`, of
+        fields less true ones, in J. None where nothing is defined: couplings that are all the same, no other
+        pairs.
     """
     value, centred = found["value"][bond], true[bond] - true[bond].mean()
     others = found["value"][~bond]
@@ -41,7 +42,7 @@ def coupling_errors(bond: np.ndarray, true: np.ndarray, found: dict) -> dict:
         "others": len(others),
         "others_rms": _rms(others) if len(others) else None,
         "others_largest": float(np.abs(others).max()) if len(others) else None,
-        "field_rms": _rms(found["field"]),
+        "field_rms": _rms(found["field"] - found.get("true_field", 0.0)),
     }
 
 

@@ -138,8 +138,8 @@ def headline(summary: dict) -> str:
                 f"  {sweep['energy']:<5} {size(sweep):>7}  largest |u - exact| "
                 f"{sweep['max_abs_du']:.4f} J per site at T = {sweep['t_at_max']:.2f}"
             )
-    lines += [f"  {test['sentence']}" for test in summary["explanation"]]
-    lines += [f"  warning: {text}" for text in (*summary["diagnosis"], *warnings(summary["sweeps"]))]
+    lines += [f"  {test['sentence']}" for test in summary.get("explanation", [])]
+    lines += [f"  warning: {text}" for text in (*summary.get("diagnosis", []), *warnings(summary["sweeps"]))]
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from ..energy.factory import LEARNED
+from ..energy.factory import ENERGIES, LEARNED
 from ..pipeline.diagnosis import warnings
 from ..storage import results
 from ..storage.evaluation import read_couplings
@@ -104,7 +104,7 @@ def numbers(run, system: System) -> dict:
         "temperature": job.observe.temperature,
         "truth": job.has_truth,
         "units": asdict(job.units),
-        "agreement": [] if job.has_truth else agreement(system.energies),
+        "agreement": [] if job.has_truth else _agreement(job, system),
         "rnn": _rnn(system),
         "ednn": None if system.local is None else _accuracy(system, "ednn") | system.local,
         "direct": _direct(job, system),
@@ -141,6 +141,15 @@ def _direct(job, system) -> dict | None:
         for name, (interactions, predicted) in system.direct.items()
     }
     return {"samples": min(job.direct.samples, system.learned_from)} | found
+
+
+def _agreement(job, system) -> list[dict]:
+    """How far the energies of an unknown system agree; see `agreement`."""
+    titles = {name: ENERGIES[name].title for name in job.learned}
+    if job.direct:
+        own = job.direct.method if job.uses_direct else None
+        titles |= {f"direct_{name}": name for name in job.direct.methods if name != own}
+    return agreement({titles[name]: system.energies[name] for name in titles if name in system.energies})
 
 
 def _couplings(job, system) -> dict | None:

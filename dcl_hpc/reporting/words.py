@@ -1,4 +1,4 @@
-"""Interactions in words: what a cluster of sites is."""
+"""Clusters of sites in words."""
 
 import numpy as np
 

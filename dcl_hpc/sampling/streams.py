@@ -25,6 +25,7 @@ class Purpose(IntEnum):
     TEMPERED = 9
     FLIPS = 10
     CHECK = 11
+    FIELDS = 12
     COMPOSITION = 20
 
 

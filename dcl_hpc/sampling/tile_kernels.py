@@ -58,73 +58,115 @@ def _propose(streams, n_states, shift):
 
 @njit(inline="always", **OPTIONS)
 def _step(state, shift, n_states):
-    """Change of a state's number."""
-    new = np.int32(state) + np.int32(shift) + np.int32(1)
-    new -= np.int32(n_states) if new >= n_states else np.int32(0)
-    return new - np.int32(state)
+    """Change of a state's number, int16."""
+    # in few bits, so that many chains fit a vector
+    old = np.uint16(state)
+    new = np.uint16(old + np.uint16(shift) + np.uint16(1))
+    return np.int16(np.uint16(min(new, np.uint16(new - np.uint16(n_states))) - old))
 
 
+@njit(inline="always", **OPTIONS)
+def _add(codes, tiles, i, n, shift, sign):
+    """Add shift[chain] to the numbers of the first n tiles of a site, or take it away."""
+    for k in range(n):
+        tile = tiles[i, k]
+        for c in range(len(shift)):
+            codes[tile, c] += sign * np.int32(shift[c])
+
+
+# not `_NoAlias`: several lookups to a pass, each chain by itself, take less time than gathers
 @njit(**OPTIONS)
-def _add_differences(codes, boxes, starts, n, table, shift, cost):
-    """Add n entries of tables of differences to the cost, in order.
-
-    Not vectorised: loads one by one, several to a pass, take less time than gathers.
-    """
-    k = 0
-    while k < n:
-        a, s = boxes[k], np.uint64(starts[k])
-        if k + 4 <= n:
-            a1, a2, a3 = boxes[k + 1], boxes[k + 2], boxes[k + 3]
-            s1, s2, s3 = np.uint64(starts[k + 1]), np.uint64(starts[k + 2]), np.uint64(starts[k + 3])
-            for c in range(len(cost)):
-                e = np.uint64(shift[c])
-                total = cost[c] + table[s + e + np.uint64(codes[a, c])]
-                total += table[s1 + e + np.uint64(codes[a1, c])]
-                total += table[s2 + e + np.uint64(codes[a2, c])]
-                cost[c] = total + table[s3 + e + np.uint64(codes[a3, c])]
-            k += 4
-        elif k + 2 <= n:
-            a1, s1 = boxes[k + 1], np.uint64(starts[k + 1])
-            for c in range(len(cost)):
-                e = np.uint64(shift[c])
-                total = cost[c] + table[s + e + np.uint64(codes[a, c])]
-                cost[c] = total + table[s1 + e + np.uint64(codes[a1, c])]
-            k += 2
-        else:
-            for c in range(len(cost)):
-                cost[c] += table[s + np.uint64(shift[c]) + np.uint64(codes[a, c])]
-            k += 1
-
-
-@njit(pipeline_class=_NoAlias, **OPTIONS)
-def visit(
-    states, beta, streams, n_sweeps, n_states, codes, looked, places, starts, n_looked, members, weights,
-    counts, table, differences, present, proposed, shift, step, jump, cost,
+def visit_by_differences(
+    states, beta, streams, n_sweeps, n_states, codes, looked, starts, n_looked, members, weights, counts,
+    table, shift, jump, cost,
 ):  # fmt: skip
-    """Sweep with the numbers of the tiles' states kept.
+    """Sweep with the numbers of the tiles' states kept, and differences looked up.
 
     Parameters
     ----------
     states, beta, streams, n_sweeps : as in `kernels.two_state_sweeps`
     n_states : int
     codes : uint8, uint16 or int32 (n_tiles, n_chains)
-        Number of each tile's state; times Q - 1, if the tables hold differences.
-    looked, places : int32 (n_sites, k)
-        Tiles where a change of the site is looked up, and the site's weight in their number.
+        Number of each tile's state, times Q - 1.
+    looked : int32 (n_sites, k)
+        Tiles where a change of the site is looked up.
     starts : int64 (n_sites, k)
-        Where the tables begin.
+        Where the tables of the site's differences in them begin.
     n_looked : int32 (n_sites,)
     members, weights : (n_sites, m)
-        Tiles that hold the site, and its weight.
+        Tiles that hold the site, and its weight in their number.
     counts : int32 (n_sites,)
     table : float32
-        In J.
-    differences : bool
-        Whether the tables hold differences.
-    present : float32 (n_tiles, n_chains)
-        Energies, unless the tables hold differences.
-    proposed, shift, step, jump, cost
+        Differences in J, (states of a tile, Q - 1) for each place.
+    shift, jump, cost
         Workspace; the shift of two states is always 0.
+    """
+    n_sites, n_chains = states.shape
+    for _ in range(n_sweeps):
+        for i in range(n_sites):
+            _propose(streams, n_states, shift)
+            for c in range(n_chains):
+                cost[c] = 0
+            n, k = n_looked[i], 0
+            if n_states > 2:
+                _add(codes, looked, i, n, shift, np.int32(1))
+            while k + 4 <= n:
+                s0, s1 = np.uint64(starts[i, k]), np.uint64(starts[i, k + 1])
+                s2, s3 = np.uint64(starts[i, k + 2]), np.uint64(starts[i, k + 3])
+                t0, t1, t2, t3 = looked[i, k], looked[i, k + 1], looked[i, k + 2], looked[i, k + 3]
+                for c in range(n_chains):
+                    total = cost[c] + table[s0 + np.uint64(codes[t0, c])]
+                    total += table[s1 + np.uint64(codes[t1, c])]
+                    total += table[s2 + np.uint64(codes[t2, c])]
+                    cost[c] = total + table[s3 + np.uint64(codes[t3, c])]
+                k += 4
+            if k + 3 <= n:
+                s0, s1, s2 = np.uint64(starts[i, k]), np.uint64(starts[i, k + 1]), np.uint64(starts[i, k + 2])
+                t0, t1, t2 = looked[i, k], looked[i, k + 1], looked[i, k + 2]
+                for c in range(n_chains):
+                    total = cost[c] + table[s0 + np.uint64(codes[t0, c])]
+                    total += table[s1 + np.uint64(codes[t1, c])]
+                    cost[c] = total + table[s2 + np.uint64(codes[t2, c])]
+                k += 3
+            while k < n:
+                s0, t0 = np.uint64(starts[i, k]), looked[i, k]
+                for c in range(n_chains):
+                    cost[c] += table[s0 + np.uint64(codes[t0, c])]
+                k += 1
+            if n_states > 2:
+                _add(codes, looked, i, n, shift, np.int32(-1))
+            for c in range(n_chains):
+                step = _step(states[i, c], shift[c], n_states)
+                step = np.int16(step * np.int16(kernels._accept(beta, cost, streams, c)))
+                jump[c] = step
+                states[i, c] = np.uint8(states[i, c] + step)
+            for k in range(counts[i]):
+                tile, weight = members[i, k], weights[i, k]
+                for c in range(n_chains):
+                    codes[tile, c] += weight * jump[c]
+
+
+@njit(pipeline_class=_NoAlias, **OPTIONS)
+def visit_by_energies(
+    states, beta, streams, n_sweeps, n_states, codes, starts, members, weights, counts, table, shift, jump,
+    cost, step, present, proposed,
+):  # fmt: skip
+    """Sweep with the numbers and the energies of the tiles kept, and new energies looked up.
+
+    Parameters as in `visit_by_differences`, but for
+
+    Parameters
+    ----------
+    codes : uint8, uint16 or int32 (n_tiles, n_chains)
+        Number of each tile's state.
+    starts : int64 (n_sites, m)
+        Where the tables of the tiles that hold the site begin.
+    table : float32
+        Energies in J.
+    present : float32 (n_tiles, n_chains)
+        Energies of the tiles.
+    step, proposed
+        Workspace.
     """
     n_sites, n_chains = states.shape
     for _ in range(n_sweeps):
@@ -133,16 +175,13 @@ def visit(
             for c in range(n_chains):
                 step[c] = _step(states[i, c], shift[c], n_states)
                 cost[c] = 0
-            if differences:
-                _add_differences(codes, looked[i], starts[i], n_looked[i], table, shift, cost)
-            else:
-                for k in range(n_looked[i]):
-                    tile, place, origin = looked[i, k], places[i, k], np.uint64(starts[i, k])
-                    for c in range(n_chains):
-                        code = np.uint32(np.int32(codes[tile, c]) + place * step[c])
-                        energy = table[origin + np.uint64(code)]
-                        proposed[k, c] = energy
-                        cost[c] += energy - present[tile, c]
+            for k in range(counts[i]):
+                tile, weight, origin = members[i, k], np.int32(weights[i, k]), np.uint64(starts[i, k])
+                for c in range(n_chains):
+                    code = np.uint32(np.int32(codes[tile, c]) + weight * step[c])
+                    energy = table[origin + np.uint64(code)]
+                    proposed[k, c] = energy
+                    cost[c] += energy - present[tile, c]
             for c in range(n_chains):
                 step[c] *= np.int32(kernels._accept(beta, cost, streams, c))
                 jump[c] = step[c]
@@ -151,12 +190,8 @@ def visit(
                 tile, weight = members[i, k], weights[i, k]
                 for c in range(n_chains):
                     codes[tile, c] += weight * jump[c]
-            if not differences:
-                for k in range(n_looked[i]):
-                    tile = looked[i, k]
-                    for c in range(n_chains):
-                        energy, old = proposed[k, c], present[tile, c]
-                        present[tile, c] = energy if step[c] != 0 else old
+                    energy, old = proposed[k, c], present[tile, c]
+                    present[tile, c] = energy if step[c] != 0 else old
 
 
 @njit(pipeline_class=_NoAlias, **OPTIONS)
@@ -197,5 +232,5 @@ def visit_stars(
                 cost[c] = table[origin + np.uint64(code[c])]
             for c in range(n_chains):
                 step = _step(states[i, c], shift[c], n_states)
-                step *= np.int32(kernels._accept(beta, cost, streams, c))
-                states[i, c] = np.uint8(np.int32(states[i, c]) + step)
+                step = np.int16(step * np.int16(kernels._accept(beta, cost, streams, c)))
+                states[i, c] = np.uint8(states[i, c] + step)

@@ -79,32 +79,32 @@ class Tiles:
 
 
 def tile_plan(tiles: Tiles, places: np.ndarray, most: int):
-    """Everything that `visit` needs, where a changed site is looked up at some places of the tiles.
+    """What `tile_kernels.start` and one of the kernels `visit_by_...` need, as two tuples, and which it is.
 
-    Tables of differences, if they have at most so many entries and are shared by tiles; else energies.
+    A changed site is looked up at some places of the tiles, in tables of differences, if these have at most
+    so many entries and tiles share them; otherwise at all places, in tables of energies.
     """
     q, kinds = tiles.n_states, tiles.kinds
     sizes = np.array([len(table) for table in tiles.tables])
     here = tiles.present[:, places]
     shared = len(tiles.tables) == 1 or not tiles.present.all()
     differences = bool(shared and (here.sum(axis=1) * sizes).sum() * (q - 1) <= most)
-    members, counts = tiles.members(np.arange(tiles.sites.shape[1]))
-    looked, n_looked = tiles.members(places)
+    scale = q - 1 if differences else 1
+    powers = (tiles.powers * scale).astype(_integer(sizes.max() * scale))
+    held, counts = tiles.members(np.arange(tiles.sites.shape[1]))
+    members = held[0], powers[kinds[held[0]], held[1]], counts
     if differences:
         entries = np.where(here, sizes[:, None] * (q - 1), 0).ravel()
         begins = (np.cumsum(entries) - entries).reshape(here.shape)
+        looked, n_looked = tiles.members(places)
         starts = begins[kinds[looked[0]], np.searchsorted(places, looked[1])]
-        flat = [tiles.differences(kind, places[k]) for kind, k in np.argwhere(here)]
-        flat = np.concatenate(flat).astype(np.float32)
+        table = [tiles.differences(kind, places[k]) for kind, k in np.argwhere(here)]
+        table = np.concatenate(table).astype(np.float32)
+        model = looked[0], starts, n_looked, *members, table
     else:
-        starts, flat = tiles.origins[kinds[looked[0]]], tiles.flat
-    scale = q - 1 if differences else 1
-    powers, kind = tiles.powers, _integer(sizes.max() * scale)
-    return (
-        q, np.maximum(tiles.sites, 0), kinds, (powers * scale).astype(kind), tiles.origins, flat, differences,
-        looked[0], powers[kinds[looked[0]], looked[1]], starts, n_looked,
-        members[0], (powers * scale)[kinds[members[0]], members[1]].astype(kind), counts,
-    )  # fmt: skip
+        table = tiles.flat
+        model = tiles.origins[kinds[held[0]]], *members, table
+    return (np.maximum(tiles.sites, 0), kinds, powers, tiles.origins, table), model, differences
 
 
 def star_plan(lattice: Lattice, offsets: np.ndarray, tiles: Tiles, most: int):
@@ -118,28 +118,32 @@ def star_plan(lattice: Lattice, offsets: np.ndarray, tiles: Tiles, most: int):
     points, place_in_star = np.unique(points, axis=0, return_inverse=True)
     place_in_star = place_in_star.reshape(n_places, n_places)
     itself = place_in_star[0, 0]
-    # sites with the same kinds of tiles around them share a table
     members, counts = tiles.members(np.arange(n_places))
+    near = list(zip(tiles.kinds[members[0, 0]], members[1, 0], strict=True))[: counts[0]]
+    some = [place_in_star[place, _depends(tiles, kind, place)] for kind, place in near]
+    if q ** len(set(np.concatenate(some))) * (q - 1) > most:
+        return None  # before all tables are taken apart
+    parts, part = _distinct_parts(tiles)
+    # sites whose tiles differ by the same share a table
     rows, columns = np.nonzero(np.arange(members.shape[2]) < counts[:, None])
+    tile, place = members[0][rows, columns], members[1][rows, columns]
     around = np.full((tiles.n_sites, n_places), -1)
-    around[rows, members[1][rows, columns]] = tiles.kinds[members[0][rows, columns]]
+    around[rows, place] = part[tiles.kinds[tile], place]
     if np.count_nonzero(around >= 0) < len(rows):
         return None  # a tile is there twice
     first, own = _distinct(around)
-    stars, tables, parts = [], [], {}
-    for kinds in around[first]:
-        here = [(kind, place) for place, kind in enumerate(kinds) if kind >= 0]
-        parts |= {key: _depends(tiles, *key) for key in here if key not in parts}
-        places = [place_in_star[key[1], parts[key]] for key in here]
-        star = np.unique(np.concatenate([[itself], *places]))
+    stars, tables = [], []
+    for numbers in around[first]:
+        here = [(place_in_star[place, parts[k][0]], parts[k][1]) for place, k in enumerate(numbers) if k >= 0]
+        star = np.unique(np.concatenate([[itself], *[places for places, _ in here]]))
         star = np.concatenate([[itself], star[star != itself]])
         if sum(map(len, tables)) + q ** len(star) * (q - 1) > most:
             return None
         digits = all_states(q, len(star))[:, ::-1]
         total = np.zeros((len(digits), q - 1))
-        for key, own_places in zip(here, places, strict=True):
-            columns = [np.flatnonzero(star == place)[0] for place in own_places]
-            total += _on(tiles, *key, parts[key])[tuple(digits[:, columns].T)]
+        for places, cost in here:
+            columns = [np.flatnonzero(star == place)[0] for place in places]
+            total += cost[tuple(digits[:, columns].T)]
         stars.append(star)
         tables.append(total.ravel())
     chosen = np.full((len(stars), max(map(len, stars))), itself)
@@ -150,7 +154,7 @@ def star_plan(lattice: Lattice, offsets: np.ndarray, tiles: Tiles, most: int):
     sizes = np.array([len(table) for table in tables])
     powers = weights(q, chosen.shape[1])[::-1] * (q - 1)
     return (
-        q, np.take_along_axis(sites, columns.reshape(chosen.shape)[own], axis=1).astype(np.int32),
+        np.take_along_axis(sites, columns.reshape(chosen.shape)[own], axis=1).astype(np.int32),
         np.array([len(star) for star in stars], np.int32)[own], (np.cumsum(sizes) - sizes)[own],
         powers.astype(_integer(sizes.max())), np.concatenate(tables).astype(np.float32),
     )  # fmt: skip
@@ -178,14 +182,28 @@ def _by_place(tiles: Tiles, kind: int, place: int) -> np.ndarray:
 
 def _depends(tiles: Tiles, kind: int, place: int) -> np.ndarray:
     """Places that the differences at a place depend on, beyond rounding."""
-    cost = _by_place(tiles, kind, place)
-    least = ROUNDING * np.abs(tiles.tables[kind]).max()
+    cost, least = _by_place(tiles, kind, place), ROUNDING * np.abs(tiles.tables[kind]).max()
     there = np.flatnonzero(tiles.present[kind])
     return np.array([k for axis, k in enumerate(there) if np.ptp(cost, axis=axis).max() > least], int)
 
 
-def _on(tiles: Tiles, kind: int, place: int, places: np.ndarray) -> np.ndarray:
-    """Differences at a place as a function of some places, float64 (*[Q] * len(places), Q - 1)."""
-    there = np.flatnonzero(tiles.present[kind])
-    others = tuple(np.flatnonzero(~np.isin(there, places)))
-    return _by_place(tiles, kind, place).mean(axis=others)
+def _distinct_parts(tiles: Tiles) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
+    """Differences at every place of every kind of tile, without places that they do not depend on.
+
+    Returns
+    -------
+    parts : list of (places, float64 (*[Q] * len(places), Q - 1))
+        Those that differ by more than rounding.
+    part : int64 (n_kinds, n_places)
+        Which of them each is, -1 where the place is absent.
+    """
+    least = ROUNDING * max(np.abs(table).max() for table in tiles.tables)
+    parts, known, part = [], {}, np.full(tiles.present.shape, -1)
+    for kind, place in np.argwhere(tiles.present):
+        there, places = np.flatnonzero(tiles.present[kind]), _depends(tiles, kind, place)
+        cost = _by_place(tiles, kind, place).mean(axis=tuple(np.flatnonzero(~np.isin(there, places))))
+        rounded = np.rint(cost / (least or 1.0)).astype(np.int64)
+        part[kind, place] = known.setdefault((place, places.tobytes(), rounded.tobytes()), len(parts))
+        if part[kind, place] == len(parts):
+            parts.append((places, cost))
+    return parts, part

@@ -20,7 +20,7 @@ from .tile_plans import Tiles, star_plan, tile_plan
 # Most entries of all tables of differences: 512 KiB, so that they stay in the second-level cache.
 MAX_DIFFERENCES = 2**17
 # Chains of a block.
-BLOCK = 128
+BLOCK = 256
 
 
 def box_offsets(side: int, dimension: int, before: int = 0) -> np.ndarray:
@@ -66,16 +66,15 @@ class TileTables:
         everywhere = tiles is None
         sites = np.asarray(lattice.windows(offsets) if everywhere else tiles, np.int32)
         self._tiles = _with_tables(lattice, n_states, sites, table)
-        box = self._tiles
-        places = np.arange(len(offsets))
-        if everywhere and lattice.regular and len(self._tiles.tables) == 1:
-            box, places = _merged(lattice, offsets, self._tiles)
-        looked = box.sites[:, places]
+        boxes, places = self._tiles, np.arange(len(offsets))
+        if everywhere and lattice.regular and len(boxes.tables) == 1:
+            boxes, places = _merged(lattice, offsets, boxes)
+        looked = boxes.sites[:, places]
         plan = None
         if np.bincount(looked[looked >= 0]).max() > 1:
             plan = star_plan(lattice, offsets, self._tiles, MAX_DIFFERENCES)
         self._kernel = _tile_sweeps if plan is None else _star_sweeps
-        self._model = tile_plan(box, places, MAX_DIFFERENCES) if plan is None else plan
+        self._model = n_states, *(tile_plan(boxes, places, MAX_DIFFERENCES) if plan is None else plan)
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
@@ -162,33 +161,21 @@ def _box_table(table, n_states, sides, box):
     return total
 
 
-def _tile_sweeps(
-    states,
-    beta,
-    streams,
-    n_sweeps,
-    n_states,
-    sites,
-    kinds,
-    powers,
-    origins,
-    table,
-    differences,
-    looked,
-    *model,
-):
+def _tile_sweeps(states, beta, streams, n_sweeps, n_states, numbering, model, differences):
     """Metropolis sweeps of one block of chains by the tiles, in place."""
-    n_chains = states.shape[1]
-    codes = np.zeros((len(sites), n_chains), powers.dtype)
-    present = np.empty((0 if differences else len(sites), n_chains), np.float32)
-    tile_kernels.start(states, sites, kinds, powers, origins, table, codes, present)
-    proposed = np.empty((looked.shape[1], n_chains), np.float32)
-    shift, step = np.zeros(n_chains, np.uint8), np.empty(n_chains, np.int32)
-    cost = np.empty(n_chains, np.float32)
-    tile_kernels.visit(
-        states, beta, streams, n_sweeps, n_states, codes, looked, *model, table,
-        differences, present, proposed, shift, step, np.empty(n_chains, powers.dtype), cost,
-    )  # fmt: skip
+    n_tiles, n_chains = len(numbering[0]), states.shape[1]
+    codes = np.zeros((n_tiles, n_chains), numbering[2].dtype)
+    present = np.empty((0 if differences else n_tiles, n_chains), np.float32)
+    tile_kernels.start(states, *numbering, codes, present)
+    shift, jump = np.zeros(n_chains, np.uint8), np.empty(n_chains, codes.dtype)
+    chains = states, beta, streams, n_sweeps, n_states, codes
+    workspace = shift, jump, np.empty(n_chains, np.float32)
+    if differences:
+        tile_kernels.visit_by_differences(*chains, *model, *workspace)
+    else:
+        step, most = np.empty(n_chains, np.int32), model[1].shape[1]
+        proposed = np.empty((most, n_chains), np.float32)
+        tile_kernels.visit_by_energies(*chains, *model, *workspace, step, present, proposed)
 
 
 def _star_sweeps(states, beta, streams, n_sweeps, n_states, stars, counts, starts, powers, table):

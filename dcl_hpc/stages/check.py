@@ -125,13 +125,17 @@ class _Simulation:
                     responses.append(np.column_stack([values, errors, joint.reshape(len(values), -1)]))
                 progress.step(self.every)
                 context.stop.check(comm)
-        self.chains = mpi.gather(comm, total / count)
+        self.chains = self._of_all(total / count)
         mean = self.chains.mean(axis=0)
-        self.spread = mpi.gather(comm, squares / count).mean(axis=0) - np.outer(mean, mean)
-        self.energies = mpi.gather(comm, np.array(energies).T).T
+        self.spread = self._of_all(squares / count).mean(axis=0) - np.outer(mean, mean)
+        self.energies = self._of_all(np.array(energies).T).T
         self.learning = None
         if responses:
-            self.learning = self._propagated(mpi.gather(comm, np.mean(responses, axis=0)).mean(axis=0))
+            self.learning = self._propagated(self._of_all(np.mean(responses, axis=0)).mean(axis=0))
+
+    def _of_all(self, values: np.ndarray) -> np.ndarray:
+        """Values of all chains; in one order in memory, so that sums do not depend on the number of ranks."""
+        return mpi.gather(self.context.comm, np.ascontiguousarray(values))
 
     def _propagated(self, means: np.ndarray) -> np.ndarray:
         """Covariance beta^2 sum_m cov(A, E_m) cov(B, E_m) over the modes of error E_m of unit variance.

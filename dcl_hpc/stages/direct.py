@@ -48,7 +48,8 @@ def fit(context: Context, output: str, method: str, side: int, samples: int, set
     wall = time.monotonic() - started
     weights.save(run.path(output), run.attributes(output), settings, arrays, {}, 1, 1, wall)
     context.log(
-        f"{title}: {len(found.coupling)} interactions from {len(states)} configurations by {method}: {wall:.1f} s"
+        f"{title}: {len(found.coupling)} interactions from {len(states)} configurations by {method}, "
+        f"{wall:.1f} s"
     )
     context.log(f"{title}: symmetry: {found.symmetry}")
     context.log(f"{title}: {convention(job.hamiltonian.n_states)}")

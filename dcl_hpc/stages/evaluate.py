@@ -142,8 +142,9 @@ def _finish(context, states, ladder, columns, errors, recovered, started: float)
         layout[f"test/error/{name}"] = array_field(error, ("sample",), "standard error of the energy, J")
     if recovered:
         pairs, bond = _pairs(run.job)
-        true = couplings.true_couplings(run.job.build_hamiltonian(), pairs)
-        layout |= coupling_fields(pairs, bond, true, recovered)
+        hamiltonian = run.job.build_hamiltonian()
+        true = couplings.true_couplings(hamiltonian, pairs), couplings.true_fields(hamiltonian)
+        layout |= coupling_fields(pairs, bond, *true, recovered)
     layout |= table_fields({name: local.table() for name, local in estimates.items()})
     found = {name: described(local)[:DESCRIBED] for name, local in estimates.items()}
     attributes = {

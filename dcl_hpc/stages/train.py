@@ -96,7 +96,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     fit.save(finished=True, held_out=held_out.astype(np.float32))
     error, what = fit.result["validation"], f"train ednn, context {tile_context}: validation"
     if job.uses_labels:
-        context.log(f"{what} RMSE {np.sqrt(error) * scale:.3f} J")
+        context.log(f"{what} RMSE {np.sqrt(error) * scale:.3f} {job.units.energy}")
     else:
         context.log(f"{what}, minus ln pseudo-likelihood {error:.4f} nats")
 

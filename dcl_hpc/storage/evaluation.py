@@ -12,7 +12,7 @@ GROUP = "couplings"
 TABLE = "direct/{}/table"
 
 
-def coupling_fields(pairs, bond, true, recovered: dict) -> dict[str, Field]:
+def coupling_fields(pairs, bond, true, field, recovered: dict) -> dict[str, Field]:
     """Data sets of recovered couplings.
 
     Parameters
@@ -21,12 +21,15 @@ def coupling_fields(pairs, bond, true, recovered: dict) -> dict[str, Field]:
     bond : bool (n,)
     true : float64 (n,)
         In J.
+    field : float64 (n_sites,)
+        True fields, in J.
     recovered : dict of name to `energy.couplings.Recovered`
     """
     fields = {
         "pairs": array_field(pairs, ("pair", "site"), "two sites in raster order"),
         "bond": array_field(bond, ("pair",), "whether the lattice joins the sites"),
         "true": array_field(true, ("pair",), "true coupling, J; bonds between the same two sites add up"),
+        "true_field": array_field(field, ("site",), "true field, J"),
     }
     about = {
         "value": (("pair",), "coupling by {}, J"),
@@ -47,15 +50,17 @@ def read_couplings(path) -> dict | None:
     -------
     dict or None
         `pairs` int32 (n, 2), `bond` bool (n,), `true` float64 (n,) in J, and `recovered`: for each energy
-        a dict of `value`, `error` (n,), `field`, `field_error` (n_sites,), all in J.
+        a dict of `value`, `error` (n,), `field`, `field_error`, `true_field` (n_sites,), all in J.
     """
     with h5py.File(path, "r", locking=False) as file:
         if GROUP not in file:
             return None
         group = file[GROUP]
         result: dict = {name: group[name][()] for name in ("pairs", "bond", "true")}
+        field = group["true_field"][()] if "true_field" in group else 0.0  # older files have none
         result["recovered"] = {
             name: {what: data[()] for what, data in item.items()}
+            | {"true_field": np.broadcast_to(field, item["field"].shape)}
             for name, item in group.items()
             if isinstance(item, h5py.Group)
         }

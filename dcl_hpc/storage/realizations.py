@@ -59,12 +59,16 @@ def link(run) -> Path:
     numbers = np.array([member.realization for member in members])
     attributes = run.attributes("observe") | {"stage": "ensemble", "about": ABOUT, "realizations": numbers}
     attributes |= {"dependencies": "{}", "inputs": "{}"}  # it is written anew whenever there is a report
-    couplings = np.stack([member.job.build_hamiltonian().couplings for member in members])
+    true = [member.job.build_hamiltonian() for member in members]
     layout = {
         "realization": array_field(numbers, ("realization",), "number of each, as in its folder's name"),
         "hamiltonian/couplings": array_field(
-            couplings, ("realization", "site", "axis"),
+            np.stack([one.couplings for one in true]), ("realization", "site", "axis"),
             "true coupling of each site, in raster order, with the next one along each axis, J",
+        ),
+        "hamiltonian/field": array_field(
+            np.stack([one.site_field for one in true]), ("realization", "site", "state"),
+            "energy of each state of each site in the field, J",
         ),
     }  # fmt: skip
     begun = path.with_name(path.name + ".tmp")

@@ -148,7 +148,7 @@ def test_file_becomes_observations(dcl, source, observations, job_file, runs, ra
     done = dcl("observe", "--from", source, ranks=ranks)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f"observe: {N} configurations imported from {source}") == 1
-    assert "warning" not in done.stdout
+    assert "correlated" not in done.stdout
     assert_imported(observations)
     job, text = jobs.load(job_file)
     path = Run(job, text, str(job_file), runs, 1).require("observe")

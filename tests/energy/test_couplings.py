@@ -13,6 +13,7 @@ from dcl_hpc.energy import couplings
 from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import hamiltonian
+from dcl_hpc.physics.clusters import ClusterHamiltonian, Term
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
 
@@ -342,3 +343,48 @@ def test_more_states_are_refused():
         couplings.recover(TrueEnergy(true), np.zeros((4, 9), np.uint8), np.array([[0, 1]]))
     with pytest.raises(ValueError, match="the Hamiltonian has 3"):
         couplings.true_couplings(true, np.array([[0, 1]]))
+
+
+@pytest.mark.parametrize(
+    "lattice",
+    [
+        Lattice((3, 3), "triangular", open=(0,)), Lattice((2, 3), "honeycomb"), Lattice((4, 4), open=(1,)),
+        Lattice((2, 2), "kagome", absent=(1, 6)), Lattice((4, 4), absent=(2, 9)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_couplings_and_random_fields_of_any_lattice(lattice):
+    """Both are exactly what the energy has, for every configuration."""
+    random = np.random.default_rng(3)
+    field = hamiltonian.random_field(lattice, "gaussian", 0.7, random)
+    true = hamiltonian.ising(lattice, hamiltonian.random_couplings(lattice, "gaussian", random), field)
+    pairs, bond = couplings.choose_pairs(lattice, random)
+    found = couplings.recover(TrueEnergy(true), random_states(3, lattice.n_sites), pairs)
+    expected = couplings.true_couplings(true, pairs)
+    assert found.value == pytest.approx(expected, abs=1e-9) and expected[bond].all()
+    assert not expected[~bond].any() and couplings.true_fields(true) == pytest.approx(field)
+    assert found.field == pytest.approx(field, abs=1e-9)
+
+
+def test_couplings_of_interactions():
+    """Pairs of every range and the field, with the mean of higher products around zero."""
+    lattice = Lattice((4, 4), open=(0,))
+    terms = (Term(((0, 0), (1, 0)), 0.5), Term(((0, 0), (2, 1)), -0.3), Term(((0, 0),), 0.2))
+    model = ClusterHamiltonian(lattice, 2, terms)
+
+    class Plain:
+        n_states = 2
+
+        def __init__(self):
+            self.lattice = lattice
+
+        def energies(self, states):
+            return model.energy(states.T)
+
+    pairs = all_pairs(16)
+    found = couplings.recover(Plain(), random_states(3, 16), pairs)
+    expected = couplings.true_couplings(model, pairs)
+    assert found.value == pytest.approx(expected, abs=1e-9)
+    assert np.count_nonzero(expected) == 12 + 8
+    assert found.field == pytest.approx(couplings.true_fields(model)) and found.field[0] == pytest.approx(0.2)
+    assert not couplings.true_couplings(ClusterHamiltonian(lattice, 2, terms[2:]), pairs).any()

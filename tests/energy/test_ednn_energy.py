@@ -8,7 +8,7 @@ from dcl_hpc.energy.tile_networks import tabulate, tile_energies
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
-from dcl_hpc.sampling import kernels, tile_tables
+from dcl_hpc.sampling import kernels, tile_kernels, tile_tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
 
@@ -61,21 +61,28 @@ def both(q, shape, focus, context):
 
 def recorded(monkeypatch, energy, chains, n_sweeps):
     """Sweep, and return what each proposal costs as the sweep sees it, in order, (n_chains,) each."""
-    costs, accept, visit = [], kernels.accept, tile_tables._visit
+    costs, accept = [], kernels.accept
 
     def spy_accept(beta, cost, *rest):
         costs.append(cost.copy())
         accept(beta, cost, *rest)
 
-    def spy_visit(states, beta, streams, n_sweeps, q, codes, *rest):
-        for i in np.tile(np.arange(len(states)), n_sweeps):  # the kernel, one site at a time
-            own = [values[i : i + 1] for values in rest[:7]]
-            visit(states[i : i + 1], beta, streams, 1, q, codes, *own, *rest[7:])
-            costs.append(rest[-1].copy())
+    def spy(visit, first, last, cost):
+        def one_site_at_a_time(states, beta, streams, n_sweeps, q, *model):
+            for i in np.tile(np.arange(len(states)), n_sweeps):
+                own = [values[i : i + 1] for values in model[first:last]]
+                some = states[i : i + 1] if first else states
+                visit(some, beta, streams, 1, q, *model[:first], *own, *model[last:])
+                costs.append(model[cost].copy())
 
+        return one_site_at_a_time
+
+    # which arguments have a row for each site, and which is the cost
+    visits = {"visit_by_differences": (1, 7, 10), "visit_by_energies": (1, 5, 8), "visit_stars": (0, 3, 7)}
     with monkeypatch.context() as patch:
         patch.setattr(kernels, "accept", spy_accept)
-        patch.setattr(tile_tables, "_visit", spy_visit)
+        for name, arguments in visits.items():
+            patch.setattr(tile_kernels, name, spy(getattr(tile_kernels, name), *arguments))
         chains.sweep(energy, n_sweeps)
     return costs
 

@@ -24,7 +24,7 @@ class Maker:
     @staticmethod
     def energy(couplings, n_states=2, charges=(1, 1, 1, 1), sine=False, side=2) -> LocalEnergy:
         """Energy with a coupling (J) for each tuple of sites; all have the same charges."""
-        window = Window(len(next(iter(couplings))[0]), side, n_states)
+        window = Window.box(len(next(iter(couplings))[0]), side, n_states)
         rows = np.zeros((len(couplings), window.n_places), np.uint8)
         for row, sites in zip(rows, couplings, strict=True):
             for site, charge in zip(sites, charges, strict=False):
@@ -47,7 +47,7 @@ class Maker:
     def observe(self, model, temperature, n_samples, side=3, seed=1) -> Samples:
         """Samples of an energy model."""
         states = self.sample(model, temperature, n_samples, seed)
-        window = Window(model.lattice.dimension, side, model.n_states)
+        window = Window.box(model.lattice.dimension, side, model.n_states)
         return Samples(states, model.lattice, temperature, window)
 
 

@@ -9,20 +9,20 @@ from dcl_hpc.inference.window import Window
 from dcl_hpc.physics.lattice import Lattice
 
 STATES = np.random.default_rng(1).integers(0, 2, (200, 36))
-GOOD = {"states": STATES, "lattice": Lattice((6, 6)), "temperature": 4.0, "window": Window(2, 3, 2)}
+GOOD = {"states": STATES, "lattice": Lattice((6, 6)), "temperature": 4.0, "window": Window.box(2, 3, 2)}
 ONCE = np.where(np.arange(36) == 5, 1, 0)
 
 BAD = [
     ({"lattice": Lattice((4, 9))}, "at least 5"),
     ({"lattice": Lattice((36,))}, "dimensions"),
     ({"lattice": Lattice((6, 7))}, "needs .samples, 42."),
-    ({"window": Window(2, 4, 2)}, "at least 7"),
+    ({"window": Window.box(2, 4, 2)}, "at least 7"),
     ({"states": STATES[:50]}, "50 samples are too few"),
     ({"states": STATES[:0], "weights": np.ones(0)}, "weights"),
     ({"states": STATES.astype(float)}, "integers"),
     ({"states": STATES + 1}, "integers 0 ... 1"),
     ({"states": STATES - 1}, "integers 0 ... 1"),
-    ({"window": Window(2, 3, 3)}, "state 2 of 3 is never observed"),
+    ({"window": Window.box(2, 3, 3)}, "state 2 of 3 is never observed"),
     ({"states": 0 * STATES}, "state 1 of 2 is never observed"),
     ({"states": np.tile(ONCE, (200, 1))}, "all samples are equal"),
     ({"temperature": 0.0}, "temperature"),
@@ -45,18 +45,18 @@ def test_observations(change, message):
 
 @pytest.mark.parametrize(
     ("window", "message"),
-    [((2, 0, 2), "at least 1"), ((2, 3, 1), "at least 2"), ((2, 5, 2), "smaller side"), ((2, 4, 3), "fit")],
+    [((2, 0, 2), "at least 1"), ((2, 3, 1), "at least 2"), ((2, 5, 2), "smaller tile"), ((2, 4, 3), "fit")],
 )
 def test_windows(window, message):
     """No site, no state, too many states."""
     with pytest.raises(ValueError, match=message):
-        Window(*window)
+        Window.box(*window)
 
 
 def test_a_free_table_that_is_too_large():
     """Its information matrix would not fit."""
     states = np.random.default_rng(1).integers(0, 3, (200, 36))
-    observations = Samples(states, Lattice((6, 6)), 4.0, Window(2, 3, 3))
+    observations = Samples(states, Lattice((6, 6)), 4.0, Window.box(2, 3, 3))
     with pytest.raises(ValueError, match="19683 tile states is too large"):
         free_table.fit(observations)
 

@@ -127,7 +127,7 @@ def test_a_field(make):
 def test_nothing_at_infinite_temperature(make):
     """Random configurations have no interaction, and the energy 0 without an error."""
     states = np.random.default_rng(2).integers(0, 2, (N, 36))
-    energy = clusters.fit(Samples(states, PLANE, 4.0, Window(2, 3, 2)))
+    energy = clusters.fit(Samples(states, PLANE, 4.0, Window.box(2, 3, 2)))
     assert energy.terms == []
     assert np.all(np.array(energy.energy(states[:3], PLANE)) == 0)
     assert np.all(energy.table() == 0)
@@ -158,7 +158,7 @@ def test_a_chiral_clock(make):
     pair = {"n_states": 3, "charges": (1, 2)}
     table = make.energy({make.right: 1.0, make.down: 1.0}, **pair).table()
     table += make.energy({make.right: 0.6}, **pair, sine=True).table()
-    model = TileTables(PLANE, 3, table, 2)
+    model = TileTables(PLANE, 3, Window.box(2, 2, 3).offsets, table)
     energy = clusters.fit(make.observe(model, 3.0, N, 2))
     members = [m for t in energy.terms for m in t.members if m.phase == "sin"]
     assert [m.sites for m in members] == [make.right]

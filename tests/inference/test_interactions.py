@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 
 from dcl_hpc.inference.interactions import Interactions, Words
-from dcl_hpc.inference.symmetry import PointGroup, point_operations
+from dcl_hpc.inference.symmetry import PointGroup
 from dcl_hpc.inference.window import Window
+from dcl_hpc.physics.geometry import hypercubic
 from dcl_hpc.physics.hamiltonian import clock
 from dcl_hpc.physics.lattice import Lattice
 
 WINDOWS = [(1, 4, 2), (2, 2, 2), (2, 3, 2), (2, 2, 3), (2, 2, 4), (3, 2, 2), (1, 3, 4), (1, 1, 3)]
+
+
+def point_group(words):
+    """All operations on words of a hypercubic lattice."""
+    return PointGroup(words, hypercubic(words.window.dimension).operations)
 
 
 @pytest.mark.parametrize("window", WINDOWS)
@@ -18,13 +24,13 @@ def test_number_of_words(window):
     d, side, q = window
     sizes = [(side - 1) ** k * side ** (d - k) for k in range(d + 1)]
     signed = [(-1) ** k * [1, d, d * (d - 1) // 2, 1][k] * q**n for k, n in enumerate(sizes)]
-    assert len(Words.all(Window(*window))) == sum(signed)
+    assert len(Words.all(Window.box(*window))) == sum(signed)
 
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_words_are_orthogonal_with_mean_zero(window):
     """Over all states of the window, equally often: no constant, no overlap."""
-    words = Words.all(Window(*window))
+    words = Words.all(Window.box(*window))
     f = words.functions()
     overlap = f.T @ f / len(f)
     assert np.allclose(f.mean(axis=0), 0, atol=1e-12)
@@ -35,10 +41,10 @@ def test_words_are_orthogonal_with_mean_zero(window):
 @pytest.mark.parametrize("window", WINDOWS)
 def test_projection_is_the_product_with_the_functions(window):
     """By Fourier transform and by definition, also for tied words."""
-    words = Words.all(Window(*window))
+    words = Words.all(Window.box(*window))
     random = np.random.default_rng(1)
     table = random.normal(size=(3, words.window.size))
-    tied = PointGroup(words).tied([0, 1] if window[1] > 1 else [0], np.ones(len(words), bool))
+    tied = point_group(words).tied([0, 1], np.ones(len(words), bool))
     for interactions in (Interactions.single(words), tied, tied.take([len(tied) - 1, 0])):
         assert np.allclose(interactions.project(table), table @ interactions.functions())
 
@@ -46,7 +52,7 @@ def test_projection_is_the_product_with_the_functions(window):
 @pytest.mark.parametrize("window", [(1, 3, 2), (2, 2, 2), (2, 2, 3), (3, 2, 2)])
 def test_any_table_is_a_sum_of_words(window):
     """Energies of a random table on a lattice are those of its words, up to a constant."""
-    window = Window(*window)
+    window = Window.box(*window)
     lattice = Lattice((3, 4, 5)[: window.dimension] if window.dimension > 1 else (7,))
     random = np.random.default_rng(2)
     table = random.normal(size=window.size)
@@ -62,36 +68,25 @@ def test_any_table_is_a_sum_of_words(window):
 
 def test_two_states_are_spins():
     """The word of all places is the product of their spins."""
-    window = Window(2, 2, 2)
+    window = Window.box(2, 2, 2)
     spins = 2.0 * window.digits - 1
     assert np.array_equal(Words.all(window).functions()[:, -1], spins.prod(axis=1))
 
 
 def test_three_states_have_the_clock_pair():
     """Charges 1 and 2 of neighbours are cos(2 pi (q - q')/3)."""
-    window = Window(1, 2, 3)
+    window = Window.box(1, 2, 3)
     words = Words.all(window)
     pair = words.functions()[:, (words.order == 2) & words.neutral & ~words.sine]
     a, b = window.digits.T
     assert np.allclose(pair[:, 0], clock(Lattice((4,)), 3).pair[a, b])
 
 
-@pytest.mark.parametrize(
-    ("window", "number"), [((1, 3, 2), 2), ((2, 3, 2), 8), ((3, 2, 2), 48), ((4, 2, 2), 384)]
-)
-def test_number_of_point_operations(window, number):
-    """2^d d! of them, the identity first; they are a group."""
-    operations = point_operations(Window(*window))
-    assert operations.shape == (number, window[1] ** window[0])
-    assert np.array_equal(operations[0], np.arange(operations.shape[1]))
-
-
 @pytest.mark.parametrize("n_states", [2, 3])
 def test_images_are_words_of_turned_configurations(n_states):
     """The sum of a word over a turned configuration is that of its image over the configuration."""
-    words = Words.all(Window(2, 2, n_states))
-    operations = point_operations(words.window)
-    image, sign = words.images(operations)
+    words = Words.all(Window.box(2, 2, n_states))
+    image, sign = point_group(words).images
     states = np.random.default_rng(3).integers(0, n_states, (11, 11))
     tiles, f = words.window.tiles(Lattice((11, 11))), words.functions()
     for turned in (np.rot90(s, k) for s in (states, states.T) for k in range(4)):
@@ -102,7 +97,7 @@ def test_images_are_words_of_turned_configurations(n_states):
 
 def test_generated_groups():
     """A quarter turn makes four operations, with a reflection all eight."""
-    point = PointGroup(Words.all(Window(2, 2, 2)))
+    point = point_group(Words.all(Window.box(2, 2, 2)))
     order = [len(point.generated([k])) for k in range(8)]
     assert sorted(order) == [1, 2, 2, 2, 2, 2, 4, 4]
     quarter = order.index(4)
@@ -112,10 +107,10 @@ def test_generated_groups():
 
 def test_tied_words_are_invariant():
     """Under all operations pairs and plaquette remain of the even words of 2x2; sines cancel."""
-    point = PointGroup(Words.all(Window(2, 2, 2)))
+    point = point_group(Words.all(Window.box(2, 2, 2)))
     tied = point.tied(range(8), point.words.neutral)
     assert sorted(np.bincount(tied.owner).tolist()) == [1, 2, 2]
-    three = PointGroup(Words.all(Window(2, 2, 3)))
+    three = point_group(Words.all(Window.box(2, 2, 3)))
     pairs = three.tied(range(8), three.words.neutral & (three.words.order == 2))
     assert not pairs.words.sine.any()
     assert len(pairs) == 2

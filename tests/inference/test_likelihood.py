@@ -24,7 +24,7 @@ def observations(request):
     shape, side, q = request.param
     lattice, random = Lattice(shape), np.random.default_rng(5)
     states = random.integers(0, q, (20, lattice.n_sites))
-    return Samples(states, lattice, 2.0, Window(len(shape), side, q), random.random(20))
+    return Samples(states, lattice, 2.0, Window.box(len(shape), side, q), random.random(20))
 
 
 def some_functions(window, n=5):
@@ -94,7 +94,7 @@ def test_a_constant_means_nothing(observations, shift):
 @pytest.mark.parametrize(("shape", "side", "q"), SMALL)
 def test_exact_probabilities_give_the_exact_couplings(shape, side, q):
     """With the Boltzmann weights of all configurations, words and the free table are recovered."""
-    lattice, window, temperature = Lattice(shape), Window(len(shape), side, q), 2.5
+    lattice, window, temperature = Lattice(shape), Window.box(len(shape), side, q), 2.5
     words = Words.all(window)
     coupling = np.random.default_rng(9).normal(size=len(words)) / 2
     energy = LocalEnergy(Interactions.single(words), coupling, np.eye(len(words)))
@@ -116,7 +116,7 @@ def test_pairs_of_a_hamiltonian(model, side):
     true = hamiltonian.ising(lattice) if model == "ising" else hamiltonian.clock(lattice, 3)
     states = exact.all_states(true.n_states, 9)
     weights = np.exp(-true.energy(states) / 3)
-    fit = pairwise.fit(Samples(states, lattice, 3.0, Window(2, side, true.n_states), weights), np.inf)
+    fit = pairwise.fit(Samples(states, lattice, 3.0, Window.box(2, side, true.n_states), weights), np.inf)
     predicted, _ = fit.energy(states, lattice)
     assert np.allclose(predicted, true.energy(states), atol=1e-7)
     assert sum(np.isclose(fit.coupling, 1, atol=1e-8)) == 2

@@ -1,5 +1,7 @@
 """Local energies as tables, as energy models, on any lattice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.inference.interactions import Interactions, Words
 from dcl_hpc.inference.local_energy import LocalEnergy
+from dcl_hpc.inference.samples import LOST
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics import hamiltonian
 from dcl_hpc.physics.lattice import Lattice
@@ -21,7 +24,7 @@ def case(request):
     """A lattice, an energy with random couplings of all words, and random states."""
     shape, side, q = request.param
     random, lattice = np.random.default_rng(1), Lattice(shape)
-    words = Words.all(Window(len(shape), side, q))
+    words = Words.all(Window.box(len(shape), side, q))
     coupling = random.normal(size=len(words))
     factor = random.normal(size=(len(words), len(words))) / 10
     energy = LocalEnergy(Interactions.single(words), coupling, factor @ factor.T)
@@ -35,10 +38,11 @@ def test_the_table_has_the_energies(case):
     columns = np.ascontiguousarray(states.T)
     scale = np.abs(expected).max()
     assert np.allclose(energy.model(lattice).energies(columns), expected, atol=1e-5 * scale)
-    context = energy.side // 2
-    table = energy.table(2 * context + 1)
+    context = energy.window.side // 2
+    n_states = energy.window.n_states
+    table = energy.table(Window.box(lattice.dimension, 2 * context + 1, n_states))
     assert table.dtype == np.float64
-    ednn = EdnnEnergy(lattice, 1, context, energy.interactions.words.window.n_states, table)
+    ednn = EdnnEnergy(lattice, 1, context, n_states, table)
     assert np.allclose(ednn.energies(columns), expected, atol=1e-5 * scale)
 
 
@@ -80,11 +84,11 @@ def test_sweeps_are_those_of_the_true_energy(make):
 def test_the_smallest_tile(make):
     """Nearest neighbours found in a tile of four need a tile of two."""
     energy = make.energy({make.right: 1.0, make.down: 1.0}, side=4)
-    assert energy.side == 2
+    assert energy.window.side == 2
     assert len(energy.table()) == 2**4
-    assert len(energy.table(3)) == 2**9
-    with pytest.raises(ValueError, match="need tiles of that side"):
-        energy.table(1)
+    assert len(energy.table(Window.box(2, 3, 2))) == 2**9
+    with pytest.raises(ValueError, match="does not hold all"):
+        energy.table(Window.box(2, 1, 2))
 
 
 def test_terms_can_be_read(make):
@@ -97,3 +101,29 @@ def test_terms_can_be_read(make):
     assert lines[2] == "-0.50000 +- 1.00000 J  1 x [(0,0) (0,1) (1,0) (1,1)]"
     clock = make.energy({make.right: 1.0}, 3, (1, 2), sine=True)
     assert str(clock.terms[0]).endswith("1 x [(0,0) (0,1) sin (1,2)]")
+
+
+IRREGULAR = [
+    Lattice((5, 6), open=(0, 1), absent=(8, 9, 20)),
+    Lattice((6, 6), "triangular", open=(1,)),
+    Lattice((3, 3), "kagome"),
+    Lattice((3, 3), "honeycomb", open=(0,)),
+]
+
+
+@pytest.mark.parametrize("lattice", IRREGULAR, ids=str)
+@pytest.mark.parametrize("q", [2, 3])
+def test_models_where_sites_are_absent(lattice, q):
+    """Tables without the interactions that reach absent sites have the energies of those that are there."""
+    random, window = np.random.default_rng(6), Window.ball(lattice.geometry, 1, q)
+    words = Words.all(window)
+    words = words.take(np.unique(random.integers(0, len(words), 12)))
+    energy = LocalEnergy(Interactions.single(words), random.normal(size=len(words)), np.eye(len(words)))
+    states = random.integers(0, q, (30, lattice.n_sites), dtype=np.uint8)
+    expected, _ = energy.energy(states, lattice)
+    found = energy.model(lattice).energies(np.ascontiguousarray(states.T))
+    assert np.allclose(found, expected, atol=1e-4)
+    lost = np.where(np.arange(lattice.n_sites) == 3, np.uint8(LOST), states)
+    kept = np.delete(np.arange(lattice.n_sites), 3)
+    smaller = replace(lattice, absent=tuple(sorted((*lattice.absent, int(lattice.present[3])))))
+    assert np.allclose(energy.energy(lost, lattice)[0], energy.energy(states[:, kept], smaller)[0])

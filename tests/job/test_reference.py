@@ -22,7 +22,7 @@ def fields(model, name=""):
     """Every key of a job as (table, key, field)."""
     for key, field in model.model_fields.items():
         below = [one for one in parts(field.annotation) if hasattr(one, "model_fields")]
-        yield name, key, field
+        yield name, field.alias or key, field
         path = f"{name}.{key}".strip(".") + ".STAGE" * ("dict" in str(field.annotation))
         for one in below:
             yield from fields(one, path)

@@ -35,6 +35,7 @@ def render():
             for energy, exchange in sweeps
         ]
         summary = {"name": "a<b", "rnn": rnn, "ednn": None, "direct": None, "sweeps": rows}
+        summary |= {"truth": True, "agreement": [], "units": {"energy": "J", "temperature": "J/k_B"}}
         summary["wall_seconds"] = {"observe": 1.5}
         return page.render(summary, [], "text", "origin", 'name = "x"')
 

@@ -39,6 +39,10 @@ def test_slope_and_offset():
     assert result["rmse"] == pytest.approx(np.sqrt(((0.1 - 0.1 * TRUE[BOND]) ** 2).mean()))
     assert [result["others_rms"], result["others_largest"]] == pytest.approx([0.1, 0.1])
     assert result["field_rms"] == pytest.approx(0.3)
+    true = {"true_field": np.linspace(-1, 1, 36)}
+    assert coupling_errors(BOND, TRUE, found(TRUE, field=0.0) | true)["field_rms"] == pytest.approx(
+        np.sqrt((true["true_field"] ** 2).mean())
+    )
 
 
 def test_bonds_and_others_are_apart():
@@ -120,7 +124,8 @@ def test_through_the_file(tmp_path):
         name: Recovered(true + shift, np.full(3, 0.1), np.full(4, shift), np.full(4, 0.2))
         for name, shift in (("rnn", 0.25), ("ednn", -1.0))
     }
-    layout = coupling_fields(pairs, bond, true, recovered)
+    field = np.array([0.1, 0.0, -0.4, 0.0])
+    layout = coupling_fields(pairs, bond, true, field, recovered)
     assert {"couplings/pairs", "couplings/true", "couplings/bond", "couplings/rnn/value"} <= layout.keys()
     write_file(tmp_path / "with.h5", layout, {}, total=1)
     write_file(tmp_path / "without.h5", {}, {}, total=1)
@@ -129,7 +134,8 @@ def test_through_the_file(tmp_path):
     assert result["bond"].dtype == bool and np.array_equal(result["bond"], bond)
     assert result["recovered"].keys() == recovered.keys()
     for name, values in recovered.items():
-        assert result["recovered"][name].keys() == {"value", "error", "field", "field_error"}
+        assert result["recovered"][name].keys() == {"value", "error", "field", "field_error", "true_field"}
+        assert np.array_equal(result["recovered"][name].pop("true_field"), field)
         for what, data in result["recovered"][name].items():
             assert np.array_equal(data, getattr(values, what))
     assert read_couplings(tmp_path / "without.h5") is None
@@ -139,7 +145,8 @@ def test_headline():
     """A line for each energy; where couplings are all the same only the RMSE."""
     numbers = {"correlation": 0.99871, "slope": 1.0021, "rmse": 0.0234}
     equal = {"correlation": None, "slope": None, "rmse": 0.5}
-    summary = {"rnn": None, "ednn": None, "direct": None, "sweeps": []}
+    summary = {"rnn": None, "ednn": None, "direct": None, "sweeps": [], "agreement": [], "truth": True}
+    summary["units"] = {"energy": "J", "temperature": "J/k_B"}
     lines = headline(summary | {"couplings": {"rnn": numbers, "ednn": equal}}).splitlines()
     assert lines == [
         "  RNN   couplings recovered: correlation 0.9987, slope 1.0021, RMSE 0.023 J",

@@ -11,6 +11,7 @@ import pytest
 from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import hamiltonian
+from dcl_hpc.physics.clusters import ClusterHamiltonian, Term, images
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.sampling.chains import Chains
@@ -95,11 +96,19 @@ def random_tiles(shape, focus, context, n_states, seed=9):
     return Case("tables", EdnnEnergy(lattice, focus, context, n_states, table), formula)
 
 
-# sites with 0 to 4, 3, 6 and 1 to 4 neighbours
+def interactions(lattice, n_states, *terms):
+    """Interactions with all their images."""
+    every = [image for term in terms for image in images(term, lattice.geometry, n_states)]
+    return ClusterHamiltonian(lattice, n_states, tuple(every))
+
+
+# sites with 1 and 3, 3, 6, and 1 to 4 neighbours
 HOLED = Lattice((3, 4), open=(0,), absent=(0, 5, 7, 10))
 HONEYCOMB = Lattice((2, 2), "honeycomb")
 TRIANGULAR = Lattice((2, 4), "triangular")
 KAGOME = Lattice((2, 2), "kagome", open=(0, 1), absent=(0, 5, 10, 11))
+BOND, CORNER = ((0, 0), (1, 0)), ((0, 0), (1, 0), (0, 1))
+J1J2 = Term(BOND, 0.5), Term(((0, 0), (1, 1)), -0.2), Term(((0, 0),), 0.2)
 ISING, POTTS, CLOCK = hamiltonian.ising, hamiltonian.potts, hamiltonian.clock
 CASES = {
     # without the factor in `acceptance` some configurations of 2x2 only turn into each other
@@ -139,6 +148,15 @@ CASES = {
     ),
     "delta in a field": true_case("like_sweeps", POTTS(Lattice((2, 3), open=(1,)), 3, 1.0, [0.3, -0.8, 0])),
     "clock of four in a field": true_case("pair_sweeps", CLOCK(Lattice((2, 2)), 4, 1.0, [0, 0.7, 0.2, -0.4])),
+    "interactions": true_case("tables", interactions(Lattice((3, 3)), 2, *J1J2)),
+    "interactions with edges": true_case("tables", interactions(HOLED, 2, *J1J2, Term(CORNER, -0.4))),
+    "interactions on kagome": true_case("tables", interactions(KAGOME, 2, *J1J2[:2])),
+    "interactions of three states": true_case(
+        "tables",
+        interactions(
+            Lattice((2, 3), open=(1,)), 3, Term(BOND, 0.8, (1, 2)), Term(((0, 0),), 0.4, (1,), "sin")
+        ),
+    ),
     "tiles": random_tiles((3, 3), 1, 1, 2),
     "tiles without context": random_tiles((2, 4), 2, 0, 2),
     "ring of tiles": random_tiles((6,), 2, 1, 3),

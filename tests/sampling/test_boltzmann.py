@@ -31,9 +31,9 @@ def transitions(case, beta):
 def test_kernel_is_the_expected_one(case):
     """The cases below go through all kernels."""
     if case.kernel == "multi-spin":
-        assert case.energy._kernel is multispin.sweeps
+        assert case.energy.model._kernel is multispin.sweeps
     elif case.kernel != "tables":
-        assert case.energy._kernel.__name__ == case.kernel
+        assert case.energy.model._kernel.__name__ == case.kernel
 
 
 def test_energies_are_those_of_the_formula(case):

@@ -9,7 +9,6 @@ from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.physics.tiles import Tiling
 from dcl_hpc.sampling import kernels, multispin, tile_tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.generator import LAZY
@@ -85,9 +84,9 @@ DILUTE = np.where(np.arange(32).reshape(16, 2) % 5, BIMODAL, 0.0)
 )
 def test_choice_of_kernel(model, kernel):
     """Multi-spin coding where it can be, else the kernel that knows most about the model."""
-    assert TrueEnergy(model)._kernel is kernel
+    assert TrueEnergy(model).model._kernel is kernel
     expected = kernels.two_state_sweeps if kernel is multispin.sweeps else kernel
-    assert TrueEnergy(model, n_chains=1)._kernel is expected
+    assert TrueEnergy(model, n_chains=1).model._kernel is expected
 
 
 @pytest.mark.parametrize(
@@ -156,16 +155,9 @@ def test_windows_at_every_site_are_two_state_sweeps(shape):
     s = 2.0 * exact.all_states(2, 2**d).reshape(-1, *[2] * d) - 1
     corner = s[(slice(None), *[0] * d)]
     table = -sum(corner * s[(slice(None), *np.eye(d, dtype=int)[axis])] for axis in range(d))
-    windows = tile_tables.TileTables(Lattice(shape), 2, table, 2)
+    windows = tile_tables.TileTables(Lattice(shape), 2, tile_tables.box_offsets(2, d), table)
     pairs = TrueEnergy(hamiltonian.ising(Lattice(shape)), n_chains=1)
     same_sweeps(pairs, windows, np.linspace(-0.6, 1.2, 300))
-
-
-@pytest.mark.parametrize(("shape", "side", "step"), [((5, 5), 4, 2), ((4, 3), 4, 1), ((6, 4), 3, 4)])
-def test_tiles_that_do_not_fit_are_refused(shape, side, step):
-    """Sides of the lattice are multiples of the step and not shorter than a tile."""
-    with pytest.raises(ValueError, match="do not fit the"):
-        tile_tables.TileTables(Lattice(shape), 2, np.zeros(2**side**2), side, step)
 
 
 @pytest.mark.parametrize("form", [hamiltonian.potts, hamiltonian.clock])
@@ -245,12 +237,3 @@ def test_chains_are_independent(n_chains):
     for lag in (1, 2, 31, 32, 33, kernels.BLOCK, multispin.LANES, n // 2):
         r = np.corrcoef(m[:-lag], m[lag:])[0, 1]
         assert abs(r) < 4 / np.sqrt(n - lag)
-
-
-def test_tile_codes():
-    """A tile's number in base Q, its first site most significant."""
-    tiling = Tiling(Lattice((4, 4)), 2, 1)
-    states = np.random.default_rng(4).integers(0, 2, (16, 9)).astype(np.uint8)
-    powers = 2 ** np.arange(15, -1, -1, dtype=np.int32)
-    expected = [[int("".join(map(str, states[tile, c])), 2) for c in range(9)] for tile in tiling.sites]
-    assert np.array_equal(kernels.tile_codes(states, tiling.sites, powers), expected)

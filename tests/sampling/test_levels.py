@@ -90,3 +90,22 @@ def test_configurations_of_a_level_are_apart():
     first = [(0, 10, k * APART) for k in range(3)]
     second = [(0, 11, 6 + k * APART) for k in range(3)]
     assert visits == [*first, *second, (1, 11, 0), (2, 11, 1)]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        hamiltonian.ising(Lattice((3, 4), open=(0, 1)), 1.0, 0.37),
+        hamiltonian.ising(Lattice((3, 4), absent=(3,)), 1.0, np.linspace(-1, 1, 11)),
+    ],
+    ids=["field", "random fields"],
+)
+def test_real_energies_are_in_bins(model):
+    """Where levels are no multiples of one energy, bins of a fiftieth of the range hold equally many."""
+    settings = SimpleNamespace(per_level=10, ladders=4, max_sweeps=3000)
+    width = model.level_spacing
+    states, _ = collect(TrueEnergy(model), 1, settings, width, model.scale)
+    found, counts = np.unique(np.round(model.energy(states) / width), return_counts=True)
+    every = np.unique(np.round(model.energy(exact.all_states(2, model.lattice.n_sites)) / width))
+    assert 20 < len(every) <= 51 and set(found) <= set(every)
+    assert len(found) >= 0.9 * len(every) and (counts == 10).mean() > 0.8

@@ -38,11 +38,11 @@ def test_incomplete_ones_are_refused(observed):
             assert not isinstance(rows, CompleteRows) and np.array_equal(rows.read(0, 200)[0], expected)
 
 
-@pytest.mark.parametrize("n_lost", [1, 30, 200])
+@pytest.mark.parametrize("n_lost", [1, 30, 199])
 def test_complete_ones_are_counted_through(observed, n_lost):
     """Any stretch of them."""
     path, expected = observed(n_lost)
     with complete_rows(path, "skip") as rows:
         assert rows.n == len(expected) == 200 - n_lost
-        for start, stop in [(0, rows.n), (3, 17), (5, 5), (rows.n // 2, rows.n)]:
+        for start, stop in [(0, rows.n), (0, 1), (rows.n // 2, rows.n), (rows.n // 3, rows.n // 2 + 1)]:
             assert np.array_equal(rows.read(start, stop)[0], expected[start:stop])

@@ -1,0 +1,65 @@
+"""What snapshots tell against the lattice that a job gives them."""
+
+import numpy as np
+import pytest
+
+from dcl_hpc.inference.diagnosis import diagnose
+from dcl_hpc.physics.lattice import Lattice
+
+SQUARE = Lattice((8, 8))
+
+
+def snapshots(lattice, temperature, records=25, chains=100):
+    """Ising configurations of Metropolis chains, a few sweeps apart, and the axes that count them."""
+    random = np.random.default_rng(1)
+    spins = random.choice([-1.0, 1.0], (lattice.n_sites + 1, chains))
+    spins[-1] = 0  # that missing neighbours lead to
+    kept = []
+    for sweep in range(20 + 3 * records):
+        for site, around in enumerate(lattice.neighbours):
+            change = 2 * spins[site] * spins[around].sum(axis=0)
+            spins[site] *= np.where(random.random(chains) < np.exp(-change / temperature), -1, 1)
+        if sweep >= 20 and sweep % 3 == 0:
+            kept.append((spins[:-1].T > 0).astype(np.uint8))
+    return np.concatenate(kept), (len(kept), chains)
+
+
+def kinds(states, lattice, leading, n_states=2, **options):
+    """What is found."""
+    return [one.kind for one in diagnose(states, lattice, n_states, leading, **options)]
+
+
+def test_nothing_is_told_of_good_data():
+    """Of a periodic lattice, and of a triangular one that is taken for what it is."""
+    for lattice in (SQUARE, Lattice((8, 8), "triangular_rows")):
+        states, leading = snapshots(lattice, 5.0)
+        assert kinds(states, lattice, leading) == []
+
+
+@pytest.mark.parametrize("axes", [(0,), (0, 1)])
+def test_open_edges(axes):
+    """Data with open ends that are taken for periodic are told, a line for each axis."""
+    lattice = Lattice((8, 8), open=axes)
+    states, leading = snapshots(lattice, 4.0)
+    found = diagnose(states, SQUARE, 2, leading)
+    assert [one.kind for one in found] == ["seam"] * len(axes)
+    assert all(f"axis {axis}" in one.text for axis, one in zip(axes, found, strict=True))
+    assert kinds(states, lattice, leading) == []
+    assert kinds(states, SQUARE, leading, uniform=False) == []
+
+
+def test_offset_rows():
+    """Triangular data in offset rows are not the same everywhere on a square lattice."""
+    states, leading = snapshots(Lattice((8, 8), "triangular_rows"), 6.0)
+    (found,) = diagnose(states, SQUARE, 2, leading)
+    assert found.kind == "translation" and "(1, -1)" in found.text and "triangular_rows" in found.text
+
+
+def test_nothing_to_learn():
+    """States that never occur, no correlation at all, and complete order."""
+    noise = np.random.default_rng(1).integers(0, 2, (2000, 64), np.uint8)
+    assert kinds(noise, SQUARE, (2000,), n_states=3) == ["state"]
+    assert kinds(noise, SQUARE, (2000,)) == ["hot"]
+    ordered = np.repeat(noise[:, :1], 64, axis=1)
+    ordered[:30, 5] ^= 1
+    assert kinds(ordered, SQUARE, (2000,)) == ["cold"]
