@@ -1,13 +1,14 @@
 """Systems that can only be watched: the law from snapshots, and what it predicts, against the truth.
 
-    python benchmarks/unknown.py [--cases NAME ...] [--into FILE] [--aquila FILE]
+    python benchmarks/unknown.py [--cases NAME ...] [--into FILE] [--aquila FILE] [--figure FILE]
         [--ranks N] [--quick] [--json]
 
 Snapshots go through `run --from` of jobs whose Hamiltonian is unknown, as a user's do. Those of j1j2, field
 and triangular are made by mcising, another program (`pip install mcising`, here or anywhere on the PATH);
 without it these cases are left out. The others are made by chains of the true energy. Predictions are
 compared with mcising's own runs, or with sweeps of the true energy. With --into FILE each case is written as
-it ends, and those that FILE has are left out, so that a long run can be done piece by piece.
+it ends, and those that FILE has are left out, so that a long run can be done piece by piece. --figure
+draws all that is done.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from outcome import add_arguments, changed, finish
 
 import dcl_hpc
 from dcl_hpc.cluster.launch import SETTINGS
+from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.job.toml import document
 from dcl_hpc.reporting.opened import OpenedRun
 from dcl_hpc.sampling.chains import Chains
@@ -304,7 +306,7 @@ def holes(work: Work) -> dict:
 
 def cubic(work: Work) -> dict:
     """Cubic Ising from 6x6x6: direct, and an EDNN whose tiles are balls; 16x16x16 predicted, and speeds."""
-    lattice, large = {"shape": [4] * 3 if work.quick else [6] * 3}, [6 if work.quick else 16] * 3
+    lattice, large = {"shape": [5] * 3 if work.quick else [6] * 3}, [6 if work.quick else 16] * 3
     near = np.arange(4.3, 4.81, 0.1)
     temperatures = sorted({3.5, 4.0, *np.round(near, 9).tolist(), 5.5, 7.0, 10.0, 14.0})
     sweep = work.sweeps(temperatures, [lattice["shape"], large]) | {"energies": ["direct", "ednn"]}
@@ -316,7 +318,7 @@ def cubic(work: Work) -> dict:
         "epochs": 2 if work.quick else 10,
     }
     _, run, true = own(
-        work, lattice, {"kind": "ising"}, 7.0, sweep, ednn=ednn, direct={"tile": "ball"}
+        work, lattice, {"kind": "ising"}, 7.0, sweep, ednn=ednn
     )  # fmt: skip
     result = {"energies": {}}
     for energy in ("direct", "ednn"):
@@ -325,10 +327,10 @@ def cubic(work: Work) -> dict:
         result["energies"][energy] = {"6": small, "16": big, "explains_p": explained(run, energy)}
     found = result["energies"].values()
     peaks = [one["16"]["c_peak_error"] for one in found]
-    rates = {
-        name: rate(opened, energy, large)
-        for name, opened, energy in (("ednn", run, "ednn"), ("direct", run, "direct"), ("true", true, "true"))
-    }
+    models = {name: run.energy(name, large).model for name in ("ednn", "direct")}
+    truth = true.job.build_hamiltonian(tuple(large))
+    models |= {"true": TrueEnergy(truth, 1), "true_bit_parallel": TrueEnergy(truth)}
+    rates = {name: rate(model, 7.0) for name, model in models.items()}
     return laws(run, {NEAREST: 1.0}) | result | {
         "max_abs_du_6": max(one["6"]["max_abs_du"] for one in found),
         "max_abs_du_16": max(one["16"]["max_abs_du"] for one in found),
@@ -337,10 +339,9 @@ def cubic(work: Work) -> dict:
     }  # fmt: skip
 
 
-def rate(run: OpenedRun, energy: str, shape) -> float:
-    """Proposed flips per nanosecond of one core with an energy, at the temperature of the snapshots."""
-    model = run.energy(energy, shape).model
-    beta = np.full(SPEED_CHAINS, 1 / run.job.observe.temperature)
+def rate(model, temperature: float) -> float:
+    """Proposed flips per nanosecond of one core with an energy."""
+    beta = np.full(SPEED_CHAINS, 1 / temperature)
     chains = Chains.start(model, beta, range(SPEED_CHAINS), 1, Purpose.OBSERVE)
     chains.sweep(model, 1)  # compiled and warm
     seconds = []
@@ -398,7 +399,7 @@ def networks(work: Work) -> dict:
 def aquila(work: Work) -> dict:
     """Snapshots of a real quantum annealer, with lost atoms, through the direct route to a page."""
     examples = Path(__file__).resolve().parents[1] / "examples"
-    source = work.folder / "aquila.npy"
+    source = work.folder / "aquila.npz"
     subprocess.run(
         [sys.executable, examples / "aquila.py", work.aquila, source], check=True, capture_output=True
     )
@@ -414,11 +415,41 @@ CASES = {
 FOREIGN, QUICK = ("j1j2", "field", "triangular"), ("open", "honeycomb")
 
 
+def draw(result: dict, path: Path) -> None:
+    """Predicted energies against temperature, and how far they are from the truth."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    (left, right) = figure.subplots(1, 2)
+    for number, (label, row) in enumerate(_predictions(result)):
+        style = {"color": f"C{number % 10}", "marker": "os^vDP<>"[number % 8]}
+        left.plot(row["temperature"], row["u_true"], "-", lw=0.8, color=style["color"])
+        left.plot(row["temperature"], row["u"], ls="", ms=4, mfc="none", label=label, **style)
+        right.errorbar(row["temperature"], row["du"], row["du_error"], ls="", ms=4, mfc="none", **style)
+    right.axhspan(-0.01, 0.01, color="#dddddd", zorder=0)
+    left.set(xlabel="temperature / (J/k$_B$)", ylabel="energy per site / J")
+    right.set(xlabel="temperature / (J/k$_B$)", ylabel="predicted - true energy per site / J")
+    left.legend(fontsize=7, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def _predictions(result: dict):
+    """Each comparison of two sweeps with a name."""
+    for name in CASES:
+        found = result.get(name, {})
+        rows = [(name, row) for row in found.get("sizes", [found])]
+        rows += [(f"{name} by {energy}", one["16"]) for energy, one in found.get("energies", {}).items()]
+        for label, row in rows:
+            if "du" in row:
+                yield f"{label}, {'x'.join(map(str, row['shape']))}", row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="NAME", help=f"of {', '.join(CASES)}")
     parser.add_argument("--into", type=Path, help="JSON file that keeps what is done")
     parser.add_argument("--aquila", type=Path, help="the file of the case aquila, see examples/aquila.py")
+    parser.add_argument("--figure", type=Path, help="PNG to draw")
     parser.add_argument("--ranks", type=int, default=2)
     add_arguments(parser)
     options = parser.parse_args()
@@ -443,6 +474,8 @@ def main() -> None:
                 beside = options.into.with_suffix(".new")
                 beside.write_text(json.dumps(result, indent=1) + "\n")
                 beside.replace(options.into)
+    if options.figure:
+        draw(result, options.figure)
     finish(result, "unknown.py", options.json)
 
 

@@ -3,8 +3,8 @@
     python examples/aquila.py example-3-2d-ordered-state-job.json aquila.npz
     python -m dcl_hpc.run examples/aquila.toml --from aquila.npz
 
-The file is in the repository QuEraComputing/bloqade-python (Apache-2.0), docs/docs/examples: 100 shots of 11x11
-atoms, driven into the ordered phase of the Rydberg blockade. Take any file of that form.
+The file is in docs/docs/examples of the repository QuEraComputing/bloqade-python (Apache-2.0): 100 shots of
+11x11 atoms, driven into the ordered phase of the Rydberg blockade. Take any file of that form.
 """
 
 import argparse

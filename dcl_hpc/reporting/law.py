@@ -89,7 +89,7 @@ def interactions(summary: dict, geometry: Geometry) -> list[dict]:
         found.append(("the EDNN's energy", summary["ednn"]["interactions"]))
     for name, estimate in (summary["direct"] or {}).items():
         if name in ("clusters", "pairwise"):
-            found.append((name, estimate["interactions"]))
+            found.append((f"{name}, directly from the observations", estimate["interactions"]))
     return [
         {"title": title, "rows": [row | _shown(row, geometry, row["tied"]) for row in rows[:SHOWN]]}
         for title, rows in found

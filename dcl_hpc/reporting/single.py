@@ -75,8 +75,9 @@ def _description(job, observed) -> str:
             if job.units == PHYSICAL
             else "observed at one temperature T_o only; energies are in k_B T_o, temperatures in T_o"
         )
+        where = in_words(job.build_lattice())
         return (
-            f"{observed['samples']:,} configurations of {model} on the {in_words(job.build_lattice())}, {unit} ({origin}). "
+            f"{observed['samples']:,} configurations of {model} on the {where}, {unit} ({origin}). "
             "There is nothing to compare with but the snapshots."
         )
     model = job.hamiltonian.kind.replace("_", "-").title() + " model"

@@ -8,7 +8,7 @@ import pytest
 
 from dcl_hpc.physics.geometry import geometry
 from dcl_hpc.reporting.pictures import picture
-from dcl_hpc.reporting.words import convention, in_words
+from dcl_hpc.reporting.words import in_words
 
 SQUARE, CUBIC, TRIANGULAR = geometry("hypercubic", 2), geometry("hypercubic", 3), geometry("triangular", 2)
 CLUSTERS = [
@@ -33,12 +33,6 @@ CLUSTERS = [
 def test_words(lattice, sites, tied, words):
     """The range by distance, whatever the grid."""
     assert in_words(sites, lattice, tied) == words
-
-
-def test_conventions():
-    """Spins of two states, angles of more."""
-    assert "spins" in convention(["[(0,0) (1,0)]"])
-    assert "Q // 2" in convention(["[(0,0)]", "[(0,0) (1,0) cos (1,2)]"])
 
 
 @pytest.mark.parametrize(("lattice", "sites"), [cluster[:2] for cluster in CLUSTERS])
