@@ -16,9 +16,7 @@ from ..cluster import mpi
 from ..cluster.log import LoggingLog
 from ..cluster.signals import StopRequest
 from ..energy.checked import CheckedEnergy
-from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
-from ..inference.local_energy import tile_model
 from ..job import file as job_file
 from ..job import toml
 from ..job.study import Job
@@ -27,9 +25,9 @@ from ..pipeline import opening
 from ..pipeline.context import Context
 from ..pipeline.realizations import Work, perform
 from ..pipeline.run import Run
-from ..storage.evaluation import read_table
 from ..storage.observations import Observations
 from .curves import SweepCurves, read_curves
+from .energy import energy_of
 from .interactions import InteractionTable, read_interactions
 
 
@@ -98,36 +96,8 @@ class OpenedRun:
         UserError
             If the run has no such energy, it is not learned yet, or does not hold on the shape.
         """
-        run, name = self._single(), name or self._usual
-        direct = () if run.job.direct is None else run.job.direct.methods
-        if name not in (*ENERGIES, *direct):
-            known = ", ".join(map(repr, (*ENERGIES, *direct)))
-            raise UserError(f"this run has no energy {name!r}; it has {known}")
-        if name == "true" and not run.job.has_truth:
-            raise UserError("this run has no true energy: hamiltonian.kind = 'unknown'")
-        if name not in direct and ENERGIES[name].learned and name not in run.job.learned:
-            raise UserError(f"this run has no {ENERGIES[name].title}: sweep.energies does not name {name!r}")
-        shape, observed = _shape(shape, boundary, run.job), run.job.lattice.shape
-        bound = (
-            not (name in direct or ENERGIES[name].any_shape)
-            or run.job.is_glass
-            or (name == "ednn" and not run.job.ednn.shared)
-        )
-        if bound and shape != observed:
-            raise UserError(f"the energy {name!r} of this run exists on the observed lattice {observed} only")
-        try:
-            lattice = run.job.build_lattice(shape)
-        except ValueError as error:
-            raise UserError(f"shape {shape}: {error}") from None
-        try:
-            if name in ENERGIES:
-                model = energy_model(run, name, shape)
-            else:
-                table, offsets = read_table(run.require("evaluate"), name, lattice.dimension)
-                model = tile_model(lattice, run.job.hamiltonian.n_states, offsets, table)
-        except ValueError as error:
-            raise UserError(f"the energy {name!r} does not hold on the lattice {shape}: {error}") from None
-        return CheckedEnergy(model, name)
+        run = self._single()
+        return energy_of(run, name or self._usual, _shape(shape, boundary, run.job))
 
     def interactions(self, source: str | None = None) -> InteractionTable:
         """The interactions that were found, strongest first, with couplings and errors in J.
