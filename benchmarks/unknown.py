@@ -387,12 +387,9 @@ def networks(work: Work) -> dict:
         changes = [f"name={name}", "sweep.shapes=[[6, 6]]", *settings, *(small if work.quick else ())]
         work.command("run", DEMO, *changed(changes))
         found = json.loads((work.folder / "runs" / name / "report" / "summary.json").read_text())
-        result[name] = {
-            "kl": found["rnn"]["kl"], "rnn_rmse": found["rnn"]["rmse"], "ednn_rmse": found["ednn"]["rmse"],
-            "kl_vs_demo": found["rnn"]["kl"] / demo["rnn"]["kl"],
-            "rnn_rmse_vs_demo": found["rnn"]["rmse"] / demo["rnn"]["rmse"],
-            "ednn_rmse_vs_demo": found["ednn"]["rmse"] / demo["ednn"]["rmse"],
-        }  # fmt: skip
+        row = {"kl": found["rnn"]["kl"], "rnn_rmse": found["rnn"]["rmse"], "ednn_rmse": found["ednn"]["rmse"]}
+        before = {"kl": demo["rnn"]["kl"], "rnn_rmse": demo["rnn"]["rmse"], "ednn_rmse": demo["ednn"]["rmse"]}
+        result[name] = row | {f"{key}_vs_demo": row[key] / before[key] for key in row}
     return result
 
 
