@@ -113,10 +113,12 @@ def folder(tmp_path_factory) -> Path:
     (toml,) = re.findall(r"^```toml\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
     small = "sweep.ladders = 2\nsweep.sweeps = 200\nsweep.thermalization = 50\nlevels.per_level = 5\n"
     (folder / "my.toml").write_text(toml + small)
+    known = {"hamiltonian.kind": "ising", "observe.temperature": 4.0, "ednn.fit": "clusters"}
+    known |= {"sweep.energies": ["true", "ednn"], "sweep.temperatures": [1 + k / 4 for k in range(17)]}
     observed = {"observe.samples": 2000, "observe.chains": 1000, "name": "source"}
-    source = dcl_hpc.start(folder / "my.toml", folder, observed).make("observe")
+    source = dcl_hpc.start(folder / "my.toml", folder, known | observed).make("observe")
     np.save(folder / "snapshots.npy", 2 * source.observations[:].astype(np.int8) - 1)
-    changes = {"name": "demo", "sweep.shapes": [[8, 8], [12, 12]]}
+    changes = known | {"name": "demo", "sweep.shapes": [[8, 8], [12, 12]]}
     dcl_hpc.start(folder / "my.toml", folder / "runs", changes).make(snapshots=folder / "snapshots.npy")
     return folder
 
@@ -139,18 +141,18 @@ def test_readme_from_python(folder, names):
 
 
 def test_docs_from_python(names):
-    """So do those of the docs, and the interaction is there."""
+    """So do those of the docs, and the interaction is there, in units of the temperature."""
     (lines,) = python_of(ROOT / "docs" / "python.md")
     exec(lines, names)
     (found,) = names["run"].interactions()
-    assert abs(found.coupling - 1) < 5 * found.error
+    assert abs(found.coupling - 1 / 4) < 5 * found.error
 
 
 def test_reader(names):
     """Ten lines of h5py give the averages that the Python interface gives, of the temperatures of the job."""
     (lines,) = python_of(ROOT / "docs" / "files.md")
     assert sum(bool(line) for line in lines.splitlines()) <= 10
-    curves = dcl_hpc.start("my.toml").make(snapshots=names["array"]).sweep("ednn")
+    curves = dcl_hpc.start("my.toml").make(snapshots=names["array"]).sweep()
     exec(lines, names)
     listed = np.isin(names["temperature"], curves.temperature)
     np.testing.assert_allclose(names["u"][listed], curves.u, rtol=1e-12)
