@@ -310,6 +310,8 @@ def cubic(work: Work) -> dict:
     near = np.arange(4.3, 4.81, 0.1)
     temperatures = sorted({3.5, 4.0, *np.round(near, 9).tolist(), 5.5, 7.0, 10.0, 14.0})
     sweep = work.sweeps(temperatures, [lattice["shape"], large]) | {"energies": ["direct", "ednn"]}
+    if not work.quick:
+        sweep |= {"ladders": 8, "sweeps": 8000}
     ednn = {
         "fit": "pseudolikelihood",
         "tile": "ball",
