@@ -14,7 +14,7 @@ CHUNK = 1000
 # In states: there is no atom at this site in this sample.
 LOST = 255
 # Fewer samples do not tell their own scatter.
-MIN_SAMPLES = 100
+MIN_SAMPLES = 50
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def _hamiltonian(job) -> Iterator[str]:
     shape = job.lattice.shape
     if job.hamiltonian.kind == "interactions":
         yield from _interactions(job)
+        return
     if not job.has_truth:
         return
     if not job.is_glass:

@@ -80,12 +80,19 @@ def _fits(lattice: Lattice, context: int) -> bool:
 
 
 def direct(section: Direct, lattice: Lattice, n_states: int) -> Direct:
-    """The section with the form of tiles, the side of boxes, at most 3, and the methods that allow them."""
+    """The section with the form of tiles, the side of boxes, at most 3, and the methods that allow them.
+
+    Boxes in the plane of a square lattice, and where balls would meet themselves; else balls.
+    """
     largest, tile = most_states(), section.tile
     side, methods = section.side, section.methods
     if tile == "auto":
         plane = lattice.kind == "hypercubic" and lattice.dimension < 3
         tile = "box" if plane or side != "auto" else "ball"
+        around = section.model_copy(update={"tile": "ball"}).offsets(lattice)
+        differences = (around[:, None] - around).reshape(-1, lattice.dimension)
+        if lattice.kind == "hypercubic" and not lattice.separates(differences):
+            tile = "box"
     if side == "auto":
         used = (section.method, *methods)
         wanted = largest.values() if methods == "auto" else [largest[method] for method in used]

@@ -74,6 +74,8 @@ def compositions(run: Run) -> dict[str, list[dict]]:
 
 def of_page(summary: dict, job) -> dict:
     """What the page says of the law: `interactions`, `compositions`, and the `convention` of signs."""
+    if job is None:
+        return {"interactions": [], "compositions": [], "convention": ""}
     geometry = job.build_lattice().geometry
     return {
         "interactions": interactions(summary, geometry),

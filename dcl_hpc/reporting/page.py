@@ -63,7 +63,7 @@ def render(
     return environment.get_template(template).render(
         summary=summary,
         learned=LEARNED,
-        **(law.of_page(summary, job) if job else {}),
+        **law.of_page(summary, job),
         size=size,
         worth=worth,
         warnings=warnings(

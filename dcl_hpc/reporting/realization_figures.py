@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .figures import COLOURS, LABELS, MARKERS, NAMES, STYLE, plt
+from .figures import COLOURS, MARKERS, NAMES, STYLE, label, plt
 
 # Points of one realization that are told apart in a figure; of more only their distribution is.
 POINTS = 100
@@ -40,7 +40,7 @@ def averages(sweeps: list[dict], curves: dict | None, observed_at: float, lowest
                 axis.axhline(lowest, color="k", ls=":", lw=1, label="ground state")
             axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
             axis.set_xlabel("temperature / (J/k$_B$)")
-            axis.set_ylabel(LABELS[name])
+            axis.set_ylabel(label(name))
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
     return figure
 

@@ -23,16 +23,6 @@ MAX_DIFFERENCES = 2**17
 BLOCK = 256
 
 
-def box_offsets(side: int, dimension: int, before: int = 0) -> np.ndarray:
-    """Offsets of a box of equal sides, from `before` sites before the origin, in raster order.
-
-    Returns
-    -------
-    int64 (side ** dimension, dimension)
-    """
-    return np.indices([side] * dimension).reshape(dimension, -1).T - before
-
-
 class TileTables:
     """Energies and Metropolis sweeps; an `EnergyModel`.
 

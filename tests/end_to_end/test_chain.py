@@ -83,14 +83,14 @@ def test_report_is_self_contained(folder):
 
 @pytest.mark.mpi
 def test_report_shows_its_figures(folder):
-    """Every figure lies beside the page as a PNG, and the page holds as many."""
+    """Every figure lies beside the page as a PNG, and the page holds as many, beside drawings of clusters."""
     pictures = sorted((folder / "report").glob("*.png"))
     assert {"headline.png", "energies.png", "levels.png", "learning.png", "thermodynamics_6x6.png"} == {
         p.name for p in pictures
     }
     assert all(p.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for p in pictures)
     text = (folder / "report" / "index.html").read_text(encoding="utf-8")
-    assert text.count("<img ") == len(pictures)
+    assert text.count("<figure>") == len(pictures)
 
 
 @pytest.mark.mpi

@@ -6,6 +6,7 @@ import pytest
 from dcl_hpc.errors import UserError
 from dcl_hpc.job.study import Job
 from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.tiles import box
 from dcl_hpc.reporting.opened import start
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
@@ -20,7 +21,7 @@ def snapshots(field: float, temperature: float) -> np.ndarray:
     """Ising configurations in a field, uint8 (records, chains, 6, 6)."""
     codes = np.arange(16)
     up, right, below = (2.0 * (codes >> k & 1) - 1 for k in (3, 2, 1))
-    model = TileTables(Lattice((6, 6)), 2, -up * right - up * below - field * up, 2)
+    model = TileTables(Lattice((6, 6)), 2, box(2, 2, 0), -up * right - up * below - field * up)
     chains = Chains.start(model, np.full(CHAINS, 1 / temperature), range(CHAINS), 5, Purpose.OBSERVE)
     chains.sweep(model, 50)
     kept = []

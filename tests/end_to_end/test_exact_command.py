@@ -58,7 +58,7 @@ def test_one_shape_and_other_temperatures_as_json(dcl):
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["name"] == "tiny"
-    assert answer["hamiltonian"] == {"kind": "ising", "coupling": 1.0}
+    assert answer["hamiltonian"] == {"kind": "ising", "coupling": 1.0, "field": 0.0}
     (table,) = answer["shapes"]
     assert table["shape"] == [8, 8] and table["method"] == "Kaufman"
     assert table["ground_state_energy"] == -128

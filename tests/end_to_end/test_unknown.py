@@ -17,6 +17,7 @@ from dcl_hpc.inference.estimate import estimate
 from dcl_hpc.job.file import load
 from dcl_hpc.physics.hamiltonian import clock, ising
 from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.tiles import box
 from dcl_hpc.pipeline.batches import plan
 from dcl_hpc.pipeline.context import Context
 from dcl_hpc.pipeline.opening import open_run
@@ -98,12 +99,16 @@ def test_law_is_found_in_units_of_the_temperature(run, folder):
 def test_nothing_tells_of_a_truth(run):
     """Neither files nor the page have a true energy, exact values or levels; the convention is told."""
     made = sorted(str(path.relative_to(run.folder)) for path in run.folder.rglob("*.h5"))
-    assert made == ["direct.h5", "observations.h5", "sweeps/direct_6x6.h5"]
+    assert made == ["checks/direct.h5", "direct.h5", "observations.h5", "sweeps/direct_6x6.h5"]
     with h5py.File(run.folder / "observations.h5") as file:
         assert "validation" not in file
     text = re.sub('base64,[^"]*', "", (run.folder / "report" / "index.html").read_text())
     assert "exact" not in text and "RMSE" not in text and "true" not in text
-    assert "E = - sum J f" in text and "coupling / k_B T_o" in text and "J/k_B" not in text
+    assert (
+        "E = - coupling x sum over the lattice" in text
+        and "coupling / k_B T_o" in text
+        and "J/k_B" not in text
+    )
     summary = json.loads((run.folder / "report" / "summary.json").read_text())
     assert summary["truth"] is False and summary["sweeps"][0]["u_exact"] == [None] * 11
     with pytest.raises(dcl_hpc.UserError, match="no true energy"):
@@ -114,7 +119,7 @@ def test_energies_of_whole_snapshots(run, folder, python):
     """From Python and by the command into three formats, with the errors that the fit gives."""
     states, named = np.load(folder / "snapshots.npy")[:100], folder / "new.npz"
     energy = run.energy()
-    found = estimate(run.job, "clusters", run.observations[:].reshape(2000, 36), 3)
+    found = estimate(run.job, "clusters", run.observations[:1600].reshape(1600, 36), box(2, 3, 0))
     expected, errors = found.energy((states.reshape(100, 36) > 0).astype(np.uint8), LATTICE)
     np.testing.assert_allclose(energy.energies(states), expected, atol=1e-4)
     np.testing.assert_allclose(energy.errors(states), errors, rtol=1e-9)

@@ -17,7 +17,7 @@ BAD = [
     ({"lattice": Lattice((36,))}, "dimensions"),
     ({"lattice": Lattice((6, 7))}, "needs .samples, 42."),
     ({"window": Window.box(2, 4, 2)}, "at least 7"),
-    ({"states": STATES[:50]}, "50 samples are too few"),
+    ({"states": STATES[:49]}, "49 samples are too few"),
     ({"states": STATES[:0], "weights": np.ones(0)}, "weights"),
     ({"states": STATES.astype(float)}, "integers"),
     ({"states": STATES + 1}, "integers 0 ... 1"),

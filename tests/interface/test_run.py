@@ -213,9 +213,11 @@ def test_process_is_left_as_it_is(ising, tmp_path, caplog, capfd):
 
 def test_what_there_is_not(ising, tmp_path):
     """Energies, sweeps, stages and shapes that a run has not, in one line each."""
-    assert "no energy 'mlp'; it has 'true', 'rnn', 'ednn', 'pairwise'" in refusal(ising.energy, "mlp")
+    assert "no energy 'mlp'; it has 'true', 'rnn', 'ednn', 'direct', 'pairwise'" in refusal(
+        ising.energy, "mlp"
+    )
     assert "this run has no RNN: sweep.energies does not name 'rnn'" in refusal(ising.energy, "rnn")
-    assert "no sweep ('rnn', (6, 6)); it has ('true', (6, 6))" in refusal(ising.sweep, "rnn")
+    assert "no sweep ('rnn', 6x6); it has ('true', 6x6)" in refusal(ising.sweep, "rnn")
     assert "no sweep ('ednn', (9, 9))" in refusal(ising.sweep, "ednn", (9, 9))
     assert "but by 'ednn', 'pairwise'" in refusal(ising.interactions, "rnn")
     assert "there is no stage 'train'" in refusal(ising.make, "train")

@@ -73,7 +73,7 @@ def test_direct_fits_take_balls(job_file):
     """With as many states as their sites have: 3^3^3 of a box, 3^7 of a ball."""
     fit = "ednn.fit=clusters", 'sweep.energies=["true", "ednn"]', "ednn.focus=1", "lattice.shape=[6, 6, 6]"
     assert load(job_file, fit)[0].ednn.tile == "ball"
-    assert "tile of side 3 has" in refusal(job_file, *fit, "ednn.tile=box")
+    assert "a tile of 27 sites has" in refusal(job_file, *fit, "ednn.tile=box")
     assert "tiles of 7 sites meet themselves" in refusal(job_file, *fit, "lattice.shape=[6, 6, 4]")
     few = 'hamiltonian={kind = "potts"}', "ednn.fit=table", 'sweep.energies=["true", "ednn"]', "ednn.focus=1"
     load(job_file, (*few, "ednn.context=0"))

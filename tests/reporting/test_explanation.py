@@ -53,6 +53,7 @@ def test_page_and_figure(check):
     found = check(1e-9, 0, 6.1)
     summary = {"name": "a", "rnn": None, "ednn": None, "direct": None, "sweeps": [], "wall_seconds": {}}
     summary |= {"explanation": [explanation.summarized(found, [])], "diagnosis": ["edges <look> open"]}
+    summary |= {"truth": False, "agreement": [], "units": {"energy": "J", "temperature": "J/k_B"}}
     text = page.render(summary, [], "text", "origin", "")
     assert "edges &lt;look&gt; open" in text and "Does the EDNN explain the snapshots?" in text
     assert "<td>0.30610 &plusmn; 0.00100</td>" in text and "<td>+6.1</td>" in text

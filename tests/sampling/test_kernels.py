@@ -9,6 +9,7 @@ from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.tiles import box
 from dcl_hpc.sampling import kernels, multispin, tile_tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.generator import LAZY
@@ -155,7 +156,7 @@ def test_windows_at_every_site_are_two_state_sweeps(shape):
     s = 2.0 * exact.all_states(2, 2**d).reshape(-1, *[2] * d) - 1
     corner = s[(slice(None), *[0] * d)]
     table = -sum(corner * s[(slice(None), *np.eye(d, dtype=int)[axis])] for axis in range(d))
-    windows = tile_tables.TileTables(Lattice(shape), 2, tile_tables.box_offsets(2, d), table)
+    windows = tile_tables.TileTables(Lattice(shape), 2, box(d, 2, 0), table)
     pairs = TrueEnergy(hamiltonian.ising(Lattice(shape)), n_chains=1)
     same_sweeps(pairs, windows, np.linspace(-0.6, 1.2, 300))
 

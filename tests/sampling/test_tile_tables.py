@@ -9,10 +9,11 @@ from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.physics import hamiltonian
 from dcl_hpc.physics.codes import all_states, codes_of
 from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.tiles import box
 from dcl_hpc.sampling import kernels, tile_tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
-from dcl_hpc.sampling.tile_tables import TileTables, box_offsets
+from dcl_hpc.sampling.tile_tables import TileTables
 
 LATTICES = {
     "square": Lattice((4, 5)),
@@ -113,9 +114,9 @@ def test_energies_and_decisions_are_those_of_plain_sums(monkeypatch, lattice, sh
 @pytest.mark.parametrize(
     ("lattice", "step", "offsets"),
     [
-        (Lattice((4, 6)), 2, box_offsets(3, 2, 1)),
-        (Lattice((5, 4), open=(0, 1), absent=(6,)), 2, box_offsets(3, 2, 1)),
-        (Lattice((20,)), 1, box_offsets(17, 1)),
+        (Lattice((4, 6)), 2, box(2, 1, 1)),
+        (Lattice((5, 4), open=(0, 1), absent=(6,)), 2, box(2, 1, 1)),
+        (Lattice((20,)), 1, box(1, 17, 0)),
     ],
     ids=["periodic", "open with a hole", "2^17 states"],
 )
@@ -148,7 +149,7 @@ STARS = {
 def test_laws_of_neighbours_are_looked_up_once(name, lattice, q, most):
     """In a table of the site and its neighbours, with the decisions of the true kernel."""
     if "box" in name:
-        offsets = box_offsets(3 if "large" in name else 2, lattice.dimension)
+        offsets = box(lattice.dimension, 3 if "large" in name else 2, 0)
     else:
         offsets = ball(lattice)
     states = all_states(q, len(offsets))
@@ -221,8 +222,8 @@ def test_stationary_distribution(monkeypatch, p_value, lattice, q, limit):
 def test_tiles_that_do_not_fit_are_refused():
     """By name of the lattice, and with the shape of the table that is needed."""
     with pytest.raises(ValueError, match="do not fit the 5x3 lattice"):
-        TileTables(Lattice((5, 3)), 2, box_offsets(4, 2), np.zeros(2**16))
+        TileTables(Lattice((5, 3)), 2, box(2, 4, 0), np.zeros(2**16))
     with pytest.raises(ValueError, match="reach absent sites"):
-        TileTables(Lattice((4, 4), open=(0,)), 2, box_offsets(2, 2), np.zeros(16))
+        TileTables(Lattice((4, 4), open=(0,)), 2, box(2, 2, 0), np.zeros(16))
     with pytest.raises(ValueError, match=r"table of 4 sites with 2 states has shape \(5,\)"):
-        TileTables(Lattice((4, 4)), 2, box_offsets(2, 2), lambda present: np.zeros(5))
+        TileTables(Lattice((4, 4)), 2, box(2, 2, 0), lambda present: np.zeros(5))
