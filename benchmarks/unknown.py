@@ -160,6 +160,7 @@ def compared(found: dict, true: dict) -> dict:
         "du_error": np.hypot(u_error, error).tolist(), "max_abs_du": float(difference.max()),
         "c_peak": peak, "c_peak_true": there,
         "c_peak_error": abs(peak[0] / there[0] - 1) if peak and there else None,
+        "c_height_error": abs(peak[1] / there[1] - 1) if peak and there else None,
     }  # fmt: skip
 
 
@@ -317,7 +318,8 @@ def cubic(work: Work) -> dict:
         "tile": "ball",
         "focus": 1,
         "context": 1,
-        "epochs": 2 if work.quick else 10,
+        "batch": 100,
+        "epochs": 2 if work.quick else 6,
     }
     _, run, true = own(
         work, lattice, {"kind": "ising"}, 7.0, sweep, ednn=ednn
