@@ -37,7 +37,8 @@ def _show(job, options, log) -> None:
             "name": job.name,
             "hamiltonian": job.hamiltonian.model_dump(mode="json", context={"digest": True}),
         }
-        print(json.dumps(about | {"shapes": tables}), flush=True)  # whole lines, also of each realization
+        # a line in one piece, also where several ranks write
+        print(json.dumps(about | {"shapes": tables}) + "\n", end="", flush=True)
 
 
 def table(hamiltonian, temperatures: np.ndarray) -> dict:

@@ -218,7 +218,7 @@ def test_what_there_is_not(ising, tmp_path):
     )
     assert "this run has no RNN: sweep.energies does not name 'rnn'" in refusal(ising.energy, "rnn")
     assert "no sweep ('rnn', 6x6); it has ('true', 6x6)" in refusal(ising.sweep, "rnn")
-    assert "no sweep ('ednn', (9, 9))" in refusal(ising.sweep, "ednn", (9, 9))
+    assert "no sweep ('ednn', 9x9)" in refusal(ising.sweep, "ednn", (9, 9))
     assert "but by 'ednn', 'pairwise'" in refusal(ising.interactions, "rnn")
     assert "there is no stage 'train'" in refusal(ising.make, "train")
     for shape in ((6,), (6, 1), "66x", 6, (6, 6, 6)):
