@@ -229,7 +229,7 @@ def test_what_there_is_not(ising, tmp_path):
     assert "ednn/network.h5 does not exist; first run" in refusal(fresh.energy, "ednn")
     without = {key: value for key, value in ISING.items() if key not in ("direct", "ednn")}
     plain = dcl_hpc.start(without | {"name": "plain"}, tmp_path)
-    assert "this job lists no interactions: set ednn.fit" in refusal(plain.interactions)
+    assert "this job lists no interactions: add 'direct' to sweep.energies" in refusal(plain.interactions)
 
 
 def test_ensemble(glass):
