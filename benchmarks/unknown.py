@@ -413,7 +413,7 @@ CASES = {
     "j1j2": j1j2, "field": field, "triangular": triangular, "open": open_edges, "holes": holes,
     "cubic": cubic, "honeycomb": honeycomb, "kagome": kagome, "networks": networks, "aquila": aquila,
 }  # fmt: skip
-FOREIGN, QUICK = ("j1j2", "field", "triangular"), ("open", "honeycomb")
+FOREIGN, QUICK = ("j1j2", "field", "triangular"), ("open",)
 
 
 def draw(result: dict, path: Path) -> None:

@@ -41,7 +41,7 @@ def shifts(lattice: Lattice, n_states: int) -> np.ndarray:
     n_shifted = max(1, min(members.max(), int(np.log(MAX_GROUP) / np.log(n_states) + 1e-9)))
     steps = np.array(list(product(range(n_states), repeat=n_shifted)), np.uint8)
     # the last ones found are the smallest: they stay with the first
-    steps = np.pad(steps, [(0, 0), (1, members.max() - n_shifted)])
+    steps = np.pad(steps, [(0, 0), (1, max(0, members.max() - n_shifted))])
     return steps[:, members]
 
 

@@ -35,6 +35,8 @@ def _unknown(job) -> Iterator[str]:
 def _source(job) -> Iterator[str]:
     if job.observe.source and job.realizations:
         yield "observe.source: every realization has snapshots of its own; give them with --from and --index"
+    if job.check.sets and job.realizations:
+        yield "check: one set of snapshots cannot be of all realizations; leave it out"
 
 
 def _hamiltonian(job) -> Iterator[str]:
@@ -87,6 +89,7 @@ def _direct(job) -> Iterator[str]:
         offsets = job.direct.offsets(job.build_lattice())
         if job.uses_direct:
             yield from _fits(job, key, offsets, (job.direct.method,), "direct.method")
+            yield from _too_small(job, key, offsets)
         yield from _fits(job, key, offsets, job.direct.methods, "direct.methods")
         yield from _without(job, "direct.without", job.direct.without)
     if job.uses_ednn and not job.ednn.is_network:
@@ -99,6 +102,13 @@ def _direct(job) -> Iterator[str]:
             offsets = job.ednn.offsets(job.build_lattice())
             yield from _fits(job, "ednn.context", offsets, (job.ednn.fit,), "ednn.fit")
             yield from _without(job, "ednn.without", job.ednn.without)
+
+
+def _too_small(job, key: str, offsets) -> Iterator[str]:
+    """Refuse shapes on which a tile, and so what it may hold, meets itself."""
+    for other in job.shapes:
+        if other != job.lattice.shape and not job.build_lattice(other).separates(offsets):
+            yield f"sweep.shapes: {list(other)} is too small for the {len(offsets)} sites of {key}"
 
 
 def _without(job, key: str, clusters) -> Iterator[str]:

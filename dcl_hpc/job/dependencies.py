@@ -1,5 +1,6 @@
 """What of a job the result of each stage depends on; a file made with other values belongs to another job."""
 
+from ..energy.factory import ENERGIES
 from .simulations import Grid
 
 
@@ -19,7 +20,7 @@ def dependencies(
         if imported:  # how chains would have run does not matter
             kept = ("temperature", "incomplete")
             result["observe"] = {key: values["observe"][key] for key in kept}
-        if not imported or output == "observe":  # no chain loses atoms, and an import keeps all snapshots
+        if not (imported and _of_networks(job, output)):  # no chain loses atoms; other learners take all
             result["observe"].pop("incomplete")
     if result.get("direct"):  # what is compared with does not matter to the energy, nor this to others
         unused = "methods" if output != "evaluate" else "" if job.uses_direct else "method"
@@ -29,6 +30,9 @@ def dependencies(
         result["sweep"] = {key: values["sweep"][key] for key in shared}
     if "check" in result:
         result["check"] = _check(result["check"], output)
+        if ENERGIES[output.split("_")[1]].slow:  # its chains are as long as those of its sweeps
+            lengths = job.sweep.lengths(output.split("_")[1])
+            result["check"] |= dict(zip(("thermalization", "sweeps"), lengths, strict=True))
     result = canonical(result)
     if changed:
         result = _only(result, job.model_dump(mode="json", exclude_defaults=True, context={"digest": True}))
@@ -39,6 +43,14 @@ def dependencies(
     if job.held_out and output != "observe" and "observe" in result:
         result["observe"]["held_out"] = job.held_out
     return result
+
+
+def _of_networks(job, output: str) -> bool:
+    """Whether a network has part in an output, as it may not take all snapshots."""
+    if output in ("rnn", "label") or output.startswith("ednn_context_"):
+        return True
+    name = output.split("_")[1] if output.startswith(("sweep_", "check_")) else output
+    return job.trains_networks if output == "evaluate" else job.is_trained(name)
 
 
 def canonical(values: dict) -> dict:

@@ -66,7 +66,9 @@ def as_text(values: dict) -> str:
             lines.append(f" {t:>11.6g}" + "".join(f" {x:>11.7f}" for x in row))
         lines.append(f"  method: {values['method']}")
     elif len(values["shape"]) == 2:
-        lines.append("  no exact method: too wide for the transfer matrix")
+        lines.append(
+            "  no exact method: too wide for the transfer matrix, or no nearest-neighbour law on squares"
+        )
     else:
         lines.append("  no exact method: not two-dimensional, and more than 65536 states to enumerate")
     if lowest is not None:

@@ -98,7 +98,7 @@ def _causes(check, warnings) -> list[str]:
     return causes or ["an interaction that the energy lacks; tiles that are too small"]
 
 
-def figure(check: Check):
+def figure(check: Check, unit: str = "J"):
     """Correlations by distance, structure factors and the energy's distribution on both sides."""
     colour = COLOURS[check.energy]
     pairs, waves = (
@@ -125,7 +125,7 @@ def figure(check: Check):
             edges = check.histogram["edges"]
             axes[2].stairs(check.histogram["data"], edges, color="k", label="snapshots")
             axes[2].stairs(check.histogram["model"], edges, color=colour, label=NAMES[check.energy])
-            axes[2].set_xlabel("energy per site by the model / J")
+            axes[2].set_xlabel(f"energy per site by the model / {unit}")
             axes[2].set_ylabel("density")
         drawn.tight_layout()
     return drawn

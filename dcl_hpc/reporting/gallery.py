@@ -11,7 +11,7 @@ from .system import System
 def draw(folder: Path, job, system: System, summary: dict) -> list[Figure]:
     """Draw all figures of a system and write them into a folder, in the order of the page."""
     pages = [_headline(folder, job, system)]
-    pages += [_explanation(folder, check) for check in system.checks]
+    pages += [_explanation(folder, check, job.units.energy) for check in system.checks]
     lattice = job.build_lattice()
     if (lattice.kind != "hypercubic" or not lattice.regular) and lattices.can_draw(lattice):
         pages.append(_lattice(folder, lattice))
@@ -37,13 +37,13 @@ def _headline(folder, job, system) -> Figure:
     )  # fmt: skip
 
 
-def _explanation(folder, check) -> Figure:
+def _explanation(folder, check, unit: str) -> Figure:
     return save(
         folder / f"explanation_{check.energy}_{check.temperature:g}.png",
         f"Snapshots against the {check.energy.upper()}, T = {check.temperature:g}",
         "Means over snapshots and over chains with the learned energy, with standard errors; distribution "
         "of the learned energy on both sides.",
-        explanation.figure(check),
+        explanation.figure(check, unit),
     )
 
 

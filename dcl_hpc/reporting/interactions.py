@@ -42,6 +42,8 @@ class Interaction:
         The true coupling in J, where it is known: in glasses, 0 for sites that no bond joins.
     about : str
         In words, with the range; empty for a glass.
+    unit : str
+        Of the couplings.
     """
 
     sites: tuple[tuple[int, ...], ...]
@@ -51,11 +53,12 @@ class Interaction:
     text: str = ""
     true: float | None = None
     about: str = ""
+    unit: str = "J"
 
     def __str__(self) -> str:
         true = "" if self.true is None else f"  true {self.true:+.5f}"
         about = self.about and f"  {self.about}"
-        return f"{self.coupling:+.5f} +- {self.error:.5f} J  {self.tied} x {self.text}{about}{true}"
+        return f"{self.coupling:+.5f} +- {self.error:.5f} {self.unit}  {self.tied} x {self.text}{about}{true}"
 
 
 class InteractionTable(Sequence[Interaction]):
@@ -141,15 +144,15 @@ def read_interactions(run: Run, source: str | None = None) -> InteractionTable:
         rows, _ = results.read_direct(run.require("evaluate"))[source]
     if any("sites" not in row for row in rows):
         raise UserError(f"{run.root}: interactions of an older version without their sites; fit them again")
-    geometry = run.job.build_lattice().geometry
-    return InteractionTable(source, (_interaction(row, geometry) for row in rows))
+    geometry, unit = run.job.build_lattice().geometry, run.job.units.energy
+    return InteractionTable(source, (_interaction(row, geometry, unit) for row in rows))
 
 
-def _interaction(row: dict, geometry: Geometry) -> Interaction:
+def _interaction(row: dict, geometry: Geometry, unit: str) -> Interaction:
     """Of what `inference.estimate.described` wrote."""
     sites, tied = tuple(map(tuple, row["sites"])), row["tied"]
     about = in_words(sites, geometry, tied)
-    return Interaction(sites, row["coupling"], row["error"], tied, row["interaction"], about=about)
+    return Interaction(sites, row["coupling"], row["error"], tied, row["interaction"], about=about, unit=unit)
 
 
 def _couplings(run: Run, source: str) -> list[Interaction]:

@@ -44,10 +44,14 @@ def check(context: Context, output: str) -> None:
     simulated = _Simulation(context, output, energy, model, temperature)
     simulated.run()
     found = mpi.on_root(comm, _compare, context, energy, number, temperature, model, simulated)
-    log(f"{output}: p = {found.numbers['p']:.3g} that the {energy.upper()} explains the snapshots; largest z "
-        f"{found.z[np.abs(found.z).argmax()]:+.1f}: {found.names[np.abs(found.z).argmax()]}")  # fmt: skip
+    worst, title = np.abs(found.z).argmax(), ENERGIES[energy].title
+    log(
+        f"{output}: p = {found.numbers['p']:.3g} if the {title} explains the snapshots; largest z "
+        f"{found.z[worst]:+.1f}: {found.names[worst]}"
+    )
     if found.numbers["stuck"]:
-        log(f"{output}: warning: chains hardly move at T = {temperature:g}; raise check.sweeps")
+        key = "sweep.rnn_sweeps" if ENERGIES[energy].slow else "check.sweeps"
+        log(f"{output}: warning: chains hardly move at T = {temperature:g}; raise {key}")
     attributes = {**run.attributes(output), **check_attributes(found)} if comm.rank == 0 else {}
     mpi.on_root(
         comm, write_file, run.path(output), check_fields(found), attributes, 1, 1, time.monotonic() - started

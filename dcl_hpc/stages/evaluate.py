@@ -17,6 +17,7 @@ from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
 from ..sampling.levels import BETAS, collect
 from ..sampling.streams import Purpose, generator
+from ..storage.complete import complete_rows
 from ..storage.evaluation import coupling_fields, table_fields
 from ..storage.layout import array_field, write_file
 from ..storage.observations import observed_rows
@@ -60,8 +61,8 @@ def evaluate(context: Context, output: str) -> None:
 
 
 def _last_observations(run) -> np.ndarray:
-    """The last observations, which networks hold out, uint8 (n, n_sites)."""
-    with observed_rows(run.require("observe")) as source:
+    """The last observations in which no atom is lost, uint8 (n, n_sites)."""
+    with complete_rows(run.require("observe"), "skip") as source:
         return source.read(source.n - min(source.n, COMPARED), source.n)[0]
 
 

@@ -26,6 +26,9 @@ class CompleteRows:
         blocks = (source.read(k, min(k + CHUNK, source.n))[0] for k in range(0, source.n, CHUNK))
         self._numbers = np.flatnonzero(np.concatenate([(block != ABSENT).all(axis=1) for block in blocks]))
         self.n = len(self._numbers)
+        if not self.n:
+            source.close()
+            raise UserError.everywhere("atoms are lost in all configurations: nothing is left for networks")
 
     def __enter__(self):
         return self
@@ -36,6 +39,8 @@ class CompleteRows:
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         """Rows start..stop-1 of these."""
         numbers = self._numbers[start:stop]
+        if not len(numbers):
+            return [rows[:0] for rows in self._source.read(0, 1)]
         first, last = numbers[0], numbers[-1] + 1
         return [rows[numbers - first] for rows in self._source.read(first, last)]
 

@@ -43,6 +43,6 @@ def _among(values) -> float | None:
         if name in values and np.size(values[name]) == 1:
             return float(np.ravel(values[name])[0])
     for name in INVERSE:
-        if name in values and np.size(values[name]) == 1:
+        if name in values and np.size(values[name]) == 1 and np.ravel(values[name])[0]:
             return 1 / float(np.ravel(values[name])[0])
     return None

@@ -18,7 +18,7 @@ SCRIPTS = {
     "rnn": ({"train_fraction_of_gemm", "suffix_speedup", "memory_growth_10x_data", "details"}, "hidden 8"),
     "stale": ({"count", "not_told", "ways"}, "0 not told or not mended"),
     "transfer": ({"observed", "sizes"}, "largest error of u"),
-    "unknown": ({"open", "honeycomb", "command"}, "nearest neighbours"),
+    "unknown": ({"open", "command"}, "nearest neighbours"),
     "variants": ({"samples", "variants"}, "KL "),
     "warm_start": ({"samples", "realizations", "trainings"}, "warm start, 1 epochs: KL "),
 }

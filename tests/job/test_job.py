@@ -849,3 +849,34 @@ def test_what_is_compared_with_does_not_matter_to_the_direct_energy(job_file):
     assert dependencies(job, "evaluate") != dependencies(other, "evaluate")
     plain, _ = load(job_file, ('direct.methods=["pairwise"]',))
     assert "method" not in dependencies(plain, "evaluate")["direct"]
+
+
+def test_lengths_of_the_rnn_s_chains_matter_to_its_test():
+    """Its test runs as its sweeps do; that of other energies as the section check says."""
+    both = ('sweep.energies=["rnn", "direct"]',)
+    job, longer = (Job.from_dict(UNKNOWN, (*both, f"sweep.rnn_sweeps={n}")) for n in (50, 60))
+    other = Job.from_dict(UNKNOWN, (*both, "check.sweeps=300"))
+    assert dependencies(job, "check_rnn") != dependencies(longer, "check_rnn")
+    assert dependencies(job, "check_direct") == dependencies(longer, "check_direct")
+    assert dependencies(job, "check_rnn") == dependencies(other, "check_rnn")
+    assert dependencies(job, "check_direct") != dependencies(other, "check_direct")
+
+
+def test_incomplete_snapshots_matter_to_networks_alone():
+    """Direct estimates take all snapshots, whatever networks do with those in which atoms are lost."""
+    both = ('sweep.energies=["rnn", "direct"]',)
+    for output, matters in (("rnn", True), ("check_rnn", True), ("direct", False), ("check_direct", False)):
+        sections = LATTICE.stage(output).sections(output)
+        refused, skipped = (
+            Job.from_dict(UNKNOWN, (*both, f"observe.incomplete={word}")).dependencies(
+                output, sections, imported=True
+            )
+            for word in ("refuse", "skip")
+        )
+        assert (refused != skipped) == matters, output
+
+
+def test_shapes_on_which_tiles_meet_themselves_are_refused():
+    """Before anything is fitted."""
+    with pytest.raises(UserError, match="is too small for the 9 sites"):
+        Job.from_dict(UNKNOWN, ("sweep.shapes=[[6, 6], [2, 2]]",))
