@@ -855,7 +855,7 @@ def test_lengths_of_the_rnn_s_chains_matter_to_its_test():
     """Its test runs as its sweeps do; that of other energies as the section check says."""
     both = ('sweep.energies=["rnn", "direct"]',)
     job, longer = (Job.from_dict(UNKNOWN, (*both, f"sweep.rnn_sweeps={n}")) for n in (50, 60))
-    other = Job.from_dict(UNKNOWN, (*both, "check.sweeps=300"))
+    other = Job.from_dict(UNKNOWN, (*both, "sweep.rnn_sweeps=50", "check.sweeps=300"))
     assert dependencies(job, "check_rnn") != dependencies(longer, "check_rnn")
     assert dependencies(job, "check_direct") == dependencies(longer, "check_direct")
     assert dependencies(job, "check_rnn") == dependencies(other, "check_rnn")
