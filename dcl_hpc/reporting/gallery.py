@@ -40,7 +40,7 @@ def _headline(folder, job, system) -> Figure:
 def _explanation(folder, check, unit: str) -> Figure:
     return save(
         folder / f"explanation_{check.energy}_{check.temperature:g}.png",
-        f"Snapshots against the {check.energy.upper()}, T = {check.temperature:g}",
+        f"Snapshots against the {figures.NAMES[check.energy]}, T = {check.temperature:g}",
         "Means over snapshots and over chains with the learned energy, with standard errors; distribution "
         "of the learned energy on both sides.",
         explanation.figure(check, unit),
@@ -94,7 +94,7 @@ def _learning(folder, job, histories) -> Figure:
 def _shape(folder, job, size: str, sweeps: list[dict]) -> list[Figure]:
     """Thermodynamics on one lattice, and overlaps where there are some."""
     zeros = [
-        f"{sweep['energy'].upper()} {sweep['reference_error']:.1e} {job.units.energy} per site"
+        f"{figures.NAMES[sweep['energy']]} {sweep['reference_error']:.1e} {job.units.energy} per site"
         for sweep in sweeps
         if sweep["reference_error"]
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from ..energy.factory import LEARNED
+from ..energy.factory import ENERGIES, LEARNED
 from ..pipeline.provenance import provenance
 from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
@@ -63,6 +63,7 @@ def render(
     return environment.get_template(template).render(
         summary=summary,
         learned=LEARNED,
+        titles={name: energy.title for name, energy in ENERGIES.items()} | {"true": "true"},
         **law.of_page(summary, job),
         size=size,
         worth=worth,
