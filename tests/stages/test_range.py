@@ -51,11 +51,10 @@ def clock(a, b):
 # the communicator of a process by itself, without MPI
 ALONE = mpi.alone()
 NEVER = SimpleNamespace(agreed=lambda comm: False)
-NEAREST, DIAGONAL = [(1, 0), (0, 1)], [(1, 1), (1, -1)]
+NEAREST = [(1, 0), (0, 1)]
 CASES = {
     "ising": (2, spins, NEAREST, 1),
     "potts": (3, clock, NEAREST, 1),
-    "next_nearest": (2, spins, NEAREST + DIAGONAL, 1),
     "three_apart": (2, spins, [*NEAREST, (3, 0), (0, 3)], 2),
     "field": (2, lambda a, b: 2.0 * a - 1, [(0, 0)], 0),
 }
