@@ -19,7 +19,7 @@ def estimate(job, method: str, states: np.ndarray, offsets, without=()) -> Local
     job : Job
     method : {"pairwise", "clusters", "table"}
     states : ndarray of uint8, shape (n_samples, n_sites)
-        `samples.LOST` where an atom is lost.
+        `ABSENT` where an atom is lost.
     offsets : array_like of int, shape (n_places, dimension)
         Of a tile's sites, which limits the range.
     without : sequence of array_like of int, shape (n_sites, dimension)

@@ -5,12 +5,11 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from ..physics.lattice import Lattice
+from ..physics.lattice import ABSENT, Lattice
 from ..sampling.compiled import njit
 from ..sampling.generator import OPTIONS
 from ..sampling.tile_tables import TileTables
 from .interactions import Interactions
-from .samples import LOST
 from .window import Window
 
 # Floats of the sums that `LocalEnergy.energy` holds at a time.
@@ -144,7 +143,7 @@ class LocalEnergy:
         Parameters
         ----------
         states : ndarray of integers, shape (n, n_sites)
-            `samples.LOST` where there is no atom.
+            `ABSENT` where there is no atom.
         lattice : Lattice
             Any on which the interactions do not meet themselves.
 
@@ -154,7 +153,7 @@ class LocalEnergy:
             In J.
         """
         states = np.asarray(states)
-        q, lost = self.window.n_states, np.any(states == LOST)
+        q, lost = self.window.n_states, np.any(states == ABSENT)
         window = replace(self.window, absent=lost or not lattice.regular)
         functions, tiles = self._in(window).functions(), window.tiles(lattice)
         energy, error = np.empty((2, len(states)))
@@ -162,7 +161,7 @@ class LocalEnergy:
         for rows in (slice(k, k + step) for k in range(0, len(states), step)):
             part = np.ascontiguousarray(states[rows], np.uint8)
             if window.absent:
-                part = np.minimum(np.pad(part, ((0, 0), (0, 1)), constant_values=LOST), np.uint8(q))
+                part = np.minimum(np.pad(part, ((0, 0), (0, 1)), constant_values=ABSENT), np.uint8(q))
             sums = np.zeros((len(part), len(self.coupling)))
             _sums(part, tiles, window.powers, functions, sums)
             energy[rows] = -(sums @ self.coupling)

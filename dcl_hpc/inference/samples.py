@@ -5,14 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from ..physics.lattice import Lattice
+from ..physics.lattice import ABSENT, Lattice
 from .interactions import Words
 from .window import Window
 
 # Samples that are looked at together.
 CHUNK = 1000
-# In states: there is no atom at this site in this sample.
-LOST = 255
 # Fewer samples do not tell their own scatter.
 MIN_SAMPLES = 50
 
@@ -24,7 +22,7 @@ class Samples:
     Parameters
     ----------
     states : ndarray of integers, shape (n_samples, n_sites)
-        0 ... Q-1, or `LOST` where a sample has nothing at a site.
+        0 ... Q-1, or `ABSENT` where a sample has nothing at a site.
     lattice : Lattice
     temperature : float
         In J/k_B.
@@ -60,9 +58,9 @@ class Samples:
         if not 0 < self.temperature < np.inf:
             raise ValueError(f"temperature {self.temperature} must be positive and finite")
         self._check_lattice()
-        lost = states == LOST
+        lost = states == ABSENT
         if states.dtype.kind not in "iu" or states.min() < 0 or np.any((states >= q) & ~lost):
-            raise ValueError(f"states must be integers 0 ... {q - 1}, or {LOST} where an atom is lost")
+            raise ValueError(f"states must be integers 0 ... {q - 1}, or {ABSENT} where an atom is lost")
         if missing := sorted(set(range(q)) - set(np.unique(states[weights > 0]).tolist())):
             raise ValueError(
                 f"state {missing[0]} of {q} is never observed; observe more, or correct n_states"
@@ -97,14 +95,14 @@ class Samples:
         """States with a column of what is absent, if anything is."""
         if not self.window.absent:
             return self.states
-        padded = np.pad(self.states, ((0, 0), (0, 1)), constant_values=LOST)
-        return np.where(padded == LOST, np.uint8(self.window.n_states), padded)
+        padded = np.pad(self.states, ((0, 0), (0, 1)), constant_values=ABSENT)
+        return np.where(padded == ABSENT, np.uint8(self.window.n_states), padded)
 
     @cached_property
     def patterns(self) -> np.ndarray:
         """Places of windows that have a site, as bits of a number; each that occurs once, int64 (n,)."""
         bits = 1 << np.arange(self.window.n_places)
-        rows = self._padded if np.any(self.states == LOST) else self._padded[:1]
+        rows = self._padded if np.any(self.states == ABSENT) else self._padded[:1]
         there, tiles = rows < self.window.n_states, self._geometry[1]
         parts = [there[k : k + CHUNK] for k in range(0, len(there), CHUNK)]
         return np.unique(np.concatenate([np.unique(part[:, tiles] @ bits) for part in parts]))

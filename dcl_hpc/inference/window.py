@@ -8,7 +8,7 @@ import numpy as np
 from ..physics.codes import all_states, weights
 from ..physics.geometry import Geometry
 from ..physics.lattice import Lattice
-from ..physics.tiles import MAX_TABLE
+from ..physics.tiles import MAX_TABLE, ball, box
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +49,14 @@ class Window:
         if side < 1:
             raise ValueError(f"a tile of side {side} has no site; its side must be at least 1")
         _check_size(side**dimension, n_states)
-        return cls(np.indices([side] * dimension).reshape(dimension, -1).T, n_states)
+        return cls(box(dimension, side, 0), n_states)
 
     @classmethod
     def ball(cls, geometry: Geometry, radius: int, n_states: int) -> "Window":
         """All points of a lattice's grid that are at most so many bonds from one of them."""
         if radius < 0:
             raise ValueError(f"a tile of radius {radius} has no site; its radius must be at least 0")
-        steps = np.array([[0] * geometry.dimension, *geometry.steps])
-        steps = np.unique(np.concatenate([steps, -steps]), axis=0)
-        points = np.zeros((1, geometry.dimension), np.int64)
-        for _ in range(radius):
-            points = np.unique((points[:, None] + steps).reshape(-1, geometry.dimension), axis=0)
-            _check_size(len(points), n_states)
-        return cls(points, n_states)
+        return cls(ball(geometry, radius), n_states)
 
     @property
     def dimension(self) -> int:

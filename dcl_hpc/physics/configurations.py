@@ -5,12 +5,10 @@ import math
 import numpy as np
 
 from ..errors import UserError
-from .lattice import Lattice
+from .lattice import ABSENT, Lattice
 
 # Sites that `Configurations.check` looks at together.
 BLOCK = 2**22
-# In arrays of states: there is no site, or its atom was lost.
-ABSENT = 255
 
 
 def leading_axes(found: tuple[int, ...], lattice: Lattice) -> tuple[int, ...] | None:

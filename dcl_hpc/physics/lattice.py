@@ -7,6 +7,9 @@ import numpy as np
 
 from .geometry import Geometry, geometry
 
+# In arrays of states: there is no site, or its atom was lost.
+ABSENT = 255
+
 
 @dataclass(frozen=True)
 class Lattice:

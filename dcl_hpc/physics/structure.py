@@ -9,8 +9,6 @@ import numpy as np
 
 from .lattice import Lattice
 
-# Value of a site that was lost in one snapshot.
-LOST = 255
 # Most distances, pairs per site in all of them, and states whose frequencies are told apart.
 MAX_SHELLS, MAX_PAIRS, MAX_STATES = 8, 64, 8
 # Sides of which the edges' bonds are too many to be told from the others.
@@ -141,7 +139,7 @@ class Structure:
         Parameters
         ----------
         states : ndarray of uint8, shape (n_sites, n)
-            `LOST` where a site was lost.
+            `ABSENT` where a site was lost.
 
         Returns
         -------

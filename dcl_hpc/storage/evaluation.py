@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 
 from ..errors import UserError
+from ..physics.tiles import box
 from .layout import Field, array_field
 
 GROUP = "couplings"
@@ -98,4 +99,4 @@ def read_table(path, name: str, dimension: int) -> tuple[np.ndarray, np.ndarray]
         if "direct_offsets" in file.attrs:
             return table, np.array(json.loads(file.attrs["direct_offsets"])[name])
         side = json.loads(file.attrs["direct_sides"])[name]  # earlier versions had boxes only
-        return table, np.indices([side] * dimension).reshape(dimension, -1).T
+        return table, box(dimension, side, 0)

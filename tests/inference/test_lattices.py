@@ -8,12 +8,12 @@ import pytest
 from dcl_hpc.inference import clusters, free_table, likelihood, pairwise
 from dcl_hpc.inference.interactions import Interactions, Words
 from dcl_hpc.inference.local_energy import LocalEnergy
-from dcl_hpc.inference.samples import LOST, Samples
+from dcl_hpc.inference.samples import Samples
 from dcl_hpc.inference.symmetry import PointGroup
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics.codes import all_states
 from dcl_hpc.physics.geometry import geometry
-from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.lattice import ABSENT, Lattice
 
 T = 2.5
 TRIANGLE = Window([[0, 0], [0, 1], [1, 1]], 2)
@@ -64,7 +64,7 @@ def boltzmann(words, coupling, lattice, there=None):
     exponent = sums(words, states, lattice, there) @ coupling / T
     weights = np.exp(exponent - exponent.max())
     if there is not None:
-        states = np.where(there, states, LOST).astype(np.uint8)
+        states = np.where(there, states, ABSENT).astype(np.uint8)
     return states, weights / weights.sum()
 
 
@@ -278,7 +278,7 @@ def test_sizes_of_balls():
 def test_a_free_table_of_too_many_patterns():
     """Holes anywhere make more states of a tile than fit, which is told in one line."""
     random = np.random.default_rng(2)
-    states = np.where(random.random((400, 36)) < 0.2, LOST, random.integers(0, 2, (400, 36)))
+    states = np.where(random.random((400, 36)) < 0.2, ABSENT, random.integers(0, 2, (400, 36)))
     with pytest.raises(ValueError, match="tile states is too large") as error:
         free_table.fit(Samples(states, Lattice((6, 6)), T, Window.box(2, 3, 2)))
     assert "\n" not in str(error.value)

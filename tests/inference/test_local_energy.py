@@ -9,10 +9,9 @@ from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.inference.interactions import Interactions, Words
 from dcl_hpc.inference.local_energy import LocalEnergy
-from dcl_hpc.inference.samples import LOST
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics import hamiltonian
-from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.physics.lattice import ABSENT, Lattice
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
 
@@ -123,7 +122,7 @@ def test_models_where_sites_are_absent(lattice, q):
     expected, _ = energy.energy(states, lattice)
     found = energy.model(lattice).energies(np.ascontiguousarray(states.T))
     assert np.allclose(found, expected, atol=1e-4)
-    lost = np.where(np.arange(lattice.n_sites) == 3, np.uint8(LOST), states)
+    lost = np.where(np.arange(lattice.n_sites) == 3, np.uint8(ABSENT), states)
     kept = np.delete(np.arange(lattice.n_sites), 3)
     smaller = replace(lattice, absent=tuple(sorted((*lattice.absent, int(lattice.present[3])))))
     assert np.allclose(energy.energy(lost, lattice)[0], energy.energy(states[:, kept], smaller)[0])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.physics.structure import LOST, Structure
+from dcl_hpc.physics.lattice import ABSENT, Lattice
+from dcl_hpc.physics.structure import Structure
 
 LATTICES = [
     Lattice((6, 6)), Lattice((6, 4), open=(0, 1)), Lattice((4, 4), "kagome"), Lattice((4, 4), "honeycomb"),
@@ -48,7 +48,7 @@ def test_lost_sites_do_not_bias():
     """Averages over what is there are the same where every fifth site was lost at random."""
     lattice, random = Lattice((6, 6)), np.random.default_rng(1)
     states = random.integers(0, 2, (6, 20_000))[np.arange(36) // 6].astype(np.uint8)  # rows of equal sites
-    lost = np.where(random.random(states.shape) < 0.2, LOST, states).astype(np.uint8)
+    lost = np.where(random.random(states.shape) < 0.2, ABSENT, states).astype(np.uint8)
     whole, part = (Structure(lattice, 2).of(x) for x in (states, lost))
     kept = ~np.isnan(part).any(axis=1)  # in a few nothing is left of a small group
     moved = (whole - part)[kept]
