@@ -105,7 +105,7 @@ def test_energy(extended, run):
     """Pairs of sites, learned, evaluated and swept like the other energies."""
     root = run(extended("energy", 2), energy="pairs")
     summary = (root / "report" / "summary.json").read_text()
-    assert '"pairs"' in summary and "PAIRS" in (root / "report" / "index.html").read_text()
+    assert '"pairs"' in summary and "<td>pairs</td>" in (root / "report" / "index.html").read_text()
     with h5py.File(root / "evaluation.h5") as file:
         true, pairs = (file[f"test/energy/{name}"][()] for name in ("true", "pairs"))
     assert np.corrcoef(true, pairs)[0, 1] > 0.99
