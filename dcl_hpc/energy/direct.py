@@ -1,10 +1,10 @@
 """The energy that a direct estimate found, on a lattice of any size, with its standard errors."""
 
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
-from ..inference.local_energy import LocalEnergy, restricted
+from ..inference.local_energy import LocalEnergy, tables_of_tiles
 from ..physics.lattice import Lattice
 from ..physics.tiles import box
 from ..sampling.tile_tables import TileTables
@@ -68,8 +68,7 @@ class Spread:
         self._sums = [[self._function(lattice, one) for one in members] for members in interactions]
 
     def _function(self, lattice: Lattice, one: dict):
-        windows = lattice.windows(np.array(one["sites"]))
-        whole = windows[(windows >= 0).all(axis=1)]
+        whole = lattice.placed(np.array(one["sites"]))
         return whole, np.array(one["charges"], np.int64), one["sign"] * self._values[one["phase"]]
 
     def _blocks(self, states: np.ndarray):
@@ -115,7 +114,7 @@ class DirectEnergy(TileTables):
         table, offsets = arrays["table"], settings.get("offsets")
         if offsets is None:  # earlier versions had boxes only
             offsets = box(lattice.dimension, settings["side"], 0)
-        super().__init__(lattice, n_states, offsets, partial(restricted, table, n_states))
+        super().__init__(lattice, n_states, offsets, tables_of_tiles(lattice, n_states, table))
         self._spread = Spread(lattice, n_states, settings["functions"], arrays["covariance"])
 
     def errors(self, states: np.ndarray) -> np.ndarray:

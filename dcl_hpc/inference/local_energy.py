@@ -182,8 +182,12 @@ def tile_model(lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.n
     table : ndarray of float, shape (n_states ** n_places,)
         Energy of every state of a tile in J, as of `LocalEnergy.table`.
     """
-    source = table if lattice.regular else partial(restricted, table, n_states)
-    return TileTables(lattice, n_states, offsets, source)
+    return TileTables(lattice, n_states, offsets, tables_of_tiles(lattice, n_states, table))
+
+
+def tables_of_tiles(lattice: Lattice, n_states: int, table: np.ndarray):
+    """What `TileTables` takes as a table: this one, or on other than regular lattices what restricts it."""
+    return table if lattice.regular else partial(restricted, table, n_states)
 
 
 def restricted(table: np.ndarray, n_states: int, present: np.ndarray) -> np.ndarray:

@@ -104,13 +104,7 @@ def _exists(form: Form, lattice: Lattice) -> bool:
     """Whether the lattice has such clusters, and is so long that none meets itself round it."""
     points = np.array(form.images).reshape(-1, lattice.dimension)
     both = np.concatenate([points, -points])
-    return lattice.separates(both) and any(len(_places(lattice, sites)) for sites in form.images)
-
-
-def _places(lattice: Lattice, sites) -> np.ndarray:
-    """Sites of all clusters of one image on the lattice, int64 (n, n_places)."""
-    windows = lattice.windows(np.array(sites))
-    return windows[(windows >= 0).all(axis=1)]
+    return lattice.separates(both) and any(len(lattice.placed(np.array(sites))) for sites in form.images)
 
 
 def _functions(states, lattice, n_states: int, form: Form) -> np.ndarray:
@@ -123,7 +117,7 @@ def _functions(states, lattice, n_states: int, form: Form) -> np.ndarray:
     if len(charges) > MOST_FUNCTIONS // 2:
         return np.empty((len(states), 0))
     sums = np.zeros((len(states), len(charges)), complex)
-    for places in (_places(lattice, sites) for sites in form.images):
+    for places in (lattice.placed(np.array(sites)) for sites in form.images):
         for column, k in enumerate(charges):
             for ordered in set(permutations(k)):
                 factors = (waves[states[:, i], charge] for i, charge in zip(places.T, ordered, strict=True))

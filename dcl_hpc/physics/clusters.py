@@ -163,8 +163,7 @@ class ClusterHamiltonian:
     @cached_property
     def _windows(self) -> list[np.ndarray]:
         """Sites of each interaction wherever it is there, int64 (n_sites of it, n)."""
-        every = [self.lattice.windows(np.array(term.sites)) for term in self.terms]
-        return [windows[(windows >= 0).all(axis=1)].T for windows in every]
+        return [self.lattice.placed(np.array(term.sites)).T for term in self.terms]
 
     @cached_property
     def offsets(self) -> np.ndarray:

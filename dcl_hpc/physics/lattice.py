@@ -146,6 +146,11 @@ class Lattice:
             origins = np.concatenate([origins, others[self.at(others) < 0]])
         return self.at(origins[:, None] + offsets)
 
+    def placed(self, offsets: np.ndarray) -> np.ndarray:
+        """Those of the `windows` in which every place has a site, int64 (n_windows, n_places)."""
+        windows = self.windows(offsets)
+        return windows[(windows >= 0).all(axis=1)]
+
     def separates(self, offsets: np.ndarray) -> bool:
         """Whether any two of some offsets lead to different points, also around periodic axes."""
         points = self.wrapped(np.unique(offsets, axis=0))

@@ -214,6 +214,5 @@ def half_space(offsets: np.ndarray) -> np.ndarray:
 
 def _complete(lattice: Lattice, offsets: np.ndarray) -> np.ndarray:
     """Sites of a set of offsets wherever all of them exist and differ, int64 (n, n_places)."""
-    found = lattice.windows(offsets)
-    ordered = np.sort(found, axis=1)
-    return found[(ordered[:, 0] >= 0) & np.all(np.diff(ordered, axis=1) > 0, axis=1)]
+    found = lattice.placed(offsets)
+    return found[np.all(np.diff(np.sort(found, axis=1), axis=1) > 0, axis=1)]
