@@ -77,6 +77,6 @@ def _supported(observations, point, selected, there, within) -> list[int]:
     """Group of point operations that the selected words and their images do not contradict."""
     orbits = point.orbits(selected)
     orbits = orbits[there[orbits]]
-    free = likelihood.fit(observations, point.words.take(orbits).functions())
+    free = likelihood.fit(observations, Interactions.single(point.words.take(orbits)))
     n = observations.weights.sum()
     return point.supported(orbits, free.parameters, free.covariance, n, within)

@@ -236,6 +236,10 @@ class Interactions:
         """Values in every state of the window, float64 (window.size, n_interactions)."""
         return self._sums(self.words.functions())
 
+    def resized(self, window: Window) -> "Interactions":
+        """The same interactions in another window; see `Words.resized`."""
+        return Interactions(self.words.resized(window), self.owner, self.sign)
+
     def project(self, table: np.ndarray) -> np.ndarray:
         """Products with tables over the states of the window, ``table @ functions()`` by Fourier transform.
 

@@ -13,10 +13,12 @@ and J the sum of the squares of the samples' scores (Varin, Reid and Firth, Stat
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from . import kernels
+from .stars import Stars
 
 # A Newton step below this is the last one; convergence is quadratic.
 LAST_STEP = 1e-5
@@ -41,11 +43,14 @@ class Fit:
         Godambe's, of the parameters.
     scores : float64 (n_samples, n)
         Derivative of every sample's logarithm.
+    information : float64 (n, n)
+        Minus the second derivative of the sum of all, with their weights.
     """
 
     parameters: np.ndarray
     covariance: np.ndarray
     scores: np.ndarray
+    information: np.ndarray
 
     @property
     def wald(self) -> np.ndarray:
@@ -53,29 +58,53 @@ class Fit:
         return self.parameters**2 / np.diag(self.covariance)
 
 
-def fit(observations, functions: np.ndarray, start=None) -> Fit:
-    """Parameters of some functions of the window that make the observations most likely.
+def fit(observations, interactions, start=None) -> Fit:
+    """Parameters of some interactions that make the observations most likely.
+
+    The last parameter is the share of the given field, if the samples have one.
 
     Parameters
     ----------
     observations : Samples
-    functions : ndarray of float64, shape (window.size, n)
+    interactions : Interactions
+        In the window of the samples, or a part of it.
     start : array_like, shape (n,), optional
+        With one more for the share of the given field.
 
     Raises
     ------
     ValueError
-        If the samples do not determine the parameters.
+        If the samples do not determine the parameters, or interactions beside a given field have stars with
+        too many states.
     """
-    n = functions.shape[1]
-    if len(observations.states) <= n:
-        raise ValueError(f"{len(observations.states)} samples cannot determine {n} couplings; observe more")
+    n, n_samples = len(interactions) + observations.has_given, len(observations.states)
+    if n_samples <= n:
+        raise ValueError(f"{n_samples} samples cannot determine {n} couplings; observe more")
     start = np.zeros(n) if start is None else np.asarray(start, float)
-    k, scores, h = maximise(
-        lambda k, stride: derivatives(observations, functions, k, stride), start, len(observations.states)
-    )
+    evaluate = _evaluation(observations, interactions)
+    k, scores, h = maximise(evaluate, start, n_samples)
+    if callable(scores):
+        scores = scores()
     inverse = inverted(h)
-    return Fit(k, inverse @ sum_of_squares(scores, observations.weights) @ inverse, scores)
+    return Fit(k, inverse @ sum_of_squares(scores, observations.weights) @ inverse, scores, h)
+
+
+def _evaluation(observations, interactions):
+    """What `maximise` takes: by states of stars if these are few, else by the windows' states."""
+    stars = Stars.of(observations, interactions)
+    if observations.has_given:
+        if stars is None:
+            raise ValueError("the interactions join too many sites; take a smaller tile")
+        return partial(stars.beside_given, observations)
+    if stars is None:
+        return partial(derivatives, observations, interactions.resized(observations.window).functions())
+    counts = stars.counts(observations)
+
+    def evaluate(k, stride):
+        value, gradient, h = stars.derivatives(counts, k)
+        return value, partial(stars.scores, observations, k), gradient, h
+
+    return evaluate
 
 
 def sum_of_squares(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -114,9 +114,9 @@ class LocalEnergy:
     def __str__(self):
         return "\n".join([f"symmetry: {self.symmetry}", *map(str, self.terms)])
 
-    def _in(self, window: Window) -> Interactions:
-        old = self.interactions
-        return Interactions(old.words.resized(window), old.owner, old.sign)
+    def functions(self, window: Window) -> np.ndarray:
+        """Values of the interactions in every state of a window that holds them, float64 (size, n)."""
+        return self.interactions.resized(window).functions()
 
     def table(self, window: Window | None = None) -> np.ndarray:
         """Energy of every state of a tile, float64 (window.size,), in J, with tiles at all grid points.
@@ -131,7 +131,7 @@ class LocalEnergy:
         ValueError
             If it does not hold all interactions.
         """
-        return -(self._in(window or self.window).functions() @ self.coupling)
+        return -(self.functions(window or self.window) @ self.coupling)
 
     def model(self, lattice: Lattice) -> TileTables:
         """Energy model for Monte Carlo, with the smallest tiles that hold all interactions."""
@@ -155,7 +155,7 @@ class LocalEnergy:
         states = np.asarray(states)
         q, lost = self.window.n_states, np.any(states == ABSENT)
         window = replace(self.window, absent=lost or not lattice.regular)
-        functions, tiles = self._in(window).functions(), window.tiles(lattice)
+        functions, tiles = self.functions(window), window.tiles(lattice)
         energy, error = np.empty((2, len(states)))
         step = max(CHUNK // max(len(self.coupling), 1), 1)
         for rows in (slice(k, k + step) for k in range(0, len(states), step)):

@@ -22,6 +22,6 @@ def fit(observations: Samples, distance: float = 1.0) -> LocalEnergy:
     places = np.nonzero(words.charges)[1].reshape(-1, 2)
     ends = words.window.offsets[places] @ np.array(observations.lattice.geometry.vectors)
     words = words.take(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) <= distance + 1e-9)
-    result = likelihood.fit(observations, words.functions())
-    t = observations.temperature
-    return LocalEnergy(Interactions.single(words), t * result.parameters, t**2 * result.covariance)
+    found = Interactions.single(words)
+    result, t = likelihood.fit(observations, found), observations.temperature
+    return LocalEnergy(found, t * result.parameters, t**2 * result.covariance)

@@ -1,6 +1,6 @@
 """Configurations of a lattice, checked, with the geometry that the fits need."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from .window import Window
 CHUNK = 1000
 # Fewer samples do not tell their own scatter.
 MIN_SAMPLES = 50
+NOTHING = np.empty((0, 0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Samples:
         Range of the interactions to look for. It knows absent sites where there are any.
     weights : ndarray of float, shape (n_samples,), optional
         How often each configuration occurs, not necessarily an integer; once each by default.
+    given : ndarray of float32, shape (n_samples, n_sites, n_states), optional
+        What an energy that is given costs, -(E with the site in this state - E) / T: a share of it is fitted
+        beside what the window has.
 
     Raises
     ------
@@ -42,6 +46,7 @@ class Samples:
     temperature: float
     window: Window
     weights: np.ndarray | None = None
+    given: np.ndarray = field(default_factory=lambda: NOTHING)
 
     def __post_init__(self):
         states, weights, q = np.asarray(self.states), self.weights, self.window.n_states
@@ -55,6 +60,8 @@ class Samples:
         weights = np.ones(len(states)) if weights is None else np.asarray(weights, float)
         if weights.shape != (len(states),) or not np.all(weights >= 0) or not 0 < weights.sum() < np.inf:
             raise ValueError(f"weights must be {len(states)} numbers, at least 0 and not all 0")
+        if self.has_given and self.given.shape != (*states.shape, q):
+            raise ValueError(f"a given field has shape {self.given.shape} and needs {(*states.shape, q)}")
         if not 0 < self.temperature < np.inf:
             raise ValueError(f"temperature {self.temperature} must be positive and finite")
         self._check_lattice()
@@ -71,6 +78,11 @@ class Samples:
         object.__setattr__(self, "weights", weights)
         if not self.lattice.regular or lost.any():
             object.__setattr__(self, "window", replace(self.window, absent=True))
+
+    @property
+    def has_given(self) -> bool:
+        """Whether a field is given."""
+        return len(self.given) > 0
 
     def _check_lattice(self) -> None:
         window, lattice = self.window, self.lattice

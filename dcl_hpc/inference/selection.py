@@ -50,7 +50,7 @@ def select(
     chosen = [int(k) for k in start]
     k, visited = None, set()
     while True:
-        current = fit(observations, candidates.take(chosen).functions(), k)
+        current = fit(observations, candidates.take(chosen), k)
         k = current.parameters
         visited.add(frozenset(chosen))
         if chosen and current.wald.min() < least:

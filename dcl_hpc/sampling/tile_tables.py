@@ -47,7 +47,6 @@ class TileTables:
     """
 
     def __init__(self, lattice: Lattice, n_states: int, offsets, table, tiles=None):
-        self.lattice, self.n_states, self.table = lattice, n_states, table
         offsets = np.asarray(offsets).reshape(-1, lattice.dimension)
         if not lattice.separates(offsets):
             raise ValueError(
@@ -55,16 +54,37 @@ class TileTables:
             )
         everywhere = tiles is None
         sites = np.asarray(lattice.windows(offsets) if everywhere else tiles, np.int32)
-        self._tiles = _with_tables(lattice, n_states, sites, table)
-        boxes, places = self._tiles, np.arange(len(offsets))
-        if everywhere and lattice.regular and len(boxes.tables) == 1:
-            boxes, places = _merged(lattice, offsets, boxes)
-        looked = boxes.sites[:, places]
-        plan = None
+        every = _with_tables(lattice, n_states, sites, table)
+        boxes, places = every, np.arange(len(offsets))
+        if everywhere and lattice.regular and len(every.tables) == 1:
+            boxes, places = _merged(lattice, offsets, every)
+        self._start(lattice, offsets, every, boxes, places)
+
+    def _start(self, lattice: Lattice, offsets: np.ndarray, tiles: Tiles, boxes: Tiles, places: np.ndarray):
+        self.lattice, self.n_states = lattice, tiles.n_states
+        self._offsets, self._tiles = offsets, tiles
+        looked, plan = boxes.sites[:, places], None
         if np.bincount(looked[looked >= 0]).max() > 1:
-            plan = star_plan(lattice, offsets, self._tiles, MAX_DIFFERENCES)
+            plan = star_plan(lattice, offsets, tiles, MAX_DIFFERENCES)
         self._kernel = _tile_sweeps if plan is None else _star_sweeps
-        self._model = n_states, *(tile_plan(boxes, places, MAX_DIFFERENCES) if plan is None else plan)
+        self._model = tiles.n_states, *(tile_plan(boxes, places, MAX_DIFFERENCES) if plan is None else plan)
+
+    def plus(self, other: "TileTables", factor: float = 1.0) -> "TileTables":
+        """The energy model factor x this + other.
+
+        Raises
+        ------
+        ValueError
+            If it would have tiles that overlap themselves.
+        """
+        lattice = self.lattice
+        offsets = np.unique(np.concatenate([self._offsets, other._offsets]), axis=0)
+        if not lattice.separates(offsets):
+            raise ValueError(f"tiles of {len(offsets)} sites do not fit the {lattice} lattice")
+        tiles = _joined(offsets, [(self._offsets, self._tiles, factor), (other._offsets, other._tiles, 1.0)])
+        result = TileTables.__new__(TileTables)
+        result._start(lattice, offsets, tiles, tiles, np.arange(len(offsets)))
+        return result
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
@@ -75,6 +95,26 @@ class TileTables:
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
         kernels.in_blocks(self._kernel, states, beta, streams, n_sweeps, *self._model, block=BLOCK)
+
+
+def _joined(offsets, parts) -> Tiles:
+    """Tiles of several kinds as tiles of all places of them; parts are offsets, tiles and a factor."""
+    sites, kinds, present, tables = [], [], [], []
+    for own, tiles, factor in parts:
+        # in raster order both, so that the most significant place stays the first
+        place = (own[:, None] == offsets).all(axis=2).argmax(axis=1)
+        wide = np.full((len(tiles.sites), len(offsets)), -1, np.int32)
+        there = np.zeros((len(tiles.tables), len(offsets)), bool)
+        wide[:, place], there[:, place] = tiles.sites, tiles.present
+        kinds.append(tiles.kinds + len(tables))
+        sites.append(wide)
+        present.append(there)
+        tables += [np.float32(factor * table.astype(np.float64)) for table in tiles.tables]
+    first = parts[0][1]
+    return Tiles(
+        first.n_sites, first.n_states, np.concatenate(sites), np.concatenate(kinds).astype(np.int32),
+        np.concatenate(present), tuple(tables),
+    )  # fmt: skip
 
 
 def _with_tables(lattice, n_states, sites, table) -> Tiles:

@@ -84,7 +84,7 @@ def test_exact_probabilities_give_the_exact_couplings(lattice, window):
     words, coupling = some_words(lattice, window)
     states, weights = boltzmann(words, coupling, lattice)
     samples = Samples(states, lattice, T, window, weights)
-    fit = likelihood.fit(samples, words.resized(samples.window).functions())
+    fit = likelihood.fit(samples, Interactions.single(words.resized(samples.window)))
     assert np.allclose(T * fit.parameters, coupling, atol=1e-6)
     local = LocalEnergy(Interactions.single(words), coupling, np.eye(len(words)))
     assert np.allclose(local.energy(states, lattice)[0], -sums(words, states, lattice) @ coupling)
@@ -111,7 +111,7 @@ def test_lost_atoms(lattice):
     parts = [boltzmann(words, coupling, lattice, random.random(9) > 0.2) for _ in range(12)]
     states, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
     samples = Samples(states, lattice, T, window, weights)
-    fit = likelihood.fit(samples, words.resized(samples.window).functions())
+    fit = likelihood.fit(samples, Interactions.single(words.resized(samples.window)))
     assert np.allclose(T * fit.parameters, coupling, atol=1e-6)
     free = free_table.fit(samples, shrink=False, ridge=1e-12)
     assert np.allclose(free.coupling, coupling, atol=1e-6)

@@ -101,7 +101,7 @@ def test_exact_probabilities_give_the_exact_couplings(shape, side, q):
     states = exact.all_states(q, lattice.n_sites)
     weights = np.exp(-energy.energy(states, lattice)[0] / temperature)
     observations = Samples(states, lattice, temperature, window, weights / weights.sum())
-    fit = likelihood.fit(observations, words.functions())
+    fit = likelihood.fit(observations, Interactions.single(words))
     assert np.allclose(temperature * fit.parameters, coupling, atol=1e-8)
     free = free_table.fit(observations, shrink=False, ridge=0)
     assert np.allclose(free.coupling, coupling, atol=1e-8)
@@ -130,7 +130,7 @@ def test_errors_are_calibrated(make):
     observed = make.observe(energy.model(Lattice((5, 5))), 3.0, 40_000, side=2)
     z = []
     for part in np.split(observed.states, 20):
-        fit = likelihood.fit(replace(observed, states=part, weights=None), energy.interactions.functions())
+        fit = likelihood.fit(replace(observed, states=part, weights=None), energy.interactions)
         deviation = 3 * fit.parameters - energy.coupling
         z.append(deviation @ np.linalg.solve(9 * fit.covariance, deviation) / len(deviation))
     # chi-square of 80 degrees of freedom over 80

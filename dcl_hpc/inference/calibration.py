@@ -1,0 +1,131 @@
+r"""Calibration of a learned energy by the observations: what they call for, and how much of the rest is real.
+
+A network's energy is split into its projection on the interactions of a local law and the rest,
+
+.. math:: E = w \, (E_{net} + \sum_k b_k F_k) - \sum_k J_k F_k,
+
+and J and the weight w of the rest maximise the pseudo-likelihood of the observations: a concave problem, with
+the network's differences of energy as one more function beside the F_k. The projection b is taken in the
+metric of the information, so that J and w are independent to first order. With w = 1 the network knows what
+the interactions lack; with w = 0 what it has beyond them is noise. The scale, w fitted alone, tells whether
+the training has converged: it is 1 within its error for the true energy at the temperature of the job.
+
+A network's differences are dear, so that they may be known for some of the samples only. J is then what all
+samples say plus what the rest changes in it on these, a control variate: only the change has their error.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .interactions import Interactions
+from .likelihood import Fit, fit, inverted, sum_of_squares
+from .local_energy import LocalEnergy
+from .samples import NOTHING, Samples
+
+# Share of a network's differences beyond the interactions, below which there is no rest to weigh.
+LEAST_REST = 1e-8
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A learned energy, calibrated.
+
+    Attributes
+    ----------
+    weight : float
+        w of the rest.
+    scale, scale_error : float
+        Factor of the network's energy that makes the observations most likely, with nothing beside it.
+    rest : float
+        Share of the rest in the network's differences of energy, by their information.
+    law : LocalEnergy
+        The interactions with couplings J, in J, and their covariance.
+    projection : float64 (n,)
+        Couplings b of the network's projection on the interactions, in J.
+    covariance : float64 (n + 1, n + 1)
+        Of w and then J, in J^2, J and 1.
+    """
+
+    weight: float
+    scale: float
+    scale_error: float
+    rest: float
+    law: LocalEnergy
+    projection: np.ndarray
+    covariance: np.ndarray
+
+    @property
+    def weight_error(self) -> float:
+        """Standard error of the weight."""
+        return float(np.sqrt(self.covariance[0, 0]))
+
+    @property
+    def correction(self) -> LocalEnergy:
+        """What is added to w times the network's energy."""
+        return replace(self.law, coupling=self.law.coupling - self.weight * self.projection)
+
+
+def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: np.ndarray) -> Calibration:
+    """Weigh a learned energy beside the interactions that the observations call for.
+
+    Parameters
+    ----------
+    observations : Samples
+        Without a given field.
+    law : LocalEnergy
+        The interactions, in a window that the observations' holds; none, for the scale alone.
+    rows : ndarray of int, shape (m,)
+        Samples for which the learned energy is known, each once.
+    given : ndarray of float32, shape (m, n_sites, n_states)
+        What it costs there, see `Samples`.
+
+    Raises
+    ------
+    ValueError
+        If the samples do not determine the couplings.
+    """
+    t, found = observations.temperature, law.interactions
+    some = replace(
+        observations, states=observations.states[rows], weights=observations.weights[rows], given=given
+    )
+    alone = fit(some, found.take([]), [1.0])
+    every = fit(observations, found, law.coupling / t)
+    plain = fit(replace(some, given=NOTHING), found, every.parameters)
+    n = len(every.parameters)
+    together = _together(some, found, plain)
+    projection, rest, weight, shift, influence = np.zeros(n), 0.0, 0.0, np.zeros(n), np.zeros((len(rows), n + 1))
+    if together is not None:
+        h, weight = together.information, together.parameters[-1]
+        projection = inverted(h[:n, :n]) @ h[:n, n]
+        rest = float(1 - h[n, :n] @ projection / h[n, n])
+        both = _influence(together)
+        influence[:, 0] = both[:, n]
+        influence[:, 1:] = both[:, :n] + both[:, n:] * projection - _influence(plain)
+        shift = together.parameters[:n] + weight * projection - plain.parameters
+    total = np.zeros((len(observations.states), n + 1))
+    total[:, 1:] = _influence(every)
+    total[rows] += influence
+    units = np.concatenate([[1.0], np.full(n, t)])
+    covariance = sum_of_squares(total, observations.weights) * np.outer(units, units)
+    return Calibration(
+        float(weight), float(alone.parameters[0]), float(np.sqrt(alone.covariance[0, 0])), rest,
+        replace(law, coupling=t * (every.parameters + shift), covariance=covariance[1:, 1:]),
+        t * projection, covariance,
+    )  # fmt: skip
+
+
+def _together(some: Samples, found: Interactions, plain: Fit) -> Fit | None:
+    """The fit with the network beside the interactions; None where there is nothing beyond these."""
+    try:
+        together = fit(some, found, np.append(plain.parameters, 0.0))
+    except ValueError:  # singular: the interactions are all that the network has
+        return None
+    h, n = together.information, len(found)
+    rest = h[n, n] - h[n, :n] @ inverted(h[:n, :n]) @ h[:n, n]
+    return together if rest > LEAST_REST * h[n, n] else None
+
+
+def _influence(found: Fit) -> np.ndarray:
+    """What each sample of weight 1 does to the parameters, float64 (n_samples, n)."""
+    return found.scores @ inverted(found.information)
