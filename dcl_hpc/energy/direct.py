@@ -83,6 +83,10 @@ class Spread:
                     sums[k] += values[turns % self._n_states].sum(axis=0)
             yield sums
 
+    def sums(self, states: np.ndarray) -> np.ndarray:
+        """Sums of the interactions over the lattice, float64 (n_interactions, n_chains)."""
+        return np.concatenate(list(self._blocks(states)), axis=1)
+
     def errors(self, states: np.ndarray) -> np.ndarray:
         """Standard errors in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""
         variance = [np.einsum("kc,kc->c", self._covariance @ sums, sums) for sums in self._blocks(states)]

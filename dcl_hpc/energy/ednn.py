@@ -59,6 +59,10 @@ class TileNetworkEnergy:
     reference : float
         Energy of the lattice that is called zero, in J.
     form : {"box", "ball"}
+    beside : TileTables, optional
+        A local energy that is added.
+    factor : float
+        What the network's own energy is multiplied by.
 
     Raises
     ------
@@ -67,10 +71,13 @@ class TileNetworkEnergy:
     """
 
     def __init__(
-        self, lattice, focus, context, n_states, arrays, scale, reference: float = 0.0, form: str = "box"
-    ):
+        self, lattice, focus, context, n_states, arrays, scale, reference: float = 0.0, form: str = "box",
+        beside=None, factor: float = 1.0,
+    ):  # fmt: skip
+        self._made = lattice, focus, context, n_states, arrays, scale, reference, form
         tiling = Tiling(lattice, focus, context, form)
         self.lattice, self.n_states, self.reference = lattice, n_states, reference
+        self._beside, self._factor = beside, factor
         self._tiles, self._members = tiling.sites, tiling.members
         self._present = None if np.all(tiling.sites >= 0) else tiling.sites >= 0
         shape = arrays["weights_0"].shape
@@ -86,7 +93,12 @@ class TileNetworkEnergy:
         """See `EnergyModel.energies`."""
         blocks = [slice(k, k + NETWORK_BLOCK) for k in range(0, states.shape[1], NETWORK_BLOCK)]
         sums = [self._all_tiles(states[:, b]).sum(axis=0, dtype=np.float64) for b in blocks]
-        return np.concatenate([np.empty(0), *sums]) - self.reference
+        own = np.concatenate([np.empty(0), *sums]) - self.reference
+        return own if self._beside is None else self._factor * own + self._beside.energies(states)
+
+    def plus(self, other: TileTables, factor: float = 1.0) -> "TileNetworkEnergy":
+        """The energy model factor x this + other."""
+        return TileNetworkEnergy(*self._made, other, factor)
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
@@ -104,6 +116,8 @@ class TileNetworkEnergy:
             old[:], states[i] = states[i], proposal
             proposed = self._energies_of(tiles, states)
             cost = (proposed - present[tiles]).sum(axis=0)
+            if self._beside is not None:
+                cost = np.float32(self._factor) * cost + self._beside.cost(states, i, old)
             kernels.accept(beta, cost, streams, flip)
             states[i] = np.where(flip, proposal, old)
             present[tiles] = np.where(flip, proposed, present[tiles])

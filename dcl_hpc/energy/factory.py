@@ -80,12 +80,24 @@ ENERGIES = {
 LEARNED = tuple(name for name, energy in ENERGIES.items() if energy.learned)
 
 
-def energy_model(run, energy: str, shape: tuple[int, ...] | None = None) -> EnergyModel:
+def energy_model(
+    run, energy: str, shape: tuple[int, ...] | None = None, calibrated: bool = True
+) -> EnergyModel:
     """The energy model of a name in `ENERGIES`, on the observed lattice or another shape.
+
+    Parameters
+    ----------
+    calibrated : bool
+        Whether a network's energy is calibrated, if the job wants it; otherwise it is as it was trained.
 
     Raises
     ------
     UserError
         If a file that it needs is missing, unfinished or another job's.
     """
-    return ENERGIES[energy].make(run, shape or run.job.lattice.shape)
+    model = ENERGIES[energy].make(run, shape or run.job.lattice.shape)
+    if not (calibrated and run.job.calibrates(energy)):
+        return model
+    from .calibrated import of_run
+
+    return of_run(run, energy, model)

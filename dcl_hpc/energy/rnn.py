@@ -24,11 +24,19 @@ class RnnEnergy:
     reference : float
         Value of -T_o ln P that is called zero, in J; by convention its mean over uniformly random
         configurations, so that the energy vanishes at infinite temperature.
+    beside : TileTables, optional
+        A local energy that is added.
+    factor : float
+        What the RNN's own energy is multiplied by.
     """
 
-    def __init__(self, lattice: Lattice, network, temperature: float, reference: float = 0.0):
+    def __init__(
+        self, lattice: Lattice, network, temperature: float, reference: float = 0.0, beside=None, factor=1.0
+    ):
         self.lattice, self.n_states, self._network = lattice, network.n_states, network
         self.temperature, self.reference = temperature, reference
+        self._beside, self._factor = beside, factor
+        self._local = None if beside is None else _in_order(beside.tiles, network.order)
         self._log_prob = tf.function(network.log_prob_of_columns, reduce_retracing=True, autograph=False)
         self._sample = tf.function(
             self._draw,
@@ -51,7 +59,36 @@ class RnnEnergy:
         blocks = [states[:, k : k + step] for k in range(0, states.shape[1], step)]
         parts = [self._log_prob(tf.constant(block)) for block in blocks]
         log_prob = np.concatenate([p.numpy() for p in parts]).astype(np.float64)
-        return -self.temperature * log_prob - self.reference
+        own = -self.temperature * log_prob - self.reference
+        return own if self._beside is None else self._factor * own + self._beside.energies(states)
+
+    def plus(self, other, factor: float = 1.0) -> "RnnEnergy":
+        """The energy model factor x this + other, a `TileTables`."""
+        return RnnEnergy(self.lattice, self._network, self.temperature, self.reference, other, factor)
+
+    def differences(self, states: np.ndarray) -> np.ndarray:
+        """What every site would cost in each of its states, in J.
+
+        Parameters
+        ----------
+        states : uint8 (n_sites, n)
+
+        Returns
+        -------
+        float32 (n, n_sites, n_states)
+        """
+        order, (n_sites, n) = self._network.order, states.shape
+        result = np.zeros((n, n_sites, self.n_states), np.float32)
+        tokens = tf.constant(states[order].astype(np.int32))
+        columns = np.arange(n)
+        for step in range(1, self.n_states):
+            # the proposal is this step for all, and never accepted
+            random = np.full((n_sites, 2, n), 2.0, np.float32)
+            random[:, 0] = (step - 0.5) / (self.n_states - 1)
+            changes = self._sweep(tokens, tf.zeros(n, tf.float64), tf.constant(random))[1].numpy()
+            new = (states.astype(np.int64) + step) % self.n_states
+            result[columns, order[:, None], new[order]] = -self.temperature * changes
+        return result
 
     def sample(self, random: np.ndarray) -> np.ndarray:
         """Independent configurations drawn from P, site after site.
@@ -110,7 +147,8 @@ class RnnEnergy:
             rest_old = tail - tf.gather(log_p, old, batch_dims=1)
             rest_new = network.rest(k + 1, proposal, memory)
             change = tf.gather(log_p, new, batch_dims=1) + rest_new - tail
-            accept = generator.LAZY * tf.exp(tf.minimum(slope * change, 0))
+            gain = change if self._local is None else self._gain(k, tokens, new, change)
+            accept = generator.LAZY * tf.exp(tf.minimum(slope * gain, 0))
             flip = tf.cast(random[k, 1], tf.float64) < accept
             tail = tf.where(flip, rest_new, rest_old)
             return k + 1, tf.where(flip, proposal, tokens), memory, tail, changes.write(k, change)
@@ -123,6 +161,24 @@ class RnnEnergy:
         )  # fmt: skip
         _, tokens, _, _, changes = tf.while_loop(lambda k, *_: k < n_sites, visit, start, shapes)
         return tokens, changes.stack()
+
+    def _gain(self, k, tokens, new, change):
+        """Minus the change of the whole energy over T_o, of a change of ln P at position k."""
+        positions, powers, own, origins, table = self._local
+        codes = origins[k][:, None] + tf.reduce_sum(
+            powers[k][:, :, None] * tf.gather(tokens, positions[k]), axis=1
+        )
+        jump = own[k][:, None] * (new - tokens[k])
+        cost = tf.reduce_sum(tf.gather(table, codes + jump) - tf.gather(table, codes), axis=0)
+        return self._factor * change - tf.cast(cost, tf.float64) / self.temperature
+
+
+def _in_order(tiles, order) -> tuple:
+    """`Tiles.around` and the tables, as tensors, for sites in the order of a network."""
+    sites, powers, own, origins = tiles.around
+    position = np.argsort(order)
+    parts = position[sites[order]], powers[order], own[order], origins[order]
+    return (*(tf.constant(part.astype(np.int32)) for part in parts), tf.constant(tiles.flat))
 
 
 def load_best(network, run) -> dict:

@@ -34,7 +34,7 @@ class Calibration:
     Attributes
     ----------
     weight : float
-        w of the rest.
+        w of the rest, see `_shrunk`; the scale if there is no interaction.
     scale, scale_error : float
         Factor of the network's energy that makes the observations most likely, with nothing beside it.
     rest : float
@@ -90,11 +90,20 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
         observations, states=observations.states[rows], weights=observations.weights[rows], given=given
     )
     alone = fit(some, found.take([]), [1.0])
+    scale, scale_error = float(alone.parameters[0]), float(np.sqrt(alone.covariance[0, 0]))
+    n = len(found)
+    if n == 0:
+        return Calibration(scale, scale, scale_error, 1.0, law, np.zeros(0), alone.covariance)
     every = fit(observations, found, law.coupling / t)
     plain = fit(replace(some, given=NOTHING), found, every.parameters)
-    n = len(every.parameters)
     together = _together(some, found, plain)
-    projection, rest, weight, shift, influence = np.zeros(n), 0.0, 0.0, np.zeros(n), np.zeros((len(rows), n + 1))
+    projection, rest, weight, shift, influence = (
+        np.zeros(n),
+        0.0,
+        0.0,
+        np.zeros(n),
+        np.zeros((len(rows), n + 1)),
+    )
     if together is not None:
         h, weight = together.information, together.parameters[-1]
         projection = inverted(h[:n, :n]) @ h[:n, n]
@@ -108,11 +117,29 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
     total[rows] += influence
     units = np.concatenate([[1.0], np.full(n, t)])
     covariance = sum_of_squares(total, observations.weights) * np.outer(units, units)
-    return Calibration(
-        float(weight), float(alone.parameters[0]), float(np.sqrt(alone.covariance[0, 0])), rest,
-        replace(law, coupling=t * (every.parameters + shift), covariance=covariance[1:, 1:]),
-        t * projection, covariance,
-    )  # fmt: skip
+    if rest:
+        weight, covariance = _shrunk(weight, covariance)
+    law = replace(law, coupling=t * (every.parameters + shift), covariance=covariance[1:, 1:])
+    return Calibration(float(weight), scale, scale_error, rest, law, t * projection, covariance)
+
+
+def _shrunk(weight: float, covariance: np.ndarray) -> tuple[float, np.ndarray]:
+    """Posterior mean and covariance, where the weight is normal about 1/2 with standard deviation 1/2.
+
+    It has to lie between 0 and 1, which matters where few samples say little.
+    """
+    gain = 1 / (1 + 4 * covariance[0, 0])
+    covariance = covariance.copy()
+    covariance[0] *= gain
+    covariance[1:, 0] *= gain
+    return 0.5 + gain * (weight - 0.5), covariance
+
+
+def unchanged(law: LocalEnergy) -> Calibration:
+    """A network's energy as it is, where observations cannot say more; the law is left out."""
+    none = law.interactions.take([])
+    law = replace(law, interactions=none, coupling=np.zeros(0), covariance=np.zeros((0, 0)))
+    return Calibration(1.0, np.nan, np.nan, 0.0, law, np.zeros(0), np.zeros((1, 1)))
 
 
 def _together(some: Samples, found: Interactions, plain: Fit) -> Fit | None:

@@ -23,11 +23,11 @@ def _codes(row, tiles, powers, codes):
 def _conditional(state, corners, codes, powers, table, index, p):
     """Numbers of the windows around a site for each of its states, and their probabilities.
 
-    Returns ln P of the state that it has.
+    What stands in p is added to the logarithm of each. Returns ln P of the state that it has.
     """
     n_states = len(p)
     for a in range(n_states):
-        field = 0.0
+        field = p[a]
         for j in range(len(powers)):
             index[a, j] = codes[corners[j]] + powers[j] * (a - np.int64(state))
             field += table[index[a, j]]
@@ -46,9 +46,15 @@ def _conditional(state, corners, codes, powers, table, index, p):
 
 
 @njit(**OPTIONS)
-def add_derivatives(states, weights, n_states, tiles, members, powers, table, functions, scores, h):
-    """Logarithm; adds each sample's gradient to scores and the lower triangle to h."""
-    n, n_places = functions.shape[1], len(powers)
+def add_derivatives(
+    states, weights, n_states, tiles, members, powers, table, functions, given, share, scores, h
+):
+    """Logarithm; adds each sample's gradient to scores and the lower triangle to h.
+
+    A share of the field that is given, if any is, is added to the table's; its derivative comes last.
+    """
+    n_functions, n_places, n_given = functions.shape[1], len(powers), min(len(given), 1)
+    n = n_functions + n_given
     codes = np.empty(len(tiles), np.int64)
     index = np.empty((n_states, n_places), np.int64)
     p = np.empty(n_states)
@@ -61,11 +67,15 @@ def add_derivatives(states, weights, n_states, tiles, members, powers, table, fu
             state = states[s, i]
             if state >= n_states:
                 continue
+            for a in range(n_states):
+                fields[a], p[a] = 0, 0
+                if n_given:
+                    fields[a, n_functions] = given[s, i, a]
+                    p[a] = share * given[s, i, a]
             value += weights[s] * _conditional(state, members[i], codes, powers, table, index, p)
             for a in range(n_states):
-                fields[a] = 0
                 for j in range(n_places):
-                    for k in range(n):
+                    for k in range(n_functions):
                         fields[a, k] += functions[index[a, j], k]
             for a in range(n_states):
                 for k in range(n):
@@ -95,6 +105,7 @@ def add_table_scores(states, weights, n_states, tiles, members, powers, table, s
         for i in range(len(members)):
             if states[s, i] >= n_states:
                 continue
+            p[:] = 0
             _conditional(states[s, i], members[i], codes, powers, table, index, p)
             p[states[s, i]] -= 1
             for a in range(n_states):
@@ -120,6 +131,7 @@ def add_table_information(states, weights, n_states, tiles, members, powers, tab
             state = states[s, i]
             if state >= n_states:
                 continue
+            p[:] = 0
             value += weights[s] * _conditional(state, members[i], codes, powers, table, index, p)
             for a in range(n_states):
                 for j in range(n_places):

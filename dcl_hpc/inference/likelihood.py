@@ -74,8 +74,7 @@ def fit(observations, interactions, start=None) -> Fit:
     Raises
     ------
     ValueError
-        If the samples do not determine the parameters, or interactions beside a given field have stars with
-        too many states.
+        If the samples do not determine the parameters.
     """
     n, n_samples = len(interactions) + observations.has_given, len(observations.states)
     if n_samples <= n:
@@ -92,12 +91,10 @@ def fit(observations, interactions, start=None) -> Fit:
 def _evaluation(observations, interactions):
     """What `maximise` takes: by states of stars if these are few, else by the windows' states."""
     stars = Stars.of(observations, interactions)
-    if observations.has_given:
-        if stars is None:
-            raise ValueError("the interactions join too many sites; take a smaller tile")
-        return partial(stars.beside_given, observations)
     if stars is None:
         return partial(derivatives, observations, interactions.resized(observations.window).functions())
+    if observations.has_given:
+        return partial(stars.beside_given, observations)
     counts = stars.counts(observations)
 
     def evaluate(k, stride):
@@ -183,10 +180,13 @@ def derivatives(observations, functions: np.ndarray, k: np.ndarray, stride: int 
     gradient : float64 (n,)
     information : float64 (n, n)
     """
-    n = len(k)
+    n, n_functions = len(k), functions.shape[1]
     states, weights, *geometry = observations.strided(stride)
     scores, h = np.zeros((len(states), n)), np.zeros((n, n))
-    value = kernels.add_derivatives(states, weights, *geometry, functions @ k, functions, scores, h)
+    value = kernels.add_derivatives(
+        states, weights, *geometry, functions @ k[:n_functions], functions, observations.given[::stride],
+        k[n_functions:].sum(), scores, h,
+    )  # fmt: skip
     return value, scores, weights @ scores, h + np.tril(h, -1).T
 
 

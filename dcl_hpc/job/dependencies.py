@@ -33,6 +33,9 @@ def dependencies(
         if ENERGIES[output.split("_")[1]].slow:  # its chains are as long as those of its sweeps
             lengths = job.sweep.lengths(output.split("_")[1])
             result["check"] |= dict(zip(("thermalization", "sweeps"), lengths, strict=True))
+    for name in ("rnn", "ednn"):  # does not matter to how it is trained
+        if name in result:
+            result[name] = _without(result[name], "calibrate")
     result = canonical(result)
     if changed:
         result = _only(result, job.model_dump(mode="json", exclude_defaults=True, context={"digest": True}))
@@ -40,16 +43,28 @@ def dependencies(
         result["sweep"]["lengths"] = list(job.sweep.lengths(output.split("_")[1]))
     if output == "evaluate":
         result["energies"] = job.learned
+    if _is_calibrated(job, output):
+        tile = _direct(job.tile.model_dump(mode="json"))
+        tile = {key: tile[key] for key in ("tile", "side", "radius", "without") if key in tile}
+        result["calibrated"] = values["calibration"] | tile
     if job.held_out and output != "observe" and "observe" in result:
         result["observe"]["held_out"] = job.held_out
     return result
+
+
+def _is_calibrated(job, output: str) -> bool:
+    """Whether a calibrated energy has part in an output."""
+    stage, name = (output + "_").split("_")[:2]
+    if stage == "evaluate":
+        return any(map(job.calibrates, job.learned))
+    return stage in ("calibrate", "sweep", "check") and job.calibrates(name)
 
 
 def _of_networks(job, output: str) -> bool:
     """Whether a network has part in an output, as it may not take all snapshots."""
     if output in ("rnn", "label") or output.startswith("ednn_context_"):
         return True
-    name = output.split("_")[1] if output.startswith(("sweep_", "check_")) else output
+    name = output.split("_")[1] if output.startswith(("sweep_", "check_", "calibrate_")) else output
     return job.trains_networks if output == "evaluate" else job.is_trained(name)
 
 

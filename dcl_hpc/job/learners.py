@@ -32,6 +32,26 @@ class Training(Section):
     patience: Count | None = Field(None, description="validations without improvement before stopping early")
     clip: Positive = Field(1.0, description="largest norm of the gradient")
     validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
+    calibrate: bool = Field(True, description="whether the energy is calibrated by the observations")
+
+
+class Calibration(Section):
+    """Networks' energies are weighed beside the interactions that the observations call for.
+
+    The interactions are looked for in the tile of the direct estimate.
+    """
+
+    samples: Count = Field(5_000_000, description="observations that the couplings are fitted to, at most")
+    network_samples: Count | Literal["auto"] = Field(
+        "auto",
+        description="observations at which the network is asked, at most; auto: 20,000 of the RNN, 500,000 "
+        "of the EDNN",
+    )
+
+    def asked(self, energy: str) -> int:
+        """Observations at which a network is asked, at most."""
+        most = {"rnn": 20_000, "ednn": 500_000}[energy]
+        return most if self.network_samples == "auto" else self.network_samples
 
 
 class Labels(Section):

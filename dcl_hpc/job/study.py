@@ -17,7 +17,7 @@ from . import checks, defaults, dependencies
 from .explanation import HELD_OUT, Check
 from .interactions import Interactions
 from .lattice import LatticeSection
-from .learners import Direct, Ednn, Labels, TrainingBackend
+from .learners import Calibration, Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
 from .resources import Resources
 from .section import Section
@@ -46,6 +46,7 @@ class Job(Section):
     training: TrainingBackend = Field(
         TrainingBackend(), description="how networks are trained on several ranks"
     )
+    calibration: Calibration = Field(Calibration(), description="what networks' energies are calibrated by")
     direct: Direct | None = Field(None, description="estimates without a network, for comparison")
     levels: Levels = Field(Levels(), description="test set of every energy level")
     sweep: Sweep = Field(description="predictions over temperatures")
@@ -170,6 +171,16 @@ class Job(Section):
     def is_trained(self, energy: str) -> bool:
         """Whether a learned energy is a network with learning curves."""
         return energy == "rnn" or (energy == "ednn" and self.ednn.is_network)
+
+    def calibrates(self, energy: str) -> bool:
+        """Whether an energy is a network's that is calibrated by the observations."""
+        return self.is_trained(energy) and getattr(self, energy).calibrate
+
+    @property
+    def tile(self) -> Direct:
+        """Where direct estimates look for interactions, and calibrations; a section of defaults if need be."""
+        lattice, n_states = self.build_lattice(), self.hamiltonian.n_states
+        return self.direct or defaults.direct(Direct(), lattice, n_states)
 
     @property
     def trains_networks(self) -> bool:

@@ -61,8 +61,8 @@ class Stage:
         return self.file.format(output.partition("_")[2] or "network")
 
     def sections(self, output: str) -> tuple[str, ...]:
-        """Sections of the job file that an output depends on, with those of a sweep's or a check's energy."""
-        if self.name not in ("sweep", "check"):
+        """Sections of the job file that an output depends on, with those of the energy that it is about."""
+        if self.name not in ("sweep", "check", "calibrate"):
             return self.depends_on
         return tuple(dict.fromkeys((*self.depends_on, *ENERGIES[output.split("_")[1]].sections)))
 
@@ -118,20 +118,30 @@ def check_of(output: str) -> tuple[str, int]:
     return energy, int(number)
 
 
+def calibrate_name(energy: str) -> str:
+    """Name of the calibration of a network's energy."""
+    return f"calibrate_{energy}"
+
+
+def files_of(job: Job, energy: str) -> tuple[str, ...]:
+    """Outputs that a learned energy is made of."""
+    return (ENERGIES[energy].stage, *([calibrate_name(energy)] if job.calibrates(energy) else []))
+
+
 def candidate(context: int) -> str:
     """Name of the EDNN with one of the contexts that are searched."""
     return f"ednn_context_{context}"
 
 
 def _evaluated(job: Job, output: str) -> tuple[str, ...]:
-    learned = dict.fromkeys(ENERGIES[name].stage for name in job.learned)
+    learned = dict.fromkeys(output for name in job.learned for output in files_of(job, name))
     observed = (job.direct and job.direct.methods) or not job.has_truth
     return (*learned, *(["observe"] if observed and "observe" not in learned else []))
 
 
 def _swept(job: Job, output: str) -> tuple[str, ...]:
-    energy = ENERGIES[sweep_of(output)[0]]
-    return (energy.stage,) if energy.learned else ()
+    energy = sweep_of(output)[0]
+    return files_of(job, energy) if ENERGIES[energy].learned else ()
 
 
 def _reported(job: Job, output: str) -> tuple[str, ...]:
@@ -179,6 +189,13 @@ LATTICE = Study(
             resources=Resources(ranks=1, threads=4, time="02:00:00"),
         ),
         Stage(
+            "calibrate", "stages.calibrate:calibrate", "calibrate", "calibration/{}.h5",
+            wanted=lambda job: tuple(calibrate_name(name) for name in job.learned if job.calibrates(name)),
+            needs=lambda job, output: ("observe", ENERGIES[output.split("_")[1]].stage),
+            depends_on=OBSERVED,
+            resources=Resources(ranks=4, threads=4, time="02:00:00"),
+        ),
+        Stage(
             "evaluate", "stages.evaluate:evaluate", "evaluate", "evaluation.h5",
             wanted=lambda job: ("evaluate",) if job.compares else (),
             needs=_evaluated,
@@ -188,7 +205,7 @@ LATTICE = Study(
         Stage(
             "check", "stages.check:check", "check", "checks/{}.h5",
             wanted=lambda job: tuple(check_name(*one) for one in job.checks),
-            needs=lambda job, output: ("observe", ENERGIES[check_of(output)[0]].stage),
+            needs=lambda job, output: ("observe", *files_of(job, check_of(output)[0])),
             depends_on=(*SYSTEM, "observe", "check"),
             resources=Resources(ranks=4, threads=1, time="01:00:00"),
         ),

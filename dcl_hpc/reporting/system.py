@@ -6,8 +6,9 @@ import numpy as np
 
 from ..energy.factory import ENERGIES, LEARNED
 from ..pipeline.diagnosis import warnings
+from ..pipeline.stages import calibrate_name
 from ..storage import results
-from ..storage.evaluation import read_couplings
+from ..storage.evaluation import plain, read_couplings
 from ..storage.observations import observed_rows
 from . import explanation, law, recovery, sweeps, tables
 from .agreement import agreement
@@ -42,6 +43,8 @@ class System:
         What the snapshots themselves tell against the job.
     learned_from : int
         Observations that learners see.
+    calibrations : dict of str to dict
+        Of each network that was calibrated; see `results.read_calibration`.
     """
 
     observed: dict
@@ -55,6 +58,7 @@ class System:
     checks: list = field(default_factory=list)
     diagnosis: list = field(default_factory=list)
     learned_from: int = 0
+    calibrations: dict = field(default_factory=dict)
 
 
 def read_system(run) -> System:
@@ -73,6 +77,8 @@ def read_system(run) -> System:
         found["direct"] = found.get("direct", {}) | {own["method"]: (own["interactions"], error)}
     trained = [name for name in job.learned if job.is_trained(name)]
     found["histories"] = {name: results.read_history(run.path(name)) for name in trained}
+    calibrated = {name: calibrate_name(name) for name in job.learned if job.calibrates(name)}
+    found["calibrations"] = {n: results.read_calibration(run.path(file)) for n, file in calibrated.items()}
     found |= {"checks": explanation.read_checks(run), "diagnosis": warnings(run)}
     with observed_rows(run.path("observe"), job.held_out) as rows:
         found["learned_from"] = rows.n
@@ -108,6 +114,10 @@ def numbers(run, system: System) -> dict:
         "rnn": _rnn(system),
         "ednn": None if system.local is None else _accuracy(system, "ednn") | system.local,
         "direct": _direct(job, system),
+        "calibration": {
+            name: found | {"as_trained": _accuracy(system, plain(name))}
+            for name, found in system.calibrations.items()
+        },
         "couplings": _couplings(job, system),
         "compositions": law.compositions(run),
         "explanation": [explanation.summarized(check, system.diagnosis) for check in system.checks],

@@ -70,6 +70,27 @@ class Tiles:
         members[1, sites[order], rank] = places[order % len(places)]
         return members, counts.astype(np.int32)
 
+    @cached_property
+    def around(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What the energies of the tiles around each site take, all tables one after the other.
+
+        Returns
+        -------
+        sites : int32 (n_sites, most tiles per site, n_places)
+        powers : int32, the same shape
+            Weight of each in the number of the tile's state, 0 where it is absent.
+        own : int32 (n_sites, most tiles per site)
+            Weight of the site itself.
+        origins : int64 (n_sites, most tiles per site)
+            Where the table begins. Tiles that are not there always have the same energy.
+        """
+        (tile, place), counts = self.members(np.arange(self.sites.shape[1]))
+        there = np.arange(tile.shape[1]) < counts[:, None]
+        powers = np.where(there[..., None], self.powers[self.kinds[tile]], 0).astype(np.int32)
+        own = np.take_along_axis(powers, place[..., None].astype(np.int64), axis=2)[..., 0]
+        origins = np.where(there, self.origins[self.kinds[tile]], 0)
+        return np.maximum(self.sites[tile], 0), powers, own, origins
+
     def differences(self, kind: int, place: int) -> np.ndarray:
         """What a step of 1 ... Q - 1 at one place costs in every state, float64 (Q**places (Q - 1),)."""
         parts = self.tables[kind].astype(np.float64)

@@ -40,6 +40,10 @@ class TileTables:
     tiles : ndarray of int, shape (n_tiles, n_places), optional
         Sites of the tiles, -1 where there is none; by default tiles at every point of the grid.
 
+    Attributes
+    ----------
+    tiles : Tiles
+
     Raises
     ------
     ValueError
@@ -52,17 +56,17 @@ class TileTables:
             raise ValueError(
                 f"tiles of {len(offsets)} sites do not fit the {lattice} lattice: they overlap themselves"
             )
-        everywhere = tiles is None
-        sites = np.asarray(lattice.windows(offsets) if everywhere else tiles, np.int32)
+        everywhere = lattice.windows(offsets).astype(np.int32)
+        sites = everywhere if tiles is None else np.asarray(tiles, np.int32)
         every = _with_tables(lattice, n_states, sites, table)
         boxes, places = every, np.arange(len(offsets))
-        if everywhere and lattice.regular and len(every.tables) == 1:
+        if lattice.regular and len(every.tables) == 1 and np.array_equal(sites, everywhere):
             boxes, places = _merged(lattice, offsets, every)
         self._start(lattice, offsets, every, boxes, places)
 
     def _start(self, lattice: Lattice, offsets: np.ndarray, tiles: Tiles, boxes: Tiles, places: np.ndarray):
         self.lattice, self.n_states = lattice, tiles.n_states
-        self._offsets, self._tiles = offsets, tiles
+        self._offsets, self.tiles = offsets, tiles
         looked, plan = boxes.sites[:, places], None
         if np.bincount(looked[looked >= 0]).max() > 1:
             plan = star_plan(lattice, offsets, tiles, MAX_DIFFERENCES)
@@ -77,24 +81,66 @@ class TileTables:
         ValueError
             If it would have tiles that overlap themselves.
         """
-        lattice = self.lattice
+        lattice, sites = self.lattice, self.tiles.sites
+        if len(self.tiles.tables) == len(other.tiles.tables) == 1:
+            table = _folded(self._offsets, self.tiles, other._offsets, other.tiles)
+            if table is not None:
+                table += factor * self.tiles.tables[0].astype(np.float64)
+                return TileTables(lattice, self.n_states, self._offsets, table, sites)
         offsets = np.unique(np.concatenate([self._offsets, other._offsets]), axis=0)
         if not lattice.separates(offsets):
             raise ValueError(f"tiles of {len(offsets)} sites do not fit the {lattice} lattice")
-        tiles = _joined(offsets, [(self._offsets, self._tiles, factor), (other._offsets, other._tiles, 1.0)])
+        tiles = _joined(offsets, [(self._offsets, self.tiles, factor), (other._offsets, other.tiles, 1.0)])
         result = TileTables.__new__(TileTables)
         result._start(lattice, offsets, tiles, tiles, np.arange(len(offsets)))
         return result
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
-        tiles = self._tiles
+        tiles = self.tiles
         codes = tile_kernels.tile_codes(states, np.maximum(tiles.sites, 0), tiles.kinds, tiles.powers)
         return tiles.flat[codes + tiles.origins[tiles.kinds, None]].sum(axis=0, dtype=np.float64)
+
+    def cost(self, states: np.ndarray, site: int, before: np.ndarray) -> np.ndarray:
+        """What a change of one site has cost, float32 (n_chains,), in J.
+
+        Parameters
+        ----------
+        states : uint8 (n_sites, n_chains)
+        site : int
+        before : uint8 (n_chains,)
+            State of the site before.
+        """
+        sites, powers, own, origins = (part[site] for part in self.tiles.around)
+        codes = origins[:, None] + np.einsum("tp,tpc->tc", powers, states[sites].astype(np.int64))
+        jump = own[:, None] * (states[site].astype(np.int64) - before)
+        return (self.tiles.flat[codes] - self.tiles.flat[codes - jump]).sum(axis=0)
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
         kernels.in_blocks(self._kernel, states, beta, streams, n_sweeps, *self._model, block=BLOCK)
+
+
+def _folded(offsets, tiles: Tiles, smaller, other: Tiles) -> np.ndarray | None:
+    """Energies of smaller tiles in the states of tiles that hold them; None if some are not held.
+
+    A smaller tile that several tiles hold is shared out equally among them.
+    """
+    shifts = np.unique((offsets[:, None] - smaller).reshape(-1, offsets.shape[1]), axis=0)
+    places = [(offsets == (smaller + shift)[:, None]).all(axis=2) for shift in shifts]
+    places = [found.argmax(axis=1) for found in places if found.any(axis=1).all()]
+    number = {row.tobytes(): k for k, row in enumerate(other.sites)}
+    held = [[number.get(row.tobytes()) for row in tiles.sites[:, columns]] for columns in places]
+    if not held or any(None in row for row in held):
+        return None
+    times = np.bincount(np.concatenate(held), minlength=len(other.sites))
+    if not times.all() or any(np.ptp(times[row]) for row in held):
+        return None
+    digits = all_states(tiles.n_states, len(offsets))
+    return sum(
+        other.tables[0][codes_of(digits[:, columns], tiles.n_states)].astype(np.float64) / times[row[0]]
+        for columns, row in zip(places, held, strict=True)
+    )
 
 
 def _joined(offsets, parts) -> Tiles:

@@ -11,14 +11,15 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy import couplings
-from ..energy.factory import ENERGIES, energy_model
+from ..energy.factory import energy_model
 from ..energy.true import TrueEnergy
 from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
+from ..pipeline.stages import files_of
 from ..sampling.levels import BETAS, collect
 from ..sampling.streams import Purpose, generator
 from ..storage.complete import complete_rows
-from ..storage.evaluation import coupling_fields, table_fields
+from ..storage.evaluation import coupling_fields, plain, table_fields
 from ..storage.layout import array_field, write_file
 from ..storage.observations import observed_rows
 
@@ -33,7 +34,8 @@ def evaluate(context: Context, output: str) -> None:
     run, comm, log = context.run, context.comm, context.log
     job = run.job
     for name in job.learned:
-        mpi.on_root(comm, run.require, ENERGIES[name].stage)
+        for needed in files_of(job, name):
+            mpi.on_root(comm, run.require, needed)
     started = time.monotonic()
     if job.has_truth:
         true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))
@@ -48,6 +50,8 @@ def evaluate(context: Context, output: str) -> None:
         model = energy_model(run, name)
         part = np.ascontiguousarray(states[mine].T)
         columns[name] = mpi.gather(comm, model.energies(part))
+        if job.calibrates(name):
+            columns[plain(name)] = mpi.gather(comm, model.network.energies(part))
         if hasattr(model, "errors"):
             errors[name] = mpi.gather(comm, model.errors(part))
         if job.is_glass:

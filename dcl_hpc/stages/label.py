@@ -28,7 +28,7 @@ def label(context: Context, output: str) -> None:
     started = time.monotonic()
     if not mpi.on_root(comm, path.exists):
         mpi.on_root(comm, _create, run)
-    model = energy_model(run, "rnn")
+    model = energy_model(run, "rnn", calibrated=False)
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
     source = complete_rows(observations, run.job.observe.incomplete, run.job.held_out)
     with source, Store(path, comm, write=True) as store:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..cluster import mpi
 from ..cluster.signals import Stopped
-from ..energy.factory import ENERGIES, energy_model
+from ..energy.factory import energy_model
 from ..errors import UserError
 from ..pipeline.context import Context
 from ..pipeline.stages import sweep_of
@@ -35,8 +35,8 @@ def sweep(context: Context, output: str) -> None:
         )
     energy, shape = sweep_of(output)
     path = run.path(output)
-    if ENERGIES[energy].learned:
-        mpi.on_root(comm, run.require, ENERGIES[energy].stage)
+    for name in run.stage(output).needs(run.job, output):
+        mpi.on_root(comm, run.require, name)
     started = time.monotonic()
     model = energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):

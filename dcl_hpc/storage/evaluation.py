@@ -13,6 +13,11 @@ GROUP = "couplings"
 TABLE = "direct/{}/table"
 
 
+def plain(energy: str) -> str:
+    """Name of a network's energy as it was trained, beside its calibrated one."""
+    return f"{energy}_as_trained"
+
+
 def coupling_fields(pairs, bond, true, field, recovered: dict) -> dict[str, Field]:
     """Data sets of recovered couplings.
 

@@ -103,6 +103,13 @@ def read_local_energy(path) -> dict:
     return {name: settings[name] for name in names if name in settings}
 
 
+def read_calibration(path) -> dict:
+    """What a calibration found: scale, weight of the rest, interactions; no tables."""
+    with h5py.File(path, "r", locking=False) as file:
+        settings = json.loads(file.attrs["settings"])
+    return {name: value for name, value in settings.items() if name not in ("functions", "offsets")}
+
+
 def read_reference_error(path) -> float:
     """Standard error of a learned zero of energy, in J for the observed lattice; 0 where it is exact."""
     with h5py.File(path, "r", locking=False) as file:

@@ -1,0 +1,120 @@
+"""Calibrate a network's energy by the observations."""
+
+import time
+
+import numpy as np
+
+from ..cluster import mpi
+from ..energy.calibrated import differences
+from ..energy.direct import spread
+from ..energy.factory import energy_model
+from ..errors import UserError
+from ..inference.calibration import calibrate as weigh
+from ..inference.calibration import unchanged
+from ..inference.estimate import described, estimate
+from ..inference.interactions import Interactions, Words
+from ..inference.local_energy import LocalEnergy
+from ..inference.samples import Samples
+from ..inference.window import Window
+from ..pipeline.context import Context
+from ..storage import weights
+from ..storage.complete import complete_rows
+
+# Observations of which some interactions are chosen; their couplings are then fitted to all.
+SELECTION = 200_000
+# Configurations that a rank gives a network at a time, and most numbers of all that it gives back.
+BLOCK, MOST = 500, 2**27
+
+
+def calibrate(context: Context, output: str) -> None:
+    """Make one calibration of a job; rank 0 fits, all ranks ask the network."""
+    run, comm, job = context.run, context.comm, context.run.job
+    energy, started = output.split("_")[1], time.monotonic()
+    for name in run.stage(output).needs(job, output):
+        mpi.on_root(comm, run.require, name)
+    model = energy_model(run, energy, calibrated=False)
+    with complete_rows(run.path("observe"), job.observe.incomplete, job.held_out) as source:
+        most = MOST // (model.lattice.n_sites * model.n_states)
+        section = job.ednn if energy == "ednn" and not job.uses_labels else job.rnn
+        unseen = int(np.ceil(section.validation * source.n))  # those that it was not trained with
+        rows = _rows(source.n - unseen, unseen, min(job.calibration.asked(energy), most))
+        given = _ask(context, output, model, source, rows)
+        n = min(source.n, max(job.calibration.samples, unseen))
+        mpi.on_root(comm, _fit, context, output, source, n, rows, given, started)
+
+
+def _rows(first: int, n: int, most: int) -> np.ndarray:
+    """At most so many of n rows from a first one, evenly spread."""
+    count = min(n, most)
+    return first + np.arange(count) * n // count
+
+
+def _ask(context, output: str, model, source, rows) -> np.ndarray:
+    """What a site would cost by the network in each of its states, over -T_o, for all rows, on all ranks."""
+    comm, parts = context.comm, []
+    temperature = context.run.job.observe.temperature
+    mine = rows[mpi.share(comm, len(rows))]
+    with context.log.progress(output, len(rows), unit="cfg") as progress:
+        for k in range(0, -(-len(rows) // comm.size), BLOCK):
+            if len(block := mine[k : k + BLOCK]):
+                states = source.read(block[0], block[-1] + 1)[0][block - block[0]]
+                parts.append(-differences(model, states) / np.float32(temperature))
+            progress.step(BLOCK * comm.size)
+            context.stop.check(comm)
+    empty = np.empty((0, model.lattice.n_sites, model.n_states), np.float32)
+    return mpi.gather(comm, np.concatenate([empty, *parts]))
+
+
+def _fit(context, output: str, source, n: int, rows: np.ndarray, given: np.ndarray, started: float) -> None:
+    """Fit couplings and weight, and write them; not collective."""
+    run, job, log = context.run, context.run.job, context.log
+    states = source.read(source.n - n, source.n)[0]
+    law = _interactions(context, output, states)
+    lattice = job.build_lattice()
+    observations = Samples(states, lattice, job.observe.temperature, law.interactions.words.window)
+    try:
+        found = weigh(observations, law, rows - (source.n - n), given)
+    except ValueError as error:
+        log(f"{output}: the network's energy is left as it is ({error})")
+        found = unchanged(law)
+    functions, _ = spread(found.law)
+    order = np.argsort(-np.abs(found.law.coupling), kind="stable")  # as there
+    every = np.concatenate([[0], 1 + order])
+    settings = {
+        "weight": found.weight, "weight_error": found.weight_error, "rest": found.rest,
+        "scale": _plain(found.scale), "scale_error": _plain(found.scale_error), "samples": n,
+        "network_samples": len(rows),
+        "offsets": found.law.window.offsets.tolist(), "functions": functions,
+        "interactions": described(found.law), "symmetry": law.symmetry,
+    }  # fmt: skip
+    arrays = {
+        "table": found.correction.table(found.law.window), "projection": found.projection[order],
+        "covariance": found.covariance[np.ix_(every, every)],
+    }  # fmt: skip
+    weights.save(
+        run.path(output), run.attributes(output), settings, arrays, {}, 1, 1, time.monotonic() - started
+    )
+    log(f"{output}: scale of the network's energy {found.scale:.4f} +- {found.scale_error:.4f}")
+    if len(order) and found.rest:
+        log(
+            f"{output}: beside {len(order)} interactions the rest of the network ({found.rest:.2g} of its "
+            f"differences) has the weight {found.weight:.2f} +- {found.weight_error:.2f}"
+        )
+
+
+def _plain(value: float) -> float | None:
+    """A number for a document, None where nothing is known."""
+    return None if np.isnan(value) else value
+
+
+def _interactions(context, output: str, states: np.ndarray) -> LocalEnergy:
+    """The interactions that the observations call for; none where sites differ or they cannot be found."""
+    job, lattice, q = context.run.job, context.run.job.build_lattice(), context.run.job.hamiltonian.n_states
+    if not (job.is_glass or (job.uses_ednn and not job.ednn.shared)):
+        some = states[:: -(-len(states) // SELECTION)]
+        try:
+            return estimate(job, "clusters", some, job.tile.offsets(lattice), job.tile.without)
+        except UserError as error:
+            context.log(f"{output}: only the scale is fitted ({error})")
+    words = Words.all(Window(np.zeros((1, lattice.dimension)), q))
+    return LocalEnergy(Interactions.single(words).take([]), np.zeros(0), np.zeros((0, 0)))
