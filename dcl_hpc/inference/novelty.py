@@ -10,6 +10,8 @@ import numpy as np
 
 from ..physics.codes import weights
 from ..physics.lattice import Lattice
+from ..sampling.compiled import njit
+from ..sampling.generator import OPTIONS
 from ..sampling.tile_kernels import tile_codes
 
 # Sightings that give the weight of a state within ten percent, a count's relative error being 1/sqrt(n).
@@ -62,17 +64,14 @@ class Sightings:
             0 ... Q-1, or `ABSENT` where an atom is lost.
         """
         tiles = self._tiles(self._lattice)
-        step = max(1, max(CHUNK, *map(len, self.counts)) // sum(map(len, tiles)))
+        step = max(1, CHUNK // sum(map(len, tiles)))
         for start in range(0, len(states), step):
             codes = self._codes(states[start : start + step], tiles)
-            for counts, found in zip(self.counts, codes, strict=True):
-                counts += np.bincount(found[found >= 0], minlength=len(counts))
-            if self._common is None:  # any measure will do, as long as it is the same for all configurations
+            if self._common is None:
                 self._common = [
-                    np.log((counts + 1) / (counts.sum() + len(counts))).astype(np.float32)
-                    for counts in self.counts
+                    _commonness(found, counts) for found, counts in zip(codes, self.counts, strict=True)
                 ]
-            common = _averages(self._common, codes)
+            common = _averages(codes, self._common, self.counts)
             if not np.isnan(common).all():
                 self.lowest = min(self.lowest, float(np.nanmin(common)))
                 self.highest = max(self.highest, float(np.nanmax(common)))
@@ -93,7 +92,7 @@ class Sightings:
             nan without a whole tile.
         """
         rare = [(counts < enough).astype(np.float32) for counts in self.counts]
-        return _averages(rare, self._codes(states, self._tiles(lattice)))
+        return _averages(self._codes(states, self._tiles(lattice)), rare)
 
     def outside(self, states: np.ndarray, lattice: Lattice) -> np.ndarray:
         """Whether configurations have, on average, commoner or rarer tiles than any observed one, bool (n,).
@@ -102,7 +101,7 @@ class Sightings:
         have been seen often. Commonness is the mean of ln(share of the tiles in that state) over the tiles,
         the share being that in the first observations. Parameters as in `rare_shares`.
         """
-        common = _averages(self._common, self._codes(states, self._tiles(lattice)))
+        common = _averages(self._codes(states, self._tiles(lattice)), self._common)
         return (common < self.lowest) | (common > self.highest)
 
     def n_tiles(self, lattice: Lattice) -> int:
@@ -143,12 +142,34 @@ def _fullest(lattice: Lattice, offsets: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def _averages(values: list[np.ndarray], codes: list[np.ndarray]) -> np.ndarray:
-    """Average of the values of all tiles of each configuration, float64 (n,); nan without a tile."""
+def _commonness(codes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Logarithm of the share of tiles in each state, float32 (n_states,).
+
+    Those of some observations will do: it has to be the same for all, not exact.
+    """
+    often = np.bincount(codes[codes >= 0], minlength=len(counts))
+    return np.log((often + 1) / (often.sum() + len(often))).astype(np.float32)
+
+
+def _averages(codes: list[np.ndarray], values: list[np.ndarray], counts=None) -> np.ndarray:
+    """Average of the values of all tiles of each configuration, float64 (n,); nan without a tile.
+
+    Counts of states go up if they are given.
+    """
     total, number = np.zeros((2, codes[0].shape[1]))
-    for value, code in zip(values, codes, strict=True):
-        known = code >= 0
-        total += np.where(known, value[code], 0).sum(axis=0, dtype=np.float64)
-        number += known.sum(axis=0)
+    for k, (code, value) in enumerate(zip(codes, values, strict=True)):
+        _add(code, value, np.zeros_like(value, np.int64) if counts is None else counts[k], total, number)
     with np.errstate(invalid="ignore"):
         return total / number
+
+
+@njit(**OPTIONS)
+def _add(codes, values, counts, total, number):
+    """Add the values of all tiles to those of their configurations, and count their states."""
+    for t in range(codes.shape[0]):
+        for c in range(codes.shape[1]):
+            code = codes[t, c]
+            if code >= 0:
+                counts[code] += 1
+                total[c] += values[code]
+                number[c] += 1

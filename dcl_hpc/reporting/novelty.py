@@ -142,7 +142,7 @@ def sentences(sweeps: list[dict]) -> list[str]:
         if where := ranges(temperature, np.array(sweep["outside_share"]) > 0.5):
             found.append(
                 f"{name}: {where} most configurations have, as a whole, commoner or rarer tiles than any "
-                f"observed one{'' if ENERGIES[sweep['energy']].any_shape else ', and the RNN sees them whole'}"
+                "observed one" + ", and the RNN sees them whole" * (not ENERGIES[sweep["energy"]].any_shape)
             )
     if covered:
         found.append(
