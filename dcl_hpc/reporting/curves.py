@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -146,5 +146,5 @@ def read_curves(run: Run, energy: str, shape: Shape) -> SweepCurves:
     return SweepCurves(
         energy, shape, **{name: np.array(columns[name]) for name in (*COLUMNS, "too_short")},
         overlap=None if overlap is None else {name: np.array(values) for name, values in overlap.items()},
-        hamiltonian=hamiltonian, novelty=lambda: Novelty(run).of(energy, shape),
+        hamiltonian=hamiltonian, novelty=partial(Novelty(run).of, energy, shape),
     )  # fmt: skip

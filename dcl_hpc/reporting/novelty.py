@@ -120,36 +120,36 @@ def is_told(sweep: dict) -> bool:
 
 
 def sentences(sweeps: list[dict]) -> list[str]:
-    """What the page says of the sweeps of a summary, each told by its energy and lattice."""
-    found, covered = [], []
-    for sweep in sweeps:
-        if not sweep.get("rare_share"):
-            continue
-        tile, temperature = sweep["rare_tile"], sweep["temperature"]
+    """What the page says of the sweeps of a summary; sweeps of which the same is true share a sentence."""
+    told: dict[str, list[str]] = {}
+    for sweep in filter(lambda one: one.get("rare_share"), sweeps):
         name = f"{ENERGIES[sweep['energy']].title}, {Shape(sweep['shape'], sweep.get('boundary'))}"
-        if not is_told(sweep):
-            found.append(
-                f"{name}: {tile['tiles']} tiles at each temperature are too few to tell whether more than "
-                f"{TOLD:.0%} are in rarely seen states; raise sweep.ladders"
-            )
-        elif where := ranges(temperature, np.array(sweep["rare_share"]) > TOLD):
-            found.append(
-                f"{name}: {where} more than {TOLD:.0%} of the tiles ({len(tile['sites'])} sites) are in "
-                f"states seen fewer than {ENOUGH} times: there the answer rests on the form of the law"
-            )
-        else:
-            covered.append(name)
-        if where := ranges(temperature, np.array(sweep["outside_share"]) > 0.5):
-            found.append(
-                f"{name}: {where} most configurations have, as a whole, commoner or rarer tiles than any "
-                "observed one" + ", and the RNN sees them whole" * (not ENERGIES[sweep["energy"]].any_shape)
-            )
-    if covered:
-        found.append(
-            f"{'; '.join(covered)}: at all temperatures nearly all tiles are in states seen {ENOUGH} times "
-            "and more"
+        for text in _texts(sweep):
+            told.setdefault(text, []).append(name)
+    return [f"{'; '.join(names)}: {text}" for text, names in told.items()]
+
+
+def _texts(sweep: dict):
+    """What is true of one sweep."""
+    temperature, share, tile = sweep["temperature"], np.array(sweep["rare_share"]), sweep["rare_tile"]
+    if not is_told(sweep):
+        yield (
+            f"{tile['tiles']} tiles at each temperature are too few to tell whether more than {TOLD:.0%} are "
+            "in rarely seen states; raise sweep.ladders"
         )
-    return found
+    elif where := ranges(temperature, share > TOLD):
+        yield (
+            f"{where} more than {TOLD:.0%} of the tiles ({len(tile['sites'])} sites) are in states seen "
+            f"fewer than {ENOUGH} times: there the answer rests on the form of the law"
+        )
+    else:
+        yield f"at all temperatures nearly all tiles are in states seen {ENOUGH} times and more"
+    if where := ranges(temperature, np.array(sweep["outside_share"]) > 0.5):
+        whole = "" if ENERGIES[sweep["energy"]].any_shape else ", and this energy knows whole ones only"
+        yield (
+            f"{where} most configurations are, as a whole, beyond all that were observed: on average their "
+            f"tiles are commoner, or rarer{whole}"
+        )
 
 
 def caption(sweeps: list[dict]) -> str:
