@@ -114,9 +114,11 @@ class Novelty:
         return known
 
 
-def is_told(sweep: dict) -> bool:
-    """Whether a sweep's share of rare tiles is known well enough to speak of `TOLD`."""
-    return bool(sweep.get("rare_share")) and sweep["rare_tile"]["tiles"] >= FEWEST
+def is_rare(sweep: dict) -> np.ndarray:
+    """Whether more than `TOLD` of the tiles are in rare states, beyond the error, bool (n_temperatures,)."""
+    if not sweep.get("rare_share"):
+        return np.zeros(len(sweep["temperature"]), bool)
+    return np.array(sweep["rare_share"]) - np.array(sweep["rare_share_error"]) > TOLD
 
 
 def sentences(sweeps: list[dict]) -> list[str]:
@@ -131,16 +133,16 @@ def sentences(sweeps: list[dict]) -> list[str]:
 
 def _texts(sweep: dict):
     """What is true of one sweep."""
-    temperature, share, tile = sweep["temperature"], np.array(sweep["rare_share"]), sweep["rare_tile"]
-    if not is_told(sweep):
-        yield (
-            f"{tile['tiles']} tiles at each temperature are too few to tell whether more than {TOLD:.0%} are "
-            "in rarely seen states; raise sweep.ladders"
-        )
-    elif where := ranges(temperature, share > TOLD):
+    temperature, tile = sweep["temperature"], sweep["rare_tile"]
+    if where := ranges(temperature, is_rare(sweep)):
         yield (
             f"{where} more than {TOLD:.0%} of the tiles ({len(tile['sites'])} sites) are in states seen "
             f"fewer than {ENOUGH} times: there the answer rests on the form of the law"
+        )
+    elif tile["tiles"] < FEWEST:
+        yield (
+            f"{tile['tiles']} tiles at each temperature are too few to tell whether more than {TOLD:.0%} are "
+            "in rarely seen states; raise sweep.ladders"
         )
     else:
         yield f"at all temperatures nearly all tiles are in states seen {ENOUGH} times and more"
@@ -154,7 +156,7 @@ def _texts(sweep: dict):
 
 def caption(sweeps: list[dict]) -> str:
     """What the caption of a figure says of the shade; "" without any."""
-    if not any(max(sweep["rare_share"]) > TOLD for sweep in filter(is_told, sweeps)):
+    if not any(is_rare(sweep).any() for sweep in sweeps):
         return ""
     return (
         f" Shade: more than {TOLD:.0%} of the tiles are in states that were seen fewer than {ENOUGH} times."
@@ -163,13 +165,13 @@ def caption(sweeps: list[dict]) -> str:
 
 def shade(axis, sweeps: list[dict], colours: dict) -> None:
     """Shade the temperatures of a figure at which too many tiles are in rarely seen states."""
-    for sweep in filter(is_told, sweeps):
+    for sweep in sweeps:
         t, label = (
             np.array(sweep["temperature"]),
             f"{ENERGIES[sweep['energy']].title}: rests on the law's form",
         )
         edges = np.concatenate([t[:1], (t[1:] + t[:-1]) / 2, t[-1:]])
-        for k in np.flatnonzero(np.array(sweep["rare_share"]) > TOLD):
+        for k in np.flatnonzero(is_rare(sweep)):
             axis.axvspan(
                 edges[k], edges[k + 1], color=colours[sweep["energy"]], alpha=0.12, lw=0, label=label
             )

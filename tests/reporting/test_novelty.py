@@ -11,6 +11,7 @@ SWEEP = {
     "boundary": None,
     "temperature": [0.5, 1.0, 2.0, 4.0],
     "rare_share": [0.3, 0.02, 0.009, 0.0],
+    "rare_share_error": [0.05, 0.005, 0.004, 0.001],
     "outside_share": [1.0, 0.4, 0.0, 0.0],
     "rare_tile": {"sites": [[0, 0], [0, 1]], "tiles": 1024},
 }
@@ -35,8 +36,9 @@ def test_sentences():
 
 
 def test_few_tiles_tell_nothing():
-    """With 60 of them none in a rare state is no evidence that fewer than one in a hundred is."""
+    """With 60 of them none in a rare state is no evidence that fewer than one in a hundred is; one is none."""
     few = COVERED | {"rare_tile": SWEEP["rare_tile"] | {"tiles": 60}}
+    few |= {"rare_share": [1 / 60, 0, 0, 0], "rare_share_error": [1 / 60] * 4}
     (text,) = sentences([few])
     assert "60 tiles at each temperature are too few" in text and "raise sweep.ladders" in text
 
