@@ -36,7 +36,7 @@ def test_sentences():
 
 
 def test_few_tiles_tell_nothing():
-    """With 60 of them none in a rare state is no evidence that fewer than one in a hundred is; one is none."""
+    """With 60 of them none in a rare state is no evidence of fewer than one in 100, nor is one of more."""
     few = COVERED | {"rare_tile": SWEEP["rare_tile"] | {"tiles": 60}}
     few |= {"rare_share": [1 / 60, 0, 0, 0], "rare_share_error": [1 / 60] * 4}
     (text,) = sentences([few])
