@@ -1,7 +1,8 @@
 """One sweep as arrays over its temperatures: the numbers of the report."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..pipeline.stages import sweep_name
 from ..storage.results import read_sweep
 from . import tables
 from .frames import data_frame
+from .novelty import Novelty
 from .sweeps import zero_error
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class SweepCurves:
     too_short: NDArray[np.bool_]
     overlap: dict[str, FloatArray] | None = None
     hamiltonian: Hamiltonian | None = field(default=None, compare=False)
+    novelty: Callable[[], dict] = field(default=dict, compare=False)
 
     @cached_property
     def _exact(self) -> dict[str, FloatArray]:
@@ -97,6 +100,16 @@ class SweepCurves:
     def chi_exact(self) -> FloatArray:
         """Exact chi, float64 (n,), in 1/J; nan where no method fits."""
         return self._exact["chi"]
+
+    @cached_property
+    def rare_share(self) -> FloatArray:
+        """Share of tiles in states that were seen fewer than 100 times in the observations, float64 (n,).
+
+        Where it is not small, the answer rests on the form of the law. Computed from the observations when
+        first asked for; nan for the true energy and for glasses.
+        """
+        found = self.novelty().get("rare_share")
+        return np.full(len(self), np.nan) if found is None else np.array(found)
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A row for each temperature, all quantities as columns; raises UserError without pandas."""
@@ -133,5 +146,5 @@ def read_curves(run: Run, energy: str, shape: Shape) -> SweepCurves:
     return SweepCurves(
         energy, shape, **{name: np.array(columns[name]) for name in (*COLUMNS, "too_short")},
         overlap=None if overlap is None else {name: np.array(values) for name, values in overlap.items()},
-        hamiltonian=hamiltonian,
+        hamiltonian=hamiltonian, novelty=partial(Novelty(run).of, energy, shape),
     )  # fmt: skip

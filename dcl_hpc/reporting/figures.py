@@ -10,6 +10,7 @@ import numpy as np
 
 from ..energy.factory import ENERGIES
 from ..job.units import PHYSICAL, Units
+from .novelty import shade
 
 NAMES = {name: energy.title for name, energy in ENERGIES.items()}
 # in the order of the energies, with some to spare
@@ -139,6 +140,8 @@ def thermodynamics(
                     ms=3.5, lw=0, elinewidth=0.8, color=COLOURS[sweep["energy"]], mfc="none",
                     label=NAMES[sweep["energy"]],
                 )  # fmt: skip
+            if name in ("u", "c"):
+                shade(axis, sweeps, COLOURS)
             if name == "u" and lowest is not None:
                 axis.axhline(lowest, color="k", ls=":", lw=1, label="ground state")
             axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
@@ -208,6 +211,7 @@ def headline(sweeps_by_shape: dict, observed_shape, observed_at: float, units: U
                             sweep["temperature"], sweep[name], MARKERS[energy], ms=4, mfc="none",
                             color=COLOURS[energy], label=NAMES[energy],
                         )  # fmt: skip
+                shade(axis, sweeps_by_shape[shape], COLOURS)
                 axis.axvline(observed_at, color="#2a9d5c", ls="--", lw=1)
                 axis.set_ylabel(label(name, units))
             seen = "observed at the dashed line" if shape == observed_shape else "never observed"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..energy.factory import LEARNED
-from . import explanation, figures, lattices, recovery
+from . import explanation, figures, lattices, novelty, recovery
 from .page import Figure, save
 from .system import System
 
@@ -104,7 +104,7 @@ def _shape(folder, job, size: str, sweeps: list[dict]) -> list[Figure]:
         save(
             folder / f"thermodynamics_{size}.png", f"Thermodynamics, {size}",
             "Error bars: jackknife over blocks longer than the autocorrelation time. The additive constant "
-            f"of learned energies is fixed at infinite temperature.{told}",
+            f"of learned energies is fixed at infinite temperature.{told}{novelty.caption(sweeps)}",
             figures.thermodynamics(sweeps, job.observe.temperature, lowest=lowest, units=job.units),
         )
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
 from . import law
 from .figures import close
+from .novelty import sentences
 from .sweeps import size, warnings, worth
 
 
@@ -70,6 +71,7 @@ def render(
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
         ),
+        novelty=sentences(summary["sweeps"]),
         explanation=summary.get("explanation", []),
         diagnosis=summary.get("diagnosis", []),
         figures=figures,

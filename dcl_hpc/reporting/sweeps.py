@@ -10,6 +10,7 @@ from ..sampling.statistics import FEWEST_TIMES
 from ..sampling.tempering import communication_barrier
 from ..storage import results
 from . import tables
+from .novelty import Novelty
 
 # Temperatures of the curves between those that the job lists, and how exact their values are.
 FINE, TOLERANCE = 121, 1e-4
@@ -23,17 +24,19 @@ def sweep_tables(run) -> dict[Shape, list[dict]]:
     dict of shape to list of dict
         One for each energy; see `tables.sweep_table`, and: `energy`, `shape`, `boundary`, exact values
         `u_exact` and `c_exact`, `u_ground` (J per site), `overlap`, `exchange`, `reference_error` (J per
-        site), `max_abs_du` with its temperature `t_at_max`; `exact_curve` and the reweighted `curve`.
+        site), `max_abs_du` with its temperature `t_at_max`, those of `Novelty.of`; `exact_curve` and the
+        reweighted `curve`.
     """
     energies: dict[Shape, list[str]] = {}
     for name in run.data:
         if run.stage(name).name == "sweep":
             energy, shape = sweep_of(name)
             energies.setdefault(shape, []).append(energy)
-    return {shape: _of_shape(run, shape, names) for shape, names in energies.items()}
+    novelty = Novelty(run)
+    return {shape: _of_shape(run, shape, names, novelty) for shape, names in energies.items()}
 
 
-def _of_shape(run, shape, energies: list[str]) -> list[dict]:
+def _of_shape(run, shape, energies: list[str], novelty: Novelty) -> list[dict]:
     """Tables of all sweeps on one shape, which share the exact values."""
     hamiltonian = run.job.build_hamiltonian(shape) if run.job.has_truth else None
     ground = exact.ground_state_energy(hamiltonian) if hamiltonian else None
@@ -64,6 +67,7 @@ def _of_shape(run, shape, energies: list[str]) -> list[dict]:
                 "exchange": exchange(series) if run.job.sweep.exchange else None,
                 "max_abs_du": worst,
                 "t_at_max": at,
+                **novelty.of(energy, shape),
                 "curve": tables.reweighted_curve(series, fine, n_sites, offset),
             }
         )

@@ -47,3 +47,21 @@ def _shells(geometry: Geometry, length: float) -> int:
     grid = np.indices([2 * reach + 1] * geometry.dimension).reshape(geometry.dimension, -1).T - reach
     distances = np.unique(np.round(np.linalg.norm(grid @ vectors, axis=1), 6))
     return int((distances < length - 1e-3).sum()) - 1  # without 0
+
+
+def ranges(temperatures, chosen) -> str:
+    """Where some ascending temperatures are: "up to T = 1.2 and from T = 4 on"; "" without any."""
+    places = np.flatnonzero(chosen)
+    runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []
+    last, told = len(temperatures) - 1, []
+    for run in runs:
+        low, high = (f"{temperatures[k]:g}" for k in (run[0], run[-1]))
+        if len(run) == last + 1:
+            told.append("at all temperatures")
+        elif run[0] == 0:
+            told.append(f"up to T = {high}")
+        elif run[-1] == last:
+            told.append(f"from T = {low} on")
+        else:
+            told.append(f"at T = {low}" if low == high else f"from T = {low} to {high}")
+    return " and ".join(told)

@@ -1,5 +1,6 @@
 """Checkpoints of chains and of the ladders that they climb."""
 
+import h5py
 import numpy as np
 
 from ..sampling.tempering import Ladders, Replicas
@@ -51,3 +52,18 @@ def read_replicas(store: Store, half: int, replicas: Replicas, own: slice, ladde
             {name: store.read(f"checkpoint/ladders/{name}", np.s_[half, ladders]) for name in names}
         )
     replicas.follow()
+
+
+def last_configurations(path) -> np.ndarray:
+    """Configurations that a complete sweep ended with, uint8 (n_temperatures, n_ladders, n_sites).
+
+    Those at the temperatures that the job lists, ascending; ladders are independent of each other.
+    """
+    with h5py.File(path, "r", locking=False) as file:
+        half, listed = int(file["progress/committed"][1]), file["listed"][()]
+        states = file["checkpoint/states"][half].T
+        replicas = states.reshape(-1, len(listed), states.shape[1])
+        if len(listed) > 1:
+            replica = np.argsort(file["checkpoint/ladders/slot"][half], axis=1)
+            replicas = np.take_along_axis(replicas, replica[..., None], axis=1)
+    return replicas.transpose(1, 0, 2)[listed]

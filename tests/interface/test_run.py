@@ -15,6 +15,7 @@ import pytest
 import dcl_hpc
 from dcl_hpc.energy import factory
 from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.storage.replicas import last_configurations
 
 from .conftest import GLASS, ISING, PLANTED
 
@@ -86,6 +87,7 @@ def test_sweeps_are_those_of_the_report(ising):
             assert getattr(found, name).tolist() == expected[name]
             assert getattr(found, f"{name}_error").tolist() == expected[f"{name}_error"]
             assert getattr(found, name).dtype == np.float64
+        assert expected["rare_share"] == (None if found.energy == "true" else found.rare_share.tolist())
         worst = np.abs(found.u - found.u_exact).max()
         assert worst == pytest.approx(expected["max_abs_du"], abs=1e-12)
     assert len(found) == 3 and found.overlap is None and "(" not in repr(found)
@@ -96,6 +98,25 @@ def test_sweeps_agree_with_exact_values(ising):
     for energy in ("true", "ednn"):
         curves = ising.sweep(energy)
         assert np.all(np.abs(curves.u - curves.u_exact)[-1] < 6 * curves.u_error[-1])
+
+
+def test_rare_tiles_by_plain_counting(ising):
+    """States of 3x3 tiles in the observations, and the configurations with which a sweep ended."""
+    summary = json.loads((ising.folder / "report" / "summary.json").read_text())
+    tile = next(sweep["rare_tile"] for sweep in summary["sweeps"] if sweep["energy"] == "ednn")
+    states = np.asarray(ising.observations)
+    codes = sum(
+        np.roll(states, (-y, -x), axis=(1, 2)).astype(int) << (8 - 3 * y - x)
+        for y in range(3)
+        for x in range(3)
+    )
+    counts = np.bincount(codes.ravel(), minlength=512)
+    assert (tile["rare"], tile["never"]) == ((counts < 100).sum(), (counts == 0).sum()) and tile["rare"] > 0
+    assert (tile["states"], tile["observations"], tile["tiles"]) == (512, 20_000, 2 * 36)
+    curves, last = ising.sweep("ednn"), last_configurations(ising.folder / "sweeps" / "ednn_6x6.h5")
+    u = ising.energy().energies(last.reshape(6, 6, 6)).reshape(3, 2).mean(axis=1) / 36
+    assert np.all(np.abs(u - curves.u) < 5 * curves.temperature * np.sqrt(curves.c / 36 / 2))
+    assert u[0] < u[1] < u[2]
 
 
 def test_data_frames(ising, glass, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from dcl_hpc.physics.geometry import geometry
 from dcl_hpc.reporting.pictures import picture
-from dcl_hpc.reporting.words import in_words
+from dcl_hpc.reporting.words import in_words, ranges
 
 SQUARE, CUBIC, TRIANGULAR = geometry("hypercubic", 2), geometry("hypercubic", 3), geometry("triangular", 2)
 CLUSTERS = [
@@ -45,3 +45,19 @@ def test_pictures(lattice, sites, coupling):
     assert not others.any()
     area = np.pi * (6.5 / 2 * 110 / 72) ** 2  # of a node, in pixels
     assert nodes.sum() == pytest.approx(len(sites) * area, rel=0.35)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "text"),
+    [
+        ([0, 0, 0, 0, 0], ""),
+        ([1, 1, 1, 1, 1], "at all temperatures"),
+        ([1, 1, 0, 0, 0], "up to T = 1"),
+        ([0, 0, 0, 0, 1], "from T = 4 on"),
+        ([1, 0, 1, 1, 0], "up to T = 0.5 and from T = 1.5 to 2.25"),
+        ([0, 1, 0, 1, 1], "at T = 1 and from T = 2.25 on"),
+    ],
+)
+def test_temperatures_in_words(chosen, text):
+    """Runs of neighbours are told by their ends."""
+    assert ranges([0.5, 1, 1.5, 2.25, 4], np.array(chosen, bool)) == text
