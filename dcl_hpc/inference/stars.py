@@ -1,7 +1,7 @@
 """What interactions make of a site, by its star: the other sites that they join with it.
 
-Few interactions have small stars, with few states: an Ising law of nearest neighbours has four sites in a
-star, whatever window it was looked for in. Their states are counted once in all samples; the pseudo-likelihood
+Few interactions have small stars, with few states: an Ising law of nearest neighbours has four sites in one,
+whatever window it was looked for in. Their states are counted once in all samples; the pseudo-likelihood
 and its derivatives are then sums over the states of a star.
 """
 

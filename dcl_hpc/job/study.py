@@ -178,7 +178,7 @@ class Job(Section):
 
     @property
     def tile(self) -> Direct:
-        """Where direct estimates look for interactions, and calibrations; a section of defaults if need be."""
+        """Where direct estimates look for interactions, and calibrations too; defaults if it is left out."""
         lattice, n_states = self.build_lattice(), self.hamiltonian.n_states
         return self.direct or defaults.direct(Direct(), lattice, n_states)
 
