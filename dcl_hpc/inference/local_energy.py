@@ -114,9 +114,10 @@ class LocalEnergy:
     def __str__(self):
         return "\n".join([f"symmetry: {self.symmetry}", *map(str, self.terms)])
 
-    def _in(self, window: Window) -> Interactions:
+    def functions(self, window: Window) -> np.ndarray:
+        """The interactions in every state of a window that holds them, float64 (window.size, n)."""
         old = self.interactions
-        return Interactions(old.words.resized(window), old.owner, old.sign)
+        return Interactions(old.words.resized(window), old.owner, old.sign).functions()
 
     def table(self, window: Window | None = None) -> np.ndarray:
         """Energy of every state of a tile, float64 (window.size,), in J, with tiles at all grid points.
@@ -131,7 +132,7 @@ class LocalEnergy:
         ValueError
             If it does not hold all interactions.
         """
-        return -(self._in(window or self.window).functions() @ self.coupling)
+        return -(self.functions(window or self.window) @ self.coupling)
 
     def model(self, lattice: Lattice) -> TileTables:
         """Energy model for Monte Carlo, with the smallest tiles that hold all interactions."""
@@ -152,22 +153,27 @@ class LocalEnergy:
         energy, error : ndarray of float64, shape (n,)
             In J.
         """
-        states = np.asarray(states)
-        q, lost = self.window.n_states, np.any(states == ABSENT)
-        window = replace(self.window, absent=lost or not lattice.regular)
-        functions, tiles = self._in(window).functions(), window.tiles(lattice)
         energy, error = np.empty((2, len(states)))
         step = max(CHUNK // max(len(self.coupling), 1), 1)
         for rows in (slice(k, k + step) for k in range(0, len(states), step)):
-            part = np.ascontiguousarray(states[rows], np.uint8)
-            if window.absent:
-                part = np.minimum(np.pad(part, ((0, 0), (0, 1)), constant_values=ABSENT), np.uint8(q))
-            sums = np.zeros((len(part), len(self.coupling)))
-            _sums(part, tiles, window.powers, functions, sums)
+            sums = self.sums(states[rows], lattice)
             energy[rows] = -(sums @ self.coupling)
             variance = np.einsum("sk,sk->s", sums @ self.covariance, sums)
             error[rows] = np.sqrt(np.maximum(variance, 0))
         return energy, error
+
+    def sums(self, states: np.ndarray, lattice: Lattice) -> np.ndarray:
+        """Each interaction's sum over the lattice, float64 (n, n_interactions); see `energy`."""
+        states = np.asarray(states)
+        q, lost = self.window.n_states, np.any(states == ABSENT)
+        window = replace(self.window, absent=lost or not lattice.regular)
+        functions, tiles = self.functions(window), window.tiles(lattice)
+        part = np.ascontiguousarray(states, np.uint8)
+        if window.absent:
+            part = np.minimum(np.pad(part, ((0, 0), (0, 1)), constant_values=ABSENT), np.uint8(q))
+        sums = np.zeros((len(part), len(self.coupling)))
+        _sums(part, tiles, window.powers, functions, sums)
+        return sums
 
 
 def tile_model(lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.ndarray) -> TileTables:
