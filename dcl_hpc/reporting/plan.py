@@ -1,9 +1,11 @@
 """How much data is enough: the error of a prediction by number of snapshots and where they are taken."""
 
+import re
 import zlib
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from ..cluster import mpi
 from ..errors import UserError
@@ -269,7 +271,8 @@ def draw(found: dict, units: Units):
         )
         left.axhline(found["wanted"], color="k", ls=":", lw=1, label="wanted")
         left.set_xlabel("snapshots")
-        right.loglog(
+        left.xaxis.set_minor_formatter(NullFormatter())
+        right.semilogy(
             [row["temperature"] for row in found["design"]], [row["error"] for row in found["design"]],
             "o-", ms=3, color=figures.COLOURS["direct"],
         )  # fmt: skip
@@ -277,8 +280,9 @@ def draw(found: dict, units: Units):
         right.axvline(target["temperature"], color="k", ls=":", lw=1, label="predicted")
         right.set_xlabel(figures.label("temperature", units).replace("ture", "ture of snapshots", 1))
         name = f"u({target['temperature']:.3g})" if found["quantity"] == "u" else "peak of c"
+        unit = re.sub(r"_(\w)", r"$_\1$", found["unit"])
         for axis in (left, right):
-            axis.set_ylabel(f"error of {name} / {found['unit']}")
+            axis.set_ylabel(f"error of {name} / ({unit})")
             axis.legend(fontsize=8)
         figure.tight_layout()
     return figure
