@@ -152,22 +152,27 @@ class LocalEnergy:
         energy, error : ndarray of float64, shape (n,)
             In J.
         """
-        states = np.asarray(states)
-        q, lost = self.window.n_states, np.any(states == ABSENT)
-        window = replace(self.window, absent=lost or not lattice.regular)
-        functions, tiles = self.functions(window), window.tiles(lattice)
         energy, error = np.empty((2, len(states)))
         step = max(CHUNK // max(len(self.coupling), 1), 1)
         for rows in (slice(k, k + step) for k in range(0, len(states), step)):
-            part = np.ascontiguousarray(states[rows], np.uint8)
-            if window.absent:
-                part = np.minimum(np.pad(part, ((0, 0), (0, 1)), constant_values=ABSENT), np.uint8(q))
-            sums = np.zeros((len(part), len(self.coupling)))
-            _sums(part, tiles, window.powers, functions, sums)
+            sums = self.sums(states[rows], lattice)
             energy[rows] = -(sums @ self.coupling)
             variance = np.einsum("sk,sk->s", sums @ self.covariance, sums)
             error[rows] = np.sqrt(np.maximum(variance, 0))
         return energy, error
+
+    def sums(self, states: np.ndarray, lattice: Lattice) -> np.ndarray:
+        """Each interaction's sum over the lattice, float64 (n, n_interactions); see `energy`."""
+        states = np.asarray(states)
+        q, lost = self.window.n_states, np.any(states == ABSENT)
+        window = replace(self.window, absent=lost or not lattice.regular)
+        functions, tiles = self.functions(window), window.tiles(lattice)
+        part = np.ascontiguousarray(states, np.uint8)
+        if window.absent:
+            part = np.minimum(np.pad(part, ((0, 0), (0, 1)), constant_values=ABSENT), np.uint8(q))
+        sums = np.zeros((len(part), len(self.coupling)))
+        _sums(part, tiles, window.powers, functions, sums)
+        return sums
 
 
 def tile_model(lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.ndarray) -> TileTables:

@@ -24,7 +24,7 @@ def _show(job, options, log) -> None:
         raise UserError("hamiltonian.kind = 'unknown' has no exact values: nobody knows its energy")
     t = _temperatures(options.temperatures, job)
     tables = []
-    for shape in [_shape(options.shape, job)] if options.shape else job.shapes:
+    for shape in [parse_shape(options.shape, job)] if options.shape else job.shapes:
         hamiltonian = job.build_hamiltonian(shape)
         seconds = 1e-8 * strip.work(hamiltonian) * len(t)
         if exact.method(hamiltonian) == "strip transfer matrix" and seconds > 10 and not options.json:
@@ -88,7 +88,8 @@ def _temperatures(text: str | None, job) -> np.ndarray:
     return values
 
 
-def _shape(text: str, job) -> Shape:
+def parse_shape(text: str, job) -> Shape:
+    """The shape that --shape names; raises UserError if the job's system does not exist on it."""
     observed = Shape(job.lattice.shape)
     try:
         shape = Shape.parse(text)

@@ -114,22 +114,45 @@ def reweight(energies: list[np.ndarray], temperatures, targets) -> tuple[np.ndar
     mean (J), variance (J^2) : float64 (n_targets,)
         Or None if neighbouring temperatures have too few energies in common.
     """
-    logging.getLogger("pymbar").setLevel(logging.ERROR)  # which recommends another library on import
-    from pymbar import MBAR
-
-    beta = 1 / np.asarray(temperatures, float)
     kept = [e[:: max(1, len(e) // REWEIGHTED)] for e in energies]
-    for k in range(len(beta) - 1):
-        n = min(len(kept[k]), len(kept[k + 1]))
-        exponent = (beta[k] - beta[k + 1]) * (kept[k][:n] - kept[k + 1][:n])
-        if np.exp(np.minimum(exponent, 0)).mean() < LEAST_OVERLAP:
-            return None
-    counts, pooled = np.array([len(e) for e in kept]), np.concatenate(kept)
+    pooled = np.concatenate(kept)
     origin = pooled.mean()
     pooled = pooled - origin
-    free = MBAR(beta[:, None] * pooled, counts).f_k
-    mixture = logsumexp(free[:, None] - beta[:, None] * pooled, b=counts[:, None], axis=0)
+    mixture = log_mixture([e - origin for e in kept], temperatures)
+    if mixture is None:
+        return None
     log_weights = -pooled / np.asarray(targets)[:, None] - mixture
     weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
     mean = weights @ pooled
     return mean + origin, weights @ pooled**2 - mean**2
+
+
+def log_mixture(energies: list[np.ndarray], temperatures) -> np.ndarray | None:
+    r"""Logarithm of what all samples together are drawn from, :math:`\sum_k n_k e^{f_k - \beta_k E}`.
+
+    Configurations x weigh :math:`e^{-\beta E'(x)}` over this in averages of any energy E' nearby, at any
+    temperature between (MBAR; see `reweight`).
+
+    Parameters
+    ----------
+    energies : list of ndarray, shape (n,)
+        In J, drawn at each temperature, counted from a common origin near them.
+    temperatures : ndarray, ascending, in J/k_B
+
+    Returns
+    -------
+    float64 (n_all,), or None
+        None if neighbouring temperatures have too few energies in common.
+    """
+    logging.getLogger("pymbar").setLevel(logging.ERROR)  # which recommends another library on import
+    from pymbar import MBAR
+
+    beta = 1 / np.asarray(temperatures, float)
+    for k in range(len(beta) - 1):
+        n = min(len(energies[k]), len(energies[k + 1]))
+        exponent = (beta[k] - beta[k + 1]) * (energies[k][:n] - energies[k + 1][:n])
+        if np.exp(np.minimum(exponent, 0)).mean() < LEAST_OVERLAP:
+            return None
+    counts, pooled = np.array([len(e) for e in energies]), np.concatenate(energies)
+    free = MBAR(beta[:, None] * pooled, counts).f_k
+    return logsumexp(free[:, None] - beta[:, None] * pooled, b=counts[:, None], axis=0)

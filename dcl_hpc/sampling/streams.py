@@ -27,6 +27,7 @@ class Purpose(IntEnum):
     CHECK = 11
     FIELDS = 12
     COMPOSITION = 20
+    PLAN = 30
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:
