@@ -32,6 +32,9 @@ class Training(Section):
     patience: Count | None = Field(None, description="validations without improvement before stopping early")
     clip: Positive = Field(1.0, description="largest norm of the gradient")
     validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
+    average: float = Field(
+        0.0, ge=0, le=1, description="share of all steps over which weights are averaged; 0: the last weights"
+    )
 
 
 class Labels(Section):
@@ -46,6 +49,9 @@ class Labels(Section):
         None, description="tempered: inverse temperatures from -1/coldest to 1/coldest; default T_o / 4",
         json_schema_extra=TEMPERATURE,
     )  # fmt: skip
+    images: Count = Field(
+        1, description="energies of so many images of each under the symmetries of the observations, averaged"
+    )
 
     @property
     def shares(self) -> dict[str, float]:
@@ -93,6 +99,9 @@ class Ednn(Training):
     samples: Count = Field(1_000_000, description="observations for a table or clusters, at most")
     without: Clusters = Field((), description="clusters: interactions that may not be found, by their sites")
     shared: bool = Field(True, description="one network for all tiles; false for quenched disorder")
+    flat: bool = Field(
+        False, description="labels: all energies weigh the same, however many labels they have"
+    )
     hidden: tuple[Count, ...] = Field((32, 64), description="units of each hidden layer")
     epochs: Count = Field(30, description="passes over the data")
 

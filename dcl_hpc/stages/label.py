@@ -6,6 +6,7 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.factory import energy_model
+from ..inference import invariance
 from ..pipeline.context import Context
 from ..sampling.chains import Chains
 from ..sampling.streams import Purpose, generator
@@ -17,6 +18,8 @@ from ..storage.store import Store
 BLOCK = 4000
 # Tempered chains: sweeps before the first record, and records of one chain, a sweep apart.
 THERMALIZATION, RECORDS = 10, 10
+# Observations that tell which symmetries there are, at most.
+TELLING = 100_000
 
 
 def label(context: Context, output: str) -> None:
@@ -32,7 +35,8 @@ def label(context: Context, output: str) -> None:
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
     source = complete_rows(observations, run.job.observe.incomplete, run.job.held_out)
     with source, Store(path, comm, write=True) as store:
-        _fill(context, store, model, source, started)
+        symmetry = _symmetry(context, source)
+        _fill(context, store, model, source, symmetry, started)
 
 
 def _create(run) -> None:
@@ -96,7 +100,47 @@ def _tempered(job, model, block: int, count: int) -> np.ndarray:
     return np.concatenate(visited)[:count]
 
 
-def _fill(context, store, model, source, started: float) -> None:
+def _symmetry(context, source) -> invariance.Invariance:
+    """Symmetries of the observations, if labels are averages over images."""
+    job, comm = context.run.job, context.comm
+    lattice, n_states = job.build_lattice(), job.hamiltonian.n_states
+    if job.labels.images == 1:
+        return invariance.none(lattice.n_sites, n_states)
+
+    def found():
+        return invariance.find(source.read(0, min(source.n, TELLING))[0], lattice, n_states)
+
+    symmetry = mpi.on_root(comm, found)
+    context.log(
+        f"label: {len(symmetry.sites)} operations of the lattice and {len(symmetry.states)} relabellings of "
+        f"states are symmetries of the observations; averages over {min(job.labels.images, len(symmetry))}"
+    )
+    return symmetry
+
+
+def energies(job, model, symmetry: invariance.Invariance, states: np.ndarray, block: int) -> np.ndarray:
+    """Labels of a block: means of the model's energy over the configurations and some images of theirs.
+
+    Parameters
+    ----------
+    model : EnergyModel
+    states : ndarray of uint8, shape (n_sites, n)
+    block : int
+        Which images are taken is drawn for each block, without repetition; the first is the identity.
+
+    Returns
+    -------
+    float64 (n,)
+        In J.
+    """
+    count = min(job.labels.images, len(symmetry)) - 1
+    random = generator(job.stream_seed, Purpose.IMAGES, block)
+    others = 1 + random.choice(len(symmetry) - 1, count, replace=False) if count else ()
+    images = symmetry.images(states, [0, *others])
+    return np.mean([model.energies(np.ascontiguousarray(image)) for image in images], axis=0)
+
+
+def _fill(context, store, model, source, symmetry, started: float) -> None:
     job, comm = context.run.job, context.comm
     done, spent = store.committed, store.wall_seconds
     with context.log.progress("label", job.labels.count, done * BLOCK, "cfg") as progress:
@@ -106,7 +150,8 @@ def _fill(context, store, model, source, started: float) -> None:
                 states = configurations(job, source, block, model)
                 rows = slice(block * BLOCK, block * BLOCK + len(states))
                 store.write_alone("labels/states/value", rows, states)
-                store.write_alone("labels/energy/value", rows, model.energies(states.T))
+                labels = energies(job, model, symmetry, states.T, block)
+                store.write_alone("labels/energy/value", rows, labels)
             done = min(done + comm.size, store.total)
             store.commit(done, 0, spent + time.monotonic() - started)
             progress.step(comm.size * BLOCK)

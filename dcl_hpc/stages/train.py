@@ -73,6 +73,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     if job.uses_labels:
         with Rows(run.path("label"), ["labels/energy/value"]) as energies:
             mean, scale = _mean_and_deviation(energies)
+            weigh = _weights(energies) if job.ednn.flat else lambda energies: 1.0
         rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
     else:
         rows = complete_rows(run.path("observe"), job.observe.incomplete, job.held_out)
@@ -81,7 +82,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     tiling = job.ednn.tiling(job.build_lattice(), tile_context)
 
     def label_loss(states, energies, seed=None):
-        return ((network.energy(states) - energies) / scale) ** 2
+        return weigh(energies) * ((network.energy(states) - energies) / scale) ** 2
 
     def pseudo_loss(states, seed=None):
         return -network.pseudo_log_likelihood(states, job.observe.temperature)
@@ -128,6 +129,14 @@ def _choose(run) -> str:
     weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, history, 1, 1, wall)
     n_places = len(job.ednn.tiling(job.build_lattice(), chosen).offsets)
     return f"train ednn: context {chosen} is enough of {list(found)}; tiles of {n_places} sites"
+
+
+def _weights(energies):
+    """With which all energies count the same; see `training.levels`."""
+    from ..training.levels import level_weights
+
+    parts = (energies.read(k, min(energies.n, k + CHUNK))[0] for k in range(0, energies.n, CHUNK))
+    return level_weights(np.concatenate(list(parts)))
 
 
 def _mean_and_deviation(energies) -> tuple[float, float]:
