@@ -36,6 +36,7 @@ VARIANTS = {
     "labels of 4 images": ("labels.images=4",),
     "labels of 16 images": ("labels.images=16",),
     "tempered labels": ("labels.tempered=0.5",),
+    "tables as trained": ("ednn.symmetric=false",),
     "flat weights": ("ednn.flat=true",),
     "flat weights, tempered labels": ("labels.tempered=0.5", "ednn.flat=true"),
     "averaged weights of tiles": ("ednn.average=0.05",),

@@ -66,7 +66,7 @@ def none(n_sites: int, n_states: int) -> Invariance:
     return Invariance(np.arange(n_sites)[None], np.arange(n_states, dtype=np.uint8)[None])
 
 
-def find(states: np.ndarray, lattice: Lattice, n_states: int) -> Invariance:
+def find(states: np.ndarray, lattice: Lattice, n_states: int, operations=None) -> Invariance:
     """The operations that snapshots do not contradict.
 
     Parameters
@@ -75,6 +75,8 @@ def find(states: np.ndarray, lattice: Lattice, n_states: int) -> Invariance:
         In the order in which they were taken; no site is lost.
     lattice : Lattice
     n_states : int
+    operations : ndarray of int, shape (n, n_sites), optional
+        Of the lattice, the identity first: those that come into question; all by default.
 
     Returns
     -------
@@ -88,7 +90,8 @@ def find(states: np.ndarray, lattice: Lattice, n_states: int) -> Invariance:
     test = _Test(_frequencies(states, pairs, n_states, stretches), kinds)
     number = np.full((lattice.n_sites,) * 2, -1)
     number[tuple(pairs.T)] = np.arange(len(pairs))
-    space, names = site_permutations(lattice), _relabellings(n_states)
+    space = site_permutations(lattice) if operations is None else operations
+    names = _relabellings(n_states)
     tests = len(space) + len(names)
     kept = [test(test.values[:, number[tuple(row[pairs].T)]], tests) for row in space]
     named = [test(test.values[:, :, row][:, :, :, row], tests) for row in names]

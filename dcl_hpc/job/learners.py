@@ -99,6 +99,9 @@ class Ednn(Training):
     samples: Count = Field(1_000_000, description="observations for a table or clusters, at most")
     without: Clusters = Field((), description="clusters: interactions that may not be found, by their sites")
     shared: bool = Field(True, description="one network for all tiles; false for quenched disorder")
+    symmetric: bool = Field(
+        True, description="a table is averaged over those symmetries of the observations that keep tiles"
+    )
     flat: bool = Field(
         False, description="labels: all energies weigh the same, however many labels they have"
     )

@@ -13,13 +13,12 @@ from ..sampling.streams import Purpose, generator
 from ..storage.complete import complete_rows
 from ..storage.layout import Field, write_file
 from ..storage.store import Store
+from . import symmetry as symmetries
 
 # Configurations that one rank labels at a time; also the unit of the random streams.
 BLOCK = 4000
 # Tempered chains: sweeps before the first record, and records of one chain, a sweep apart.
 THERMALIZATION, RECORDS = 10, 10
-# Observations that tell which symmetries there are, at most.
-TELLING = 100_000
 
 
 def label(context: Context, output: str) -> None:
@@ -32,10 +31,10 @@ def label(context: Context, output: str) -> None:
     if not mpi.on_root(comm, path.exists):
         mpi.on_root(comm, _create, run)
     model = energy_model(run, "rnn")
+    symmetry = _symmetry(context)
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
     source = complete_rows(observations, run.job.observe.incomplete, run.job.held_out)
     with source, Store(path, comm, write=True) as store:
-        symmetry = _symmetry(context, source)
         _fill(context, store, model, source, symmetry, started)
 
 
@@ -100,17 +99,12 @@ def _tempered(job, model, block: int, count: int) -> np.ndarray:
     return np.concatenate(visited)[:count]
 
 
-def _symmetry(context, source) -> invariance.Invariance:
+def _symmetry(context) -> invariance.Invariance:
     """Symmetries of the observations, if labels are averages over images."""
     job, comm = context.run.job, context.comm
-    lattice, n_states = job.build_lattice(), job.hamiltonian.n_states
     if job.labels.images == 1:
-        return invariance.none(lattice.n_sites, n_states)
-
-    def found():
-        return invariance.find(source.read(0, min(source.n, TELLING))[0], lattice, n_states)
-
-    symmetry = mpi.on_root(comm, found)
+        return invariance.none(job.build_lattice().n_sites, job.hamiltonian.n_states)
+    symmetry = mpi.on_root(comm, symmetries.find, context.run)
     context.log(
         f"label: {len(symmetry.sites)} operations of the lattice and {len(symmetry.states)} relabellings of "
         f"states are symmetries of the observations; averages over {min(job.labels.images, len(symmetry))}"

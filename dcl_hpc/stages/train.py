@@ -12,7 +12,7 @@ from ..sampling.streams import Purpose, generator
 from ..storage import weights
 from ..storage.complete import complete_rows
 from ..storage.rows import Rows
-from . import direct
+from . import direct, symmetry
 from .fit import Fit
 
 # Configurations for the zero of learned energies: the error of an 8x8 RNN's zero is then 2e-5 J per site.
@@ -94,12 +94,26 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
         fit.run()
         held_out = fit.trainer.held_out_losses()
     fit.settings |= _zero(job, tiling, network, parallel)
+    if job.ednn.symmetric and job.ednn.shared and has_table(tiling, network.n_states, True):
+        fit.settings["symmetry"] = mpi.on_root(context.comm, _symmetry, context, tiling)
     fit.save(finished=True, held_out=held_out.astype(np.float32))
     error, what = fit.result["validation"], f"train ednn, context {tile_context}: validation"
     if job.uses_labels:
         context.log(f"{what} RMSE {np.sqrt(error) * scale:.3f} {job.units.energy}")
     else:
         context.log(f"{what}, minus ln pseudo-likelihood {error:.4f} nats")
+
+
+def _symmetry(context, tiling) -> dict:
+    """Symmetries of tiles, see `symmetry.of_tiles`; none where the observations are not there any more."""
+    if not context.run.path("observe").exists():
+        return {}
+    found = symmetry.of_tiles(context.run, tiling)
+    context.log(
+        f"train ednn: the table is averaged over {len(found['places'])} rotations and reflections of tiles "
+        f"and {len(found['states'])} relabellings of states, which the observations allow"
+    )
+    return found
 
 
 def _choose(run) -> str:
