@@ -8,7 +8,7 @@ from ..sampling import kernels
 from ..sampling.tile_tables import TileTables
 from ..storage.weights import load
 from .direct import DirectEnergy
-from .tile_networks import TileNetworks, tables_of, tabulate, tile_energies
+from .tile_networks import TileNetworks, averaged, tables_of, tabulate, tile_energies
 
 CHUNK = 2**16
 # Chains of a block whose proposals a network evaluates in one batch.
@@ -191,7 +191,10 @@ def of_run(run, shape: tuple[int, ...]):
             reference = settings["reference_per_tile"] * len(tiling.sites)
         return TileNetworkEnergy(lattice, focus, context, n_states, best, scale, reference, form)
     if job.ednn.shared:
-        return EdnnEnergy(lattice, focus, context, n_states, tables_of(best, scale, n_states), form)
+        tables = tables_of(best, scale, n_states)
+        if found := settings.get("symmetry"):
+            tables = averaged(tables, n_states, **found)
+        return EdnnEnergy(lattice, focus, context, n_states, tables, form)
     own = [{name: array[tile] for name, array in best.items()} for tile in range(len(tiling.sites))]
     sites = len(tiling.offsets)
     tables = [tabulate(tile_energies(arrays, scale, n_states), n_states, sites) for arrays in own]

@@ -126,3 +126,34 @@ def tables_of(arrays: dict, scale: float, n_states: int):
         return tabulate(network, n_states, int(np.count_nonzero(present)))
 
     return table
+
+
+def averaged(tables, n_states: int, places: list[list[int]], states: list[list[int]]):
+    """Tables of tiles averaged over symmetries of the law: the energy is the mean over its images then.
+
+    Parameters
+    ----------
+    tables : callable
+        As what `tables_of` gives.
+    n_states : int
+    places : list of list of int
+        Permutations of the places of a tile, see `physics.operations.tile_permutations`.
+    states : list of list of int
+        New names of the states.
+
+    Returns
+    -------
+    callable
+        As `tables`.
+    """
+
+    def table(present):
+        there, total = np.flatnonzero(present), 0.0
+        for order in np.array(places):
+            sources = order[present[order]]  # the places that have a site in the turned tile take from these
+            one = tables(present[order]).reshape([n_states] * len(there))
+            one = one.transpose(np.argsort(np.searchsorted(there, sources))).astype(np.float64)
+            total = total + sum(one[np.ix_(*[names] * len(there))] for names in states)
+        return (total / (len(places) * len(states))).ravel().astype(np.float32)
+
+    return table

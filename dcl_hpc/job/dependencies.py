@@ -141,6 +141,8 @@ def _ednn(section: dict) -> dict:
         keys = ("fit", "context", "samples", "focus", "shared", "tile", "without")
         return {key: section[key] for key in keys if key in section}
     section, context = _without(section, "samples", "without"), section.get("context", 1)
+    if section.get("fit", "labels") != "labels":
+        section = _without(section, "flat")
     if isinstance(context, list):
         context = sorted(set(context))
         section["context"] = context if len(context) > 1 else context[0]

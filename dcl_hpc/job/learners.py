@@ -33,6 +33,9 @@ class Training(Section):
     clip: Positive = Field(1.0, description="largest norm of the gradient")
     validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
     calibrate: bool = Field(True, description="whether the energy is calibrated by the observations")
+    average: float = Field(
+        0.0, ge=0, le=1, description="share of all steps over which weights are averaged; 0: the last weights"
+    )
 
 
 class Calibration(Section):
@@ -66,6 +69,9 @@ class Labels(Section):
         None, description="tempered: inverse temperatures from -1/coldest to 1/coldest; default T_o / 4",
         json_schema_extra=TEMPERATURE,
     )  # fmt: skip
+    images: Count = Field(
+        1, description="energies of so many images of each under the symmetries of the observations, averaged"
+    )
 
     @property
     def shares(self) -> dict[str, float]:
@@ -113,6 +119,12 @@ class Ednn(Training):
     samples: Count = Field(1_000_000, description="observations for a table or clusters, at most")
     without: Clusters = Field((), description="clusters: interactions that may not be found, by their sites")
     shared: bool = Field(True, description="one network for all tiles; false for quenched disorder")
+    symmetric: bool = Field(
+        True, description="a table is averaged over those symmetries of the observations that keep tiles"
+    )
+    flat: bool = Field(
+        False, description="labels: all energies weigh the same, however many labels they have"
+    )
     hidden: tuple[Count, ...] = Field((32, 64), description="units of each hidden layer")
     epochs: Count = Field(30, description="passes over the data")
 

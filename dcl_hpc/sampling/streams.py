@@ -26,6 +26,7 @@ class Purpose(IntEnum):
     FLIPS = 10
     CHECK = 11
     FIELDS = 12
+    IMAGES = 13
     COMPOSITION = 20
     PLAN = 30
 

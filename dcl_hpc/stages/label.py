@@ -6,12 +6,14 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.factory import energy_model
+from ..inference import invariance
 from ..pipeline.context import Context
 from ..sampling.chains import Chains
 from ..sampling.streams import Purpose, generator
 from ..storage.complete import complete_rows
 from ..storage.layout import Field, write_file
 from ..storage.store import Store
+from . import symmetry as symmetries
 
 # Configurations that one rank labels at a time; also the unit of the random streams.
 BLOCK = 4000
@@ -29,10 +31,11 @@ def label(context: Context, output: str) -> None:
     if not mpi.on_root(comm, path.exists):
         mpi.on_root(comm, _create, run)
     model = energy_model(run, "rnn", calibrated=False)
+    symmetry = _symmetry(context)
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
     source = complete_rows(observations, run.job.observe.incomplete, run.job.held_out)
     with source, Store(path, comm, write=True) as store:
-        _fill(context, store, model, source, started)
+        _fill(context, store, model, source, symmetry, started)
 
 
 def _create(run) -> None:
@@ -96,7 +99,42 @@ def _tempered(job, model, block: int, count: int) -> np.ndarray:
     return np.concatenate(visited)[:count]
 
 
-def _fill(context, store, model, source, started: float) -> None:
+def _symmetry(context) -> invariance.Invariance:
+    """Symmetries of the observations, if labels are averages over images."""
+    job, comm = context.run.job, context.comm
+    if job.labels.images == 1:
+        return invariance.none(job.build_lattice().n_sites, job.hamiltonian.n_states)
+    symmetry = mpi.on_root(comm, symmetries.find, context.run)
+    context.log(
+        f"label: {len(symmetry.sites)} operations of the lattice and {len(symmetry.states)} relabellings of "
+        f"states are symmetries of the observations; averages over {min(job.labels.images, len(symmetry))}"
+    )
+    return symmetry
+
+
+def energies(job, model, symmetry: invariance.Invariance, states: np.ndarray, block: int) -> np.ndarray:
+    """Labels of a block: means of the model's energy over the configurations and some images of theirs.
+
+    Parameters
+    ----------
+    model : EnergyModel
+    states : ndarray of uint8, shape (n_sites, n)
+    block : int
+        Which images are taken is drawn for each block, without repetition; the first is the identity.
+
+    Returns
+    -------
+    float64 (n,)
+        In J.
+    """
+    count = min(job.labels.images, len(symmetry)) - 1
+    random = generator(job.stream_seed, Purpose.IMAGES, block)
+    others = 1 + random.choice(len(symmetry) - 1, count, replace=False) if count else ()
+    images = symmetry.images(states, [0, *others])
+    return np.mean([model.energies(np.ascontiguousarray(image)) for image in images], axis=0)
+
+
+def _fill(context, store, model, source, symmetry, started: float) -> None:
     job, comm = context.run.job, context.comm
     done, spent = store.committed, store.wall_seconds
     with context.log.progress("label", job.labels.count, done * BLOCK, "cfg") as progress:
@@ -106,7 +144,8 @@ def _fill(context, store, model, source, started: float) -> None:
                 states = configurations(job, source, block, model)
                 rows = slice(block * BLOCK, block * BLOCK + len(states))
                 store.write_alone("labels/states/value", rows, states)
-                store.write_alone("labels/energy/value", rows, model.energies(states.T))
+                labels = energies(job, model, symmetry, states.T, block)
+                store.write_alone("labels/energy/value", rows, labels)
             done = min(done + comm.size, store.total)
             store.commit(done, 0, spent + time.monotonic() - started)
             progress.step(comm.size * BLOCK)

@@ -12,7 +12,7 @@ from ..sampling.streams import Purpose, generator
 from ..storage import weights
 from ..storage.complete import complete_rows
 from ..storage.rows import Rows
-from . import direct
+from . import direct, symmetry
 from .fit import Fit
 
 # Configurations for the zero of learned energies: the error of an 8x8 RNN's zero is then 2e-5 J per site.
@@ -73,6 +73,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     if job.uses_labels:
         with Rows(run.path("label"), ["labels/energy/value"]) as energies:
             mean, scale = _mean_and_deviation(energies)
+            weigh = _weights(energies) if job.ednn.flat else lambda energies: 1.0
         rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
     else:
         rows = complete_rows(run.path("observe"), job.observe.incomplete, job.held_out)
@@ -81,7 +82,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     tiling = job.ednn.tiling(job.build_lattice(), tile_context)
 
     def label_loss(states, energies, seed=None):
-        return ((network.energy(states) - energies) / scale) ** 2
+        return weigh(energies) * ((network.energy(states) - energies) / scale) ** 2
 
     def pseudo_loss(states, seed=None):
         return -network.pseudo_log_likelihood(states, job.observe.temperature)
@@ -93,12 +94,26 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
         fit.run()
         held_out = fit.trainer.held_out_losses()
     fit.settings |= _zero(job, tiling, network, parallel)
+    if job.ednn.symmetric and job.ednn.shared and has_table(tiling, network.n_states, True):
+        fit.settings["symmetry"] = mpi.on_root(context.comm, _symmetry, context, tiling)
     fit.save(finished=True, held_out=held_out.astype(np.float32))
     error, what = fit.result["validation"], f"train ednn, context {tile_context}: validation"
     if job.uses_labels:
         context.log(f"{what} RMSE {np.sqrt(error) * scale:.3f} {job.units.energy}")
     else:
         context.log(f"{what}, minus ln pseudo-likelihood {error:.4f} nats")
+
+
+def _symmetry(context, tiling) -> dict:
+    """Symmetries of tiles, see `symmetry.of_tiles`; none where the observations are not there any more."""
+    if not context.run.path("observe").exists():
+        return {}
+    found = symmetry.of_tiles(context.run, tiling)
+    context.log(
+        f"train ednn: the table is averaged over {len(found['places'])} rotations and reflections of tiles "
+        f"and {len(found['states'])} relabellings of states, which the observations allow"
+    )
+    return found
 
 
 def _choose(run) -> str:
@@ -128,6 +143,14 @@ def _choose(run) -> str:
     weights.save(run.path("ednn"), run.attributes("ednn"), settings, arrays, history, 1, 1, wall)
     n_places = len(job.ednn.tiling(job.build_lattice(), chosen).offsets)
     return f"train ednn: context {chosen} is enough of {list(found)}; tiles of {n_places} sites"
+
+
+def _weights(energies):
+    """With which all energies count the same; see `training.levels`."""
+    from ..training.levels import level_weights
+
+    parts = (energies.read(k, min(energies.n, k + CHUNK))[0] for k in range(0, energies.n, CHUNK))
+    return level_weights(np.concatenate(list(parts)))
 
 
 def _mean_and_deviation(energies) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """The training loop of both networks."""
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,9 @@ class Trainer:
         `seed`, int32 (2,), of its own for every step and rank.
     batches : Batches
     parallel : SingleProcess, Horovod or Mpi
-    settings : object with epochs, validations, learning_rate, warmup, clip, decay, patience
+    settings : object with epochs, validations, learning_rate, warmup, clip, decay, patience, average
+        With an `average` the weights that are validated, and of which the best are kept, are averages over
+        the last steps: exponential ones with a memory of this share of all steps, plain ones until then.
     """
 
     def __init__(self, variables, loss, batches, parallel, settings):
@@ -104,6 +107,8 @@ class Trainer:
             self.variables, settings.learning_rate, self.total, settings.warmup, settings.clip, settings.decay
         )
         self.patience = settings.patience
+        self.averages = [tf.Variable(v) for v in self.variables] if settings.average else []
+        least = 1 / max(1.0, settings.average * self.total)
         # steps of an epoch after which the held-out rows are looked at
         self.validations = {
             -(-batches.steps * k // settings.validations) for k in range(1, settings.validations + 1)
@@ -127,6 +132,8 @@ class Trainer:
             value, local = gradients(*columns)
             value, *mean = parallel.mean([value, *local])
             self.optimizer.apply(mean)
+            for average, variable in zip(self.averages, self.variables, strict=False):
+                average.assign_add(tf.maximum(1 / self.optimizer.count, least) * (variable - average))
             return value
 
         self.gradients, self._step = gradients, step
@@ -139,6 +146,8 @@ class Trainer:
             name = variable.name.split(":")[0]
             result[f"last_{name}"], result[f"best_{name}"] = variable.numpy(), best
             result[f"first_{name}"], result[f"second_{name}"] = first.numpy(), second.numpy()
+        for variable, average in zip(self.variables, self.averages, strict=False):
+            result["average_" + variable.name.split(":")[0]] = average.numpy()
         return result
 
     def restore(self, state: State, arrays: dict, history: dict) -> None:
@@ -152,6 +161,8 @@ class Trainer:
             first.assign(arrays[f"first_{name}"])
             second.assign(arrays[f"second_{name}"])
             self.best[k] = arrays[f"best_{name}"]
+            if self.averages:
+                self.averages[k].assign(arrays[f"average_{name}"])
 
     def run(self, save, progress, should_stop, baseline: np.ndarray | None = None, record=None) -> bool:
         """Train to the end.
@@ -179,8 +190,8 @@ class Trainer:
         UserError
             If the loss is not finite.
         """
-        everything = [*self.variables, *self.optimizer.first, *self.optimizer.second, self.optimizer.count]
-        self.parallel.broadcast(everything)
+        moments = [*self.optimizer.first, *self.optimizer.second, self.optimizer.count]
+        self.parallel.broadcast([*self.variables, *moments, *self.averages])
         record = record or (lambda step, values: None)
         clock, saved = time.monotonic() - self.state.wall, time.monotonic()
         while not self.finished:
@@ -242,8 +253,20 @@ class Trainer:
                 "learning_rate (the last good checkpoint is kept)"
             )
 
+    @contextmanager
+    def _averaged(self):
+        """The network has its averaged weights, if there are any, and then those of the last step again."""
+        last = [v.numpy() for v in self.variables]
+        for variable, average in zip(self.variables, self.averages, strict=False):
+            variable.assign(average)
+        yield
+        for variable, weights in zip(self.variables, last, strict=True):
+            variable.assign(weights)
+
     def _validated(self, baseline) -> dict[str, float]:
-        validation, excess = self.validate(baseline)
+        with self._averaged():
+            validation, excess = self.validate(baseline)
+            weights = [v.numpy() for v in self.variables]
         self._check(validation)
         row = {
             "epoch": self.steps / self.batches.steps,
@@ -256,7 +279,7 @@ class Trainer:
             self.history.setdefault(name, []).append(value)
         if validation < self.state.best:
             self.state.best = validation
-            self.best = [v.numpy() for v in self.variables]
+            self.best = weights
         self.state.loss_sum, self.state.summed = 0.0, 0
         if self.state.step == self.batches.steps:
             self.state.epoch, self.state.step = self.state.epoch + 1, 0

@@ -38,7 +38,8 @@ def work(comm):
         np.random.default_rng(comm.rank), 8, n_states=2, order=np.arange(36), positional=True
     )
     settings = SimpleNamespace(
-        epochs=1, validations=1, learning_rate=1e-2, warmup=0.05, clip=1.0, decay="cosine", patience=None
+        epochs=1, validations=1, learning_rate=1e-2, warmup=0.05, clip=1.0, decay="cosine", patience=None,
+        average=0.0,
     )
     batches = Batches(Source(), 100, 0.05, 3, parallel.rank, parallel.size)
     trainer = Trainer(

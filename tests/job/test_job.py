@@ -466,6 +466,7 @@ def test_resources(job_file):
         ((), ("ednn.tolerance=0.5",)),
         ((), ("ednn.samples=7",)),
         ((), ("labels.coldest=3.0",)),
+        (("ednn.fit=pseudolikelihood",), ("ednn.fit=pseudolikelihood", "ednn.flat=true")),
         (("labels={random = 0.75, observed = 0.25}",), ("labels={random = 3, observed = 1}",)),
         ((), ("rnn.architecture=gru", "rnn.order=spiral")),
         (("sweep.exchange=false",), ("sweep.exchange=false", "sweep.rungs=9")),

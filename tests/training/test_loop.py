@@ -52,7 +52,7 @@ def samples(n=12_000):
     return STATES[np.random.default_rng(1).choice(64, n, p=np.exp(LN_P))]
 
 
-def trainer(states, epochs=2, seed=3, rate=1e-2, batch=100, patience=None, validations=1):
+def trainer(states, epochs=2, seed=3, rate=1e-2, batch=100, patience=None, validations=1, average=0.0):
     """A tiny RNN and its trainer."""
     order = spiral(Lattice((2, 3)))
     network = Gru(np.random.default_rng(seed), 8, n_states=2, order=order, positional=True)
@@ -64,6 +64,7 @@ def trainer(states, epochs=2, seed=3, rate=1e-2, batch=100, patience=None, valid
         decay="cosine",
         patience=patience,
         validations=validations,
+        average=average,
     )
     batches = Batches(Source(states), batch, 0.1, seed, 0, 1)
     variables = network.trainable_variables
@@ -173,14 +174,31 @@ def test_training_learns_the_distribution():
     assert {len(curve) for curve in training.history.values()} == {4}
 
 
-def test_interrupted_training_ends_bit_by_bit_the_same():
+def test_averaged_weights_by_hand():
+    """Three steps with a memory of two: plain means until it is full, then exponential ones; kept."""
+    network, training = trainer(samples(340), epochs=1, average=2 / 3)
+    steps, variable = [], network.trainable_variables[0]
+    step = training._step
+    training._step = lambda *columns: (step(*columns), steps.append(variable.numpy()))[0]
+    assert training.run(lambda: None, PROGRESS, lambda: False)
+    one, two, three = steps
+    expected = ((one + two) / 2 + three) / 2
+    assert training.averages[0].numpy() == pytest.approx(expected, abs=1e-6)
+    assert np.array_equal(variable.numpy(), three)
+    training.use_best()
+    assert variable.numpy() == pytest.approx(expected, abs=1e-6) and np.abs(expected - three).max() > 1e-4
+    assert training.validate()[0] == pytest.approx(training.history["validation"][0], abs=1e-6)
+
+
+@pytest.mark.parametrize("average", [0.0, 0.3])
+def test_interrupted_training_ends_bit_by_bit_the_same(average):
     """Stopped half way, restored into a new network and continued: the same weights and curves."""
     states = samples(4000)
-    _, whole = trainer(states)
+    _, whole = trainer(states, average=average)
     assert whole.run(lambda: None, PROGRESS, lambda: False)
 
     saved = {}
-    _, first = trainer(states)
+    _, first = trainer(states, average=average)
 
     def save():
         saved.update(state=first.state, arrays=first.arrays(), history=first.history)
@@ -189,8 +207,8 @@ def test_interrupted_training_ends_bit_by_bit_the_same():
     assert not first.run(save, PROGRESS, lambda: next(stops))
     assert (saved["state"].epoch, saved["state"].step) == (1, 20)
 
-    _, second = trainer(states, seed=3)
-    for variable in second.variables:
+    _, second = trainer(states, seed=3, average=average)
+    for variable in (*second.variables, *second.averages):
         variable.assign(tf.zeros_like(variable))
     second.restore(saved["state"], saved["arrays"], saved["history"])
     assert second.run(lambda: None, PROGRESS, lambda: False)
