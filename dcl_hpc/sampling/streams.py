@@ -27,6 +27,8 @@ class Purpose(IntEnum):
     CHECK = 11
     FIELDS = 12
     COMPOSITION = 20
+    MEMBERS = 21
+    HALVES = 22
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:
