@@ -175,8 +175,11 @@ def of_run(run, shape: tuple[int, ...]):
     ValueError
         If they do not fit.
     """
-    job = run.job
-    settings, arrays, _ = load(run.require("ednn"))
+    return of_weights(run.job, shape, *load(run.require("ednn"))[:2])
+
+
+def of_weights(job, shape: tuple[int, ...], settings: dict, arrays: dict):
+    """The same of what the file of a local energy, or of one member of a committee, has."""
     lattice, n_states, context = job.build_lattice(shape), job.hamiltonian.n_states, settings["context"]
     if "table" in arrays:
         return DirectEnergy(lattice, n_states, settings, arrays)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from .model import EnergyModel
 
@@ -26,6 +27,8 @@ class Energy:
         Whether it holds on other shapes than the observed one.
     slow : bool
         Whether its sweeps are so slow that they have lengths of their own.
+    member : callable, optional
+        The energy model of one member of a committee, of a job, a shape, and its settings and arrays.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Energy:
     stage: str | None = None
     any_shape: bool = True
     slow: bool = False
+    member: Callable[..., EnergyModel] | None = None
 
     @property
     def learned(self) -> bool:
@@ -56,10 +60,23 @@ def _rnn(run, shape):
     return of_run(run, network)
 
 
+def _rnn_member(job, shape, settings, arrays):
+    network = job.build_rnn()
+    from .rnn import of_weights
+
+    return of_weights(job, network, settings, arrays)
+
+
 def _ednn(run, shape):
     from .ednn import of_run
 
     return of_run(run, shape)
+
+
+def _ednn_member(job, shape, settings, arrays):
+    from .ednn import of_weights
+
+    return of_weights(job, shape, settings, arrays)
 
 
 def _direct(run, shape):
@@ -72,8 +89,24 @@ ENERGIES = {
     energy.name: energy
     for energy in (
         Energy("true", "true Hamiltonian", _true),
-        Energy("rnn", "RNN", _rnn, ("observe", "rnn"), stage="rnn", any_shape=False, slow=True),
-        Energy("ednn", "EDNN", _ednn, ("observe", "rnn", "labels", "ednn"), stage="ednn"),
+        Energy(
+            "rnn",
+            "RNN",
+            _rnn,
+            ("observe", "rnn"),
+            stage="rnn",
+            any_shape=False,
+            slow=True,
+            member=_rnn_member,
+        ),
+        Energy(
+            "ednn",
+            "EDNN",
+            _ednn,
+            ("observe", "rnn", "labels", "ednn"),
+            stage="ednn",
+            member=_ednn_member,
+        ),
         Energy("direct", "direct estimate", _direct, ("observe", "direct"), stage="direct"),
     )
 }
@@ -85,6 +118,9 @@ def energy_model(
 ) -> EnergyModel:
     """The energy model of a name in `ENERGIES`, on the observed lattice or another shape.
 
+    If the job asks for a committee, it has `training_modes`, see `committee.Committee`, which need the
+    committee's file only when they are called.
+
     Parameters
     ----------
     calibrated : bool
@@ -95,7 +131,13 @@ def energy_model(
     UserError
         If a file that it needs is missing, unfinished or another job's.
     """
-    model = ENERGIES[energy].make(run, shape or run.job.lattice.shape)
+    shape = shape or run.job.lattice.shape
+    model = ENERGIES[energy].make(run, shape)
+    if energy in run.job.committees:
+        from . import committee
+
+        make = partial(ENERGIES[energy].member, run.job, shape)
+        model.training_modes = committee.of_run(run, energy, make).training_modes
     if not (calibrated and run.job.calibrates(energy)):
         return model
     from .calibrated import of_run

@@ -184,9 +184,13 @@ def _in_order(tiles, order) -> tuple:
 def load_best(network, run) -> dict:
     """Give a network the best weights of a run's RNN; returns the settings that are kept with them."""
     settings, arrays, _ = weights.load(run.require("rnn"))
+    _assign(network, arrays)
+    return settings
+
+
+def _assign(network, arrays: dict) -> None:
     for variable in network.trainable_variables:
         variable.assign(arrays["best_" + variable.name.split(":")[0]])
-    return settings
 
 
 def of_run(run, network) -> RnnEnergy:
@@ -197,5 +201,10 @@ def of_run(run, network) -> RnnEnergy:
     network : Autoregressive
         A new one of the run's job, which is given the trained weights.
     """
-    settings = load_best(network, run)
-    return RnnEnergy(run.job.build_lattice(), network, run.job.observe.temperature, settings["reference"])
+    return of_weights(run.job, network, *weights.load(run.require("rnn"))[:2])
+
+
+def of_weights(job, network, settings: dict, arrays: dict) -> RnnEnergy:
+    """The same of what the file of an RNN, or of one member of a committee, has."""
+    _assign(network, arrays)
+    return RnnEnergy(job.build_lattice(), network, job.observe.temperature, settings["reference"])

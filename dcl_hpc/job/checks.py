@@ -185,4 +185,10 @@ def _ednn(job) -> Iterator[str]:
                 yield f"lattice {list(other)}{edges} {where}: {error}; change the shape, focus or context"
 
 
-CHECKS = (_rnn, _unknown, _source, _hamiltonian, _direct, _shapes, _ednn)
+def _committee(job) -> Iterator[str]:
+    members = job.uncertainty.members
+    if members and not job.committees:
+        yield f"uncertainty.members = {members}: there is no network in sweep.energies; leave it out"
+
+
+CHECKS = (_rnn, _unknown, _source, _hamiltonian, _direct, _shapes, _ednn, _committee)

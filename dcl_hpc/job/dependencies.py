@@ -25,6 +25,9 @@ def dependencies(
     if result.get("direct"):  # what is compared with does not matter to the energy, nor this to others
         unused = "methods" if output != "evaluate" else "" if job.uses_direct else "method"
         result["direct"] = _without(result["direct"], unused)
+    if "uncertainty" in result:  # a member is the same in committees of all sizes
+        kept = ("epochs",) if output.count("_") > 1 else ("members", "epochs")
+        result["uncertainty"] = {key: values["uncertainty"][key] for key in kept}
     if "sweep" in result:  # other energies and shapes do not matter to this one
         shared = ("temperatures", "ladders", "exchange", "rungs")
         result["sweep"] = {key: values["sweep"][key] for key in shared}
@@ -64,7 +67,8 @@ def _of_networks(job, output: str) -> bool:
     """Whether a network has part in an output, as it may not take all snapshots."""
     if output in ("rnn", "label") or output.startswith("ednn_context_"):
         return True
-    name = output.split("_")[1] if output.startswith(("sweep_", "check_", "calibrate_")) else output
+    about = ("sweep_", "check_", "calibrate_", "committee_")
+    name = output.split("_")[1] if output.startswith(about) else output
     return job.trains_networks if output == "evaluate" else job.is_trained(name)
 
 

@@ -23,6 +23,7 @@ from .resources import Resources
 from .section import Section
 from .simulations import Levels, Observe, Sweep
 from .systems import EdwardsAnderson, Ising, Potts, Unknown
+from .uncertainty import Uncertainty
 from .units import OBSERVED, PHYSICAL, Units
 
 # What can be observed.
@@ -51,6 +52,7 @@ class Job(Section):
     levels: Levels = Field(Levels(), description="test set of every energy level")
     sweep: Sweep = Field(description="predictions over temperatures")
     check: Check = Field(Check(), description="tests of learned energies against snapshots")
+    uncertainty: Uncertainty = Field(Uncertainty(), description="errors of predictions")
     resources: dict[str, Resources] = Field({}, description="what each stage asks Slurm for")
 
     @model_validator(mode="before")
@@ -188,6 +190,13 @@ class Job(Section):
         return any(self.is_trained(energy) for energy in self.learned)
 
     @property
+    def committees(self) -> tuple[str, ...]:
+        """Energies that have a committee: the networks that are swept."""
+        if not self.uncertainty.members:
+            return ()
+        return tuple(name for name in ENERGIES if name in self.sweep.energies and self.is_trained(name))
+
+    @property
     def uses_labels(self) -> bool:
         """Whether the EDNN learns from the RNN's labels."""
         return self.uses_ednn and self.ednn.fit == "labels"
@@ -243,14 +252,15 @@ class Job(Section):
         n_states = self.hamiltonian.n_states
         return partial(vector_order if n_states == 2 else majority_order, n_states=n_states)
 
-    def build_rnn(self):
-        """A new network for P(configuration) with random weights."""
-        return self.rnn.build(self.build_lattice(), self.hamiltonian.n_states, self.stream_seed)
+    def build_rnn(self, seed: int | None = None):
+        """A new network for P(configuration) with random weights, by default of the `stream_seed`."""
+        seed = self.stream_seed if seed is None else seed
+        return self.rnn.build(self.build_lattice(), self.hamiltonian.n_states, seed)
 
-    def build_ednn(self, context: int, mean: float, scale: float):
-        """A new EDNN for energies of this mean and standard deviation (J)."""
-        n_states = self.hamiltonian.n_states
-        return self.ednn.build(self.build_lattice(), n_states, context, mean, scale, self.stream_seed)
+    def build_ednn(self, context: int, mean: float, scale: float, seed: int | None = None):
+        """A new EDNN for energies of this mean and standard deviation (J); seed as in `build_rnn`."""
+        n_states, seed = self.hamiltonian.n_states, self.stream_seed if seed is None else seed
+        return self.ednn.build(self.build_lattice(), n_states, context, mean, scale, seed)
 
     def dependencies(
         self, output: str, sections: tuple[str, ...], changed: bool = False, imported: bool = False

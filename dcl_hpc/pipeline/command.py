@@ -18,6 +18,8 @@ from .run import Run, default_folder
 from .stages import STUDIES
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
+# Stages of which a single system may have several outputs, one for each element of an array of Slurm.
+ARRAYS = (("check",), ("committee",), ("sweep",))
 
 
 def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentParser:
@@ -94,9 +96,9 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
         storage.require_parallel(comm)
         startup.prepare(comm)
         run = mpi.on_root(comm, load_run, options, comm.size)
-        if not run.realizations and options.index is not None and stages != ("sweep",):
+        if not run.realizations and options.index is not None and stages not in ARRAYS:
             raise UserError.everywhere("--index: this job is one system, not several realizations")
-        if run.job.trains_networks and {"rnn", "ednn"} & set(stages):
+        if run.job.trains_networks and {"rnn", "ednn", "committee"} & set(stages):
             mpi.on_root(comm, networks.require)
         context = Context(run, comm, Log(comm.rank), StopRequest(), options.update)
         works = [_work(stage, options, alone=len(stages) == 1) for stage in stages]
@@ -128,13 +130,12 @@ def _chosen(name: str, options, run: Run) -> tuple[str, ...]:
         outputs = tuple(output for output in outputs if output.startswith(f"sweep_{energy}_"))
     if options.index is not None and run.realization is None:
         if not 0 <= options.index < len(outputs):
-            raise UserError(f"--index {options.index}: this job has sweeps 0 ... {len(outputs) - 1}")
+            raise UserError(f"--index {options.index}: this job has {name}s 0 ... {len(outputs) - 1}")
         outputs = outputs[options.index : options.index + 1]
-    if (
-        getattr(options, "network", None) == "all"
-    ):  # the EDNN's turn comes when it has something to learn from
+    if getattr(options, "network", None) == "all":  # their turn comes when they have something to learn from
         needs = {output: run.stage(output).needs(run.job, output) for output in outputs}
-        outputs = tuple(o for o in outputs if o != "ednn" or all(run.path(n).exists() for n in needs[o]))
+        waiting = ("ednn", "committee_ednn")
+        outputs = tuple(o for o in outputs if o not in waiting or all(run.path(n).exists() for n in needs[o]))
     return outputs
 
 

@@ -27,7 +27,7 @@ def lineage(run, output: str) -> dict[str, str]:
 
 def _inputs(run, output: str) -> dict[str, Path]:
     paths = {name: run.path(name) for name in run.stage(output).needs(run.job, output)}
-    if output == "rnn" and run.first and run.job.rnn.warm_start:
+    if output.startswith(("rnn", "committee_rnn")) and run.first and run.job.rnn.warm_start:
         paths[FIRST + "rnn"] = run.first.path("rnn")
     return paths
 

@@ -187,7 +187,8 @@ class Run:
             If there is a file that cannot be used, and `update` was not asked for.
         """
         said = []
-        for name in (*self.stage(output).steps(self.job), output):
+        steps = [name for name in self.stage(output).steps(self.job) if name.startswith(f"{output}_")]
+        for name in (*steps, output):
             path = self.path(name)
             said += filter(None, [weights.recover(path)])
             state = self.state(name, content=True)

@@ -62,7 +62,7 @@ class Stage:
 
     def sections(self, output: str) -> tuple[str, ...]:
         """Sections of the job file that an output depends on, with those of the energy that it is about."""
-        if self.name not in ("sweep", "check", "calibrate"):
+        if self.name not in ("sweep", "check", "calibrate", "committee"):
             return self.depends_on
         return tuple(dict.fromkeys((*self.depends_on, *ENERGIES[output.split("_")[1]].sections)))
 
@@ -133,6 +133,28 @@ def candidate(context: int) -> str:
     return f"ednn_context_{context}"
 
 
+def committee_name(energy: str, member: int | None = None) -> str:
+    """Name of the committee of an energy, or of one of its members."""
+    return f"committee_{energy}" + ("" if member is None else f"_{member}")
+
+
+def committee_of(output: str) -> str:
+    """Energy of a committee."""
+    return output.split("_")[1]
+
+
+def _learned_from(job: Job, output: str) -> tuple[str, ...]:
+    if committee_of(output) == "rnn":
+        return ("observe",)
+    # which of several contexts is enough is what the network itself found
+    return (*(("label",) if job.uses_labels else ("observe",)), "ednn")
+
+
+def _members(job: Job) -> tuple[str, ...]:
+    numbers = range(job.uncertainty.members)
+    return tuple(committee_name(energy, k) for energy in job.committees for k in numbers)
+
+
 def _evaluated(job: Job, output: str) -> tuple[str, ...]:
     learned = dict.fromkeys(output for name in job.learned for output in files_of(job, name))
     observed = (job.direct and job.direct.methods) or not job.has_truth
@@ -194,6 +216,14 @@ LATTICE = Study(
             needs=lambda job, output: ("observe", ENERGIES[output.split("_")[1]].stage),
             depends_on=OBSERVED,
             resources=Resources(ranks=4, threads=4, time="02:00:00"),
+        ),
+        Stage(
+            "committee", "stages.committee:committee", "train --network committee", "committee/{}.h5",
+            wanted=lambda job: tuple(committee_name(energy) for energy in job.committees),
+            needs=_learned_from,
+            depends_on=(*SYSTEM, "uncertainty"),
+            resources=Resources(ranks=8, threads=2, time="08:00:00"),
+            steps=_members,
         ),
         Stage(
             "evaluate", "stages.evaluate:evaluate", "evaluate", "evaluation.h5",

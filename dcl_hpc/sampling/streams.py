@@ -28,7 +28,8 @@ class Purpose(IntEnum):
     FIELDS = 12
     IMAGES = 13
     COMPOSITION = 20
-    PLAN = 30
+    MEMBERS = 21
+    HALVES = 22
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:

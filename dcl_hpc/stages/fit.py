@@ -29,6 +29,8 @@ class Fit:
         See `training.batches.Batches`.
     settings : dict of plain values
         Kept in the file.
+    seed : int
+        Of the order of batches.
 
     Raises
     ------
@@ -36,7 +38,9 @@ class Fit:
         If there are too few rows, or the file is damaged.
     """
 
-    def __init__(self, context: Context, stage: str, section, network, loss, source, settings: dict):
+    def __init__(
+        self, context: Context, stage: str, section, network, loss, source, settings: dict, seed: int
+    ):
         from ..training.batches import Batches
         from ..training.loop import State, Trainer
 
@@ -46,7 +50,7 @@ class Fit:
         self.attributes = run.attributes(stage) if parallel.rank == 0 else {}
         try:
             self.batches = Batches(
-                source, section.batch, section.validation, run.job.stream_seed, parallel.rank, parallel.size
+                source, section.batch, section.validation, seed, parallel.rank, parallel.size
             )
         except ValueError as error:
             raise UserError.everywhere(f"{stage}: {error}") from None

@@ -10,10 +10,10 @@ from ..pipeline.context import Context
 from ..pipeline.stages import candidate
 from ..sampling.streams import Purpose, generator
 from ..storage import weights
-from ..storage.complete import complete_rows
 from ..storage.rows import Rows
 from . import direct, symmetry
 from .fit import Fit
+from .members import ITSELF, Member
 
 # Configurations for the zero of learned energies: the error of an 8x8 RNN's zero is then 2e-5 J per site.
 REFERENCE_BLOCKS, REFERENCE_BLOCK = 16, 2048
@@ -21,11 +21,12 @@ REFERENCE_BLOCKS, REFERENCE_BLOCK = 16, 2048
 CHUNK = 10_000
 
 
-def train_rnn(context: Context, output: str) -> None:
-    """Train the RNN of a job, or go on with it."""
+def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
+    """Train the RNN of a job, or a member of its committee, or go on with it."""
     run, job = context.run, context.run.job
-    path = mpi.on_root(context.comm, run.require, "observe")
-    network = job.build_rnn()
+    mpi.on_root(context.comm, run.require, "observe")
+    seed, section = member.seed(job), member.section(job, job.rnn)
+    network = job.build_rnn(seed)
     if job.rnn.warm_start and run.first is not None:
         mpi.on_root(context.comm, run.first.require, "rnn")
         from ..energy.rnn import load_best
@@ -36,9 +37,9 @@ def train_rnn(context: Context, output: str) -> None:
     def loss(states, seed=None):
         return -network.log_prob(states, seed)
 
-    with complete_rows(path, job.observe.incomplete, job.held_out) as source:
-        baseline = _exact_surprise(job, source, int(np.ceil(job.rnn.validation * source.n)))
-        fit = Fit(context, "rnn", job.rnn, network, loss, source, {})
+    with member.observations(run) as source:
+        baseline = _exact_surprise(job, source, int(np.ceil(section.validation * source.n)))
+        fit = Fit(context, output, section, network, loss, source, {}, seed)
         fit.run(baseline)
     log_p, error = _mean_over_random(job, network.log_prob, network.n_states, context.parallel)
     fit.settings["reference"] = -job.observe.temperature * float(log_p)
@@ -61,24 +62,25 @@ def train_ednn(context: Context, output: str) -> None:
     elif len(contexts := run.job.ednn.contexts) > 1:
         for number in contexts:
             if not mpi.on_root(context.comm, run.done, candidate(number)):
-                _train_tiles(context, candidate(number), number)
+                train_tiles(context, candidate(number), number)
         context.log(mpi.on_root(context.comm, _choose, run))
     else:
-        _train_tiles(context, output, contexts[0])
+        train_tiles(context, output, contexts[0])
 
 
-def _train_tiles(context, stage: str, tile_context: int) -> None:
-    """Train the network of tiles with one context."""
+def train_tiles(context: Context, stage: str, tile_context: int, member: Member = ITSELF) -> None:
+    """Train the network of tiles with one context, or a member of its committee, or go on with it."""
     run, job, parallel = context.run, context.run.job, context.parallel
+    seed, section = member.seed(job), member.section(job, job.ednn)
     if job.uses_labels:
         with Rows(run.path("label"), ["labels/energy/value"]) as energies:
             mean, scale = _mean_and_deviation(energies)
             weigh = _weights(energies) if job.ednn.flat else lambda energies: 1.0
-        rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
+        rows = member.labels(run)
     else:
-        rows = complete_rows(run.path("observe"), job.observe.incomplete, job.held_out)
+        rows = member.observations(run)
         mean, scale = 0.0, job.observe.temperature
-    network = job.build_ednn(tile_context, mean, scale)
+    network = job.build_ednn(tile_context, mean, scale, seed)
     tiling = job.ednn.tiling(job.build_lattice(), tile_context)
 
     def label_loss(states, energies, seed=None):
@@ -90,7 +92,7 @@ def _train_tiles(context, stage: str, tile_context: int) -> None:
     loss = label_loss if job.uses_labels else pseudo_loss
     settings = {"scale": scale, "context": tile_context}
     with rows as source:
-        fit = Fit(context, stage, job.ednn, network, loss, source, settings)
+        fit = Fit(context, stage, section, network, loss, source, settings, seed)
         fit.run()
         held_out = fit.trainer.held_out_losses()
     fit.settings |= _zero(job, tiling, network, parallel)

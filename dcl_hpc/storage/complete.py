@@ -6,14 +6,14 @@ import numpy as np
 from ..errors import UserError
 from ..physics.configurations import ABSENT
 from .observations import observed_rows
-from .rows import Rows
+from .rows import Rows, SomeRows
 
 # Rows that are read together.
 CHUNK = 10_000
 
 
-class CompleteRows:
-    """The rows of a source in which no atom is lost; a source itself.
+class CompleteRows(SomeRows):
+    """The rows of a source in which no atom is lost.
 
     Parameters
     ----------
@@ -22,27 +22,12 @@ class CompleteRows:
     """
 
     def __init__(self, source: Rows):
-        self._source = source
         blocks = (source.read(k, min(k + CHUNK, source.n))[0] for k in range(0, source.n, CHUNK))
-        self._numbers = np.flatnonzero(np.concatenate([(block != ABSENT).all(axis=1) for block in blocks]))
-        self.n = len(self._numbers)
+        complete = np.concatenate([(block != ABSENT).all(axis=1) for block in blocks])
+        super().__init__(source, np.flatnonzero(complete))
         if not self.n:
             source.close()
             raise UserError.everywhere("atoms are lost in all configurations: nothing is left for networks")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self._source.close()
-
-    def read(self, start: int, stop: int) -> list[np.ndarray]:
-        """Rows start..stop-1 of these."""
-        numbers = self._numbers[start:stop]
-        if not len(numbers):
-            return [rows[:0] for rows in self._source.read(0, 1)]
-        first, last = numbers[0], numbers[-1] + 1
-        return [rows[numbers - first] for rows in self._source.read(first, last)]
 
 
 def complete_rows(path, incomplete: str, held_out: float = 0.0):

@@ -31,6 +31,11 @@ class Rows:
     def __exit__(self, *exception):
         self.close()
 
+    @property
+    def numbers(self) -> slice:
+        """Which rows of the file these are."""
+        return slice(self.n)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -51,3 +56,35 @@ class Rows:
             rows = data[first : last + 1]
             rows = rows.reshape(-1, *rows.shape[2:])[offset : offset + stop - start]
         return rows.reshape(len(rows), *([-1] if rows.ndim > 1 else []))
+
+
+class SomeRows:
+    """Some rows of a source; a source itself.
+
+    Parameters
+    ----------
+    source : Rows or SomeRows
+    numbers : int64 (n,)
+        Of the rows, ascending.
+    """
+
+    def __init__(self, source, numbers: np.ndarray):
+        self._source, self.numbers, self.n = source, numbers, len(numbers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def read(self, start: int, stop: int) -> list[np.ndarray]:
+        """Rows start..stop-1 of these."""
+        numbers = self.numbers[start:stop]
+        if not len(numbers):
+            return [rows[:0] for rows in self._source.read(0, 1)]
+        first, last = numbers[0], numbers[-1] + 1
+        return [rows[numbers - first] for rows in self._source.read(first, last)]

@@ -1,0 +1,65 @@
+"""A network itself, or a member of its committee: what either is trained on and with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..sampling.halves import blocks, half
+from ..sampling.streams import Purpose
+from ..storage.complete import complete_rows
+from ..storage.observations import Observations, leading_axes
+from ..storage.rows import Rows, SomeRows
+
+
+@dataclass(frozen=True)
+class Member:
+    """Who is trained.
+
+    Parameters
+    ----------
+    number : int, optional
+        In the committee; None for the network itself.
+    """
+
+    number: int | None = None
+
+    def seed(self, job) -> int:
+        """Of weights and batches."""
+        if self.number is None:
+            return job.stream_seed
+        sequence = np.random.SeedSequence(job.stream_seed, spawn_key=(int(Purpose.MEMBERS), self.number))
+        return int(sequence.generate_state(1, np.uint64)[0])
+
+    def section(self, job, section):
+        """How it is trained, of a section of the job."""
+        epochs = job.uncertainty.epochs
+        if self.number is None or epochs is None:
+            return section
+        return section.model_copy(update={"epochs": epochs})
+
+    def observations(self, run):
+        """Observed configurations that it learns from, a source for `training.batches.Batches`."""
+        job, path = run.job, run.path("observe")
+        rows = complete_rows(path, job.observe.incomplete, job.held_out)
+        if self.number is None:
+            return rows
+        numbers = _blocks(path)
+        return self._half(rows, numbers[rows.numbers], job)
+
+    def labels(self, run):
+        """Labelled configurations that it learns from, with their energies."""
+        rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
+        return rows if self.number is None else self._half(rows, np.arange(rows.n), run.job)
+
+    def _half(self, rows, numbers: np.ndarray, job) -> SomeRows:
+        return SomeRows(rows, half(numbers, job.stream_seed, self.number))
+
+
+ITSELF = Member()
+
+
+def _blocks(path) -> np.ndarray:
+    """Block of each observation; chains of the job's own are independent, of others any axis may be time."""
+    found, axes = Observations(path), leading_axes(path)
+    along = tuple(range(len(axes))) if found.source else (0,)
+    return blocks(axes, along, 2 * found.autocorrelation_time / found.thin)
