@@ -23,6 +23,7 @@ from .resources import Resources
 from .section import Section
 from .simulations import Levels, Observe, Sweep
 from .systems import EdwardsAnderson, Ising, Potts, Unknown
+from .uncertainty import Uncertainty
 from .units import OBSERVED, PHYSICAL, Units
 
 # What can be observed.
@@ -50,6 +51,7 @@ class Job(Section):
     levels: Levels = Field(Levels(), description="test set of every energy level")
     sweep: Sweep = Field(description="predictions over temperatures")
     check: Check = Field(Check(), description="tests of learned energies against snapshots")
+    uncertainty: Uncertainty = Field(Uncertainty(), description="errors of predictions")
     resources: dict[str, Resources] = Field({}, description="what each stage asks Slurm for")
 
     @model_validator(mode="before")
