@@ -217,8 +217,8 @@ def reweighted_curve(series, temperatures, n_sites: int, offset: float = 0.0) ->
     Returns
     -------
     dict or None
-        `temperature`, `u`, `c`, and `c_peak`, temperature and height of the largest c; None if the temperatures are
-        too far apart.
+        `temperature`, `u`, `c`, and `c_peak`, temperature and height of the largest c; None if the
+        temperatures are too far apart.
     """
     energies = [energy.ravel() for energy in series.energy]
     answer = reweight(energies, series.temperature, temperatures)

@@ -28,10 +28,11 @@ def table(series, rows: dict, n_sites: int) -> dict:
         largest value, and their errors, `NAME_peak_error` by the Monte Carlo and `NAME_peak_data_error`; None
         where temperatures are too far apart or the peak is not between them.
     """
-    return _bands(series, rows, n_sites) | _peaks(series, n_sites)
+    return bands(series, rows, n_sites) | _peaks(series, n_sites)
 
 
-def _bands(series, rows: dict, n_sites: int) -> dict:
+def bands(series, rows: dict, n_sites: int) -> dict:
+    """The part of `table` that is not about peaks."""
     names = [f"{name}_{what}" for name in QUANTITIES for what in ("data_error", *LEVELS)]
     if series.modes is None:
         return dict.fromkeys((*names, "band_holds"))
