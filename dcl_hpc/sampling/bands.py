@@ -23,10 +23,10 @@ BLOCKS = 16
 TRIALS, DRAWS = 100, 1000
 # Curvature, in standard errors, that intervals do without.
 CURVED = 0.2
-# Least share of samples, in effect, that reweighting leaves.
-LEAST_SHARE = 0.1
+# Samples of one temperature that are reweighted, and the least number that they must be worth then.
+SAMPLES, LEAST_EFFECTIVE = 4000, 50
 # Floats of the weights that are held at a time.
-CHUNK = 2**24
+CHUNK = 2**18
 LEVELS = {"band_68": 0.68, "band_95": 0.95}
 
 
@@ -71,25 +71,30 @@ def propagate(energy, order, modes, temperature: float, n_sites: int, monte_carl
     variance = np.maximum(raw - noise, 0)
     error, monte_carlo = np.sqrt(variance), np.asarray(monte_carlo, float)
     total = np.hypot(error, monte_carlo)
-    samples = energy.ravel(), order.ravel(), modes.reshape(energy.size, -1).astype(float)
-    random = np.random.default_rng(0)
-    z = random.standard_normal((derivative.shape[1], TRIALS))
-    strength = np.sqrt((modes.std(axis=(0, 1)) ** 2).sum()) / temperature
-    scale = min(1.0, 1 / strength) if strength > 0 else 1.0
-    moved, share = reweighted(*samples, scale * z, *about)
-    curvature = np.sqrt(((moved - scale * (derivative @ z).T) ** 2).mean(axis=0)) / scale**2
-    curved = curvature > CURVED * total
     intervals = {
         name: total[:, None] * np.array([-1, 1]) * norm.ppf((1 + level) / 2) for name, level in LEVELS.items()
     }
+    few = [x[:, :: -(-energy.size // SAMPLES)] for x in (energy, order, modes)]
+    slope, random = response(*few, *about)[0], np.random.default_rng(0)
+    few = [x.reshape(few[0].size, *x.shape[2:]).astype(float) for x in few]
+
+    def beyond(z):
+        """What is not linear in the response, and the effective number of samples, for weights of modes."""
+        moved, effective = reweighted(*few, z, *about)
+        return moved - (slope @ z).T, effective
+
+    z = random.standard_normal((len(modes[0, 0]), TRIALS))
+    strength = np.sqrt((modes.std(axis=(0, 1)) ** 2).sum()) / temperature
+    scale = 1 / max(1, strength)  # where reweighting works; what is beyond grows with the square
+    curved = np.sqrt((beyond(scale * z)[0] ** 2).mean(axis=0)) > CURVED * scale**2 * total
     if not curved.any():
         return Propagated(error, intervals, True)
-    draws = random.standard_normal((derivative.shape[1], DRAWS))
-    moved, share = reweighted(*samples, draws, *about)
-    if np.median(share) < LEAST_SHARE:
+    z = random.standard_normal((len(z), DRAWS))
+    more, effective = beyond(z)
+    if np.quantile(effective, 1 - LEVELS["band_95"]) < LEAST_EFFECTIVE:
         return Propagated(error, intervals, False)
     shrunk = np.sqrt(np.divide(variance, raw, out=np.zeros(4), where=raw > 0))
-    moved = moved * shrunk + monte_carlo * random.standard_normal(moved.shape)
+    moved = shrunk * (derivative @ z).T + more + monte_carlo * random.standard_normal(more.shape)
     for name, level in LEVELS.items():
         ends = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2], axis=0).T
         intervals[name] = np.where(curved[:, None], ends, intervals[name])
@@ -152,13 +157,13 @@ def reweighted(energy, order, modes, z, temperature: float, n_sites: int) -> tup
     Returns
     -------
     moved : float64 (n_draws, 4)
-    share : float64 (n_draws,)
-        Effective share of the samples, (sum w)^2 / sum w^2 / n with the weights w.
+    effective : float64 (n_draws,)
+        Samples that are left in effect, (sum w)^2 / sum w^2 with the weights w.
     """
     origin, mean = energy.mean(), modes.mean(axis=0)
     e = energy - origin
     base = thermodynamics(_moments(e[:, None], order, np.full((len(e), 1), 1 / len(e))), temperature, n_sites)
-    moved, share = np.empty((z.shape[1], 4)), np.empty(z.shape[1])
+    moved, effective = np.empty((z.shape[1], 4)), np.empty(z.shape[1])
     step = max(1, CHUNK // len(e))
     for rows in (slice(k, k + step) for k in range(0, z.shape[1], step)):
         shift = (modes - mean) @ z[:, rows]
@@ -167,8 +172,8 @@ def reweighted(energy, order, modes, z, temperature: float, n_sites: int) -> tup
         moments = _moments(e[:, None] + shift, order, weights)
         moved[rows] = thermodynamics(moments, temperature, n_sites) - base
         moved[rows, 0] += mean @ z[:, rows] / n_sites
-        share[rows] = 1 / (weights**2).sum(axis=0) / len(e)
-    return moved, share
+        effective[rows] = 1 / (weights**2).sum(axis=0)
+    return moved, effective
 
 
 def _moments(energy, order, weights) -> np.ndarray:
