@@ -9,6 +9,9 @@ temperatures near the transition are counted apart. With --into FILE each set is
 that FILE has are left out, so that a long run can be done piece by piece.
 """
 
+if __name__ == "coverage":  # numba looks for the package of this name, and beside a script finds this file
+    raise ImportError("a benchmark, not the package coverage")
+
 import argparse
 import json
 import tempfile
@@ -183,7 +186,7 @@ def one(route: Callable, case: Case, seed: int, quick: bool) -> dict:
                 (found[name][0] - true) / found[name][1] if name in found else None
                 for name, true in case.couplings.items()
             ]
-            inside = [[x is not None and abs(x) < norm.ppf((1 + level) / 2) for level in LEVELS] for x in z]
+            inside = [[x is not None and bool(abs(x) < norm.ppf((1 + p) / 2)) for p in LEVELS] for x in z]
             result |= {"coupling": inside, "z_coupling": z}
     return result | {"seconds": time.monotonic() - started}
 
