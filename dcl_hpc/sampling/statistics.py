@@ -115,12 +115,12 @@ def reweight(energies: list[np.ndarray], temperatures, targets) -> tuple[np.ndar
         Or None if neighbouring temperatures have too few energies in common.
     """
     kept = [e[:: max(1, len(e) // REWEIGHTED)] for e in energies]
+    mixture = log_mixture(kept, temperatures)
+    if mixture is None:
+        return None
     pooled = np.concatenate(kept)
     origin = pooled.mean()
     pooled = pooled - origin
-    mixture = log_mixture([e - origin for e in kept], temperatures)
-    if mixture is None:
-        return None
     log_weights = -pooled / np.asarray(targets)[:, None] - mixture
     weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
     mean = weights @ pooled
@@ -128,31 +128,31 @@ def reweight(energies: list[np.ndarray], temperatures, targets) -> tuple[np.ndar
 
 
 def log_mixture(energies: list[np.ndarray], temperatures) -> np.ndarray | None:
-    r"""Logarithm of what all samples together are drawn from, :math:`\sum_k n_k e^{f_k - \beta_k E}`.
-
-    Configurations x weigh :math:`e^{-\beta E'(x)}` over this in averages of any energy E' nearby, at any
-    temperature between (MBAR; see `reweight`).
+    """Logarithm of the probability of each energy among samples of several temperatures, by MBAR.
 
     Parameters
     ----------
     energies : list of ndarray, shape (n,)
-        In J, drawn at each temperature, counted from a common origin near them.
+        In J, drawn at each temperature.
     temperatures : ndarray, ascending, in J/k_B
 
     Returns
     -------
-    float64 (n_all,), or None
-        None if neighbouring temperatures have too few energies in common.
+    float64 (n,)
+        Of all energies, one temperature after the other, relative to the density of states and up to a
+        constant: -E/T minus this is the logarithm of a sample's weight at T. Energies are counted from their
+        mean. None if neighbouring temperatures have too few energies in common.
     """
     logging.getLogger("pymbar").setLevel(logging.ERROR)  # which recommends another library on import
     from pymbar import MBAR
 
-    beta = 1 / np.asarray(temperatures, float)
+    beta, kept = 1 / np.asarray(temperatures, float), energies
     for k in range(len(beta) - 1):
-        n = min(len(energies[k]), len(energies[k + 1]))
-        exponent = (beta[k] - beta[k + 1]) * (energies[k][:n] - energies[k + 1][:n])
+        n = min(len(kept[k]), len(kept[k + 1]))
+        exponent = (beta[k] - beta[k + 1]) * (kept[k][:n] - kept[k + 1][:n])
         if np.exp(np.minimum(exponent, 0)).mean() < LEAST_OVERLAP:
             return None
-    counts, pooled = np.array([len(e) for e in energies]), np.concatenate(energies)
+    counts, pooled = np.array([len(e) for e in kept]), np.concatenate(kept)
+    pooled = pooled - pooled.mean()
     free = MBAR(beta[:, None] * pooled, counts).f_k
     return logsumexp(free[:, None] - beta[:, None] * pooled, b=counts[:, None], axis=0)

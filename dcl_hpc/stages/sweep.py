@@ -23,6 +23,9 @@ from ..storage.store import Store
 
 COMMIT_SECONDS = 10.0
 OVERLAP = "series/overlap/value"
+MODES, RECORDED_AT = "series/modes/value", "series/modes/step"
+# Most modes that are recorded; of more, so many random combinations.
+MOST_MODES = 64
 
 
 def sweep(context: Context, output: str) -> None:
@@ -41,7 +44,7 @@ def sweep(context: Context, output: str) -> None:
     model = energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):
         temperatures = _ladder(context, output, energy, model)
-        mpi.on_root(comm, _create, run, output, energy, shape, temperatures)
+        mpi.on_root(comm, _create, run, output, energy, shape, temperatures, model)
     order_parameter = run.job.order_parameter
     with Store(path, comm, write=True) as store:
         _Sweep(context, store, output, model, order_parameter).run(started)
@@ -68,7 +71,7 @@ def _ladder(context, stage: str, energy: str, model) -> np.ndarray:
     )  # fmt: skip
 
 
-def _create(run, stage: str, energy: str, shape, temperatures) -> None:
+def _create(run, stage: str, energy: str, shape, temperatures, model) -> None:
     settings = run.job.sweep
     thermalization, measured = settings.lengths(energy)
     n_sites, replicas = run.job.build_lattice(shape).n_sites, settings.ladders * len(temperatures)
@@ -89,6 +92,9 @@ def _create(run, stage: str, energy: str, shape, temperatures) -> None:
             ("measurement", "pair", "temperature"),
             "overlap per site of the replicas of ladders 2 pair and 2 pair + 1 that have the temperature",
         )  # fmt: skip
+    if run.job.uncertainty.bands and hasattr(model, "modes"):
+        every = run.job.uncertainty.spacing(measured, ENERGIES[energy].slow)
+        layout |= _of_modes(model, np.arange(every, measured + 1, every), replicas)
     attributes = {
         **run.attributes(stage),
         "energy": energy,
@@ -97,6 +103,20 @@ def _create(run, stage: str, energy: str, shape, temperatures) -> None:
         "thermalization": thermalization,
     }
     write_file(run.path(stage), layout, attributes, total=measured)
+
+
+def _of_modes(model, steps: np.ndarray, replicas: int) -> dict[str, Field]:
+    """Data sets of the modes of an energy that has some."""
+    n_modes = len(model.modes(np.zeros((model.lattice.n_sites, 1), np.uint8), MOST_MODES))
+    if n_modes == 0:
+        return {}
+    return {
+        MODES: Field(
+            (len(steps), replicas, n_modes), np.float32, ("record", "replica", "mode"),
+            "independent errors of the energy by the finite observations, each of unit weight, J",
+        ),
+        RECORDED_AT: array_field(steps, ("record",), "sweeps"),
+    }  # fmt: skip
 
 
 class _Sweep:
@@ -113,6 +133,7 @@ class _Sweep:
             model, self.ladders, self.mine, seed, Purpose.SWEEP, key, everyone, exchanges=job.sweep.exchange
         )
         self.overlaps = Overlaps(self.replicas, share, everyone) if OVERLAP in store else None
+        self.recorded_at = store.read(RECORDED_AT) if RECORDED_AT in store else np.empty(0, int)
 
     def run(self, started: float) -> None:
         store, context = self.store, self.context
@@ -122,11 +143,13 @@ class _Sweep:
         else:
             self._thermalize()
         committed = time.monotonic()
-        buffer = []
+        buffer, modes = [], []
 
         def measure(energy):
             order = self.order_parameter(self.replicas.chains.states)
             buffer.append((energy, order, self.replicas.slot.copy()))
+            if done + 1 in self.recorded_at:
+                modes.append(self.replicas.model.modes(self.replicas.chains.states, MOST_MODES).T)
             if self.overlaps:
                 self.overlaps.measure()
 
@@ -139,10 +162,11 @@ class _Sweep:
                 stop, due = context.stop.meet(context.comm, due)
                 if stop or due:
                     half = 1 - half
-                    self._write(done, half, buffer)
+                    self._write(done, half, buffer, modes)
                     store.commit(done, half, spent + time.monotonic() - started)
                     committed = time.monotonic()
                     buffer.clear()
+                    modes.clear()
                 if stop and done < store.total:
                     raise Stopped
 
@@ -154,12 +178,15 @@ class _Sweep:
             self.context.stop.check(self.context.comm)
         self.ladders.forget_statistics()
 
-    def _write(self, done: int, half: int, buffer) -> None:
+    def _write(self, done: int, half: int, buffer, modes) -> None:
         store, rows = self.store, slice(done - len(buffer), done)
         energy, order, slot = (np.array(column) for column in zip(*buffer, strict=True))
         store.write("series/energy/value", np.s_[rows, self.mine], energy)
         store.write("series/order/value", np.s_[rows, self.mine], order.astype(np.float32))
         store.write("series/slot/value", np.s_[rows, self.mine], slot.astype(np.int16))
+        if modes:
+            last = int(np.searchsorted(self.recorded_at, done, "right"))
+            store.write(MODES, np.s_[last - len(modes) : last, self.mine], np.array(modes, np.float32))
         if self.overlaps:
             overlap = self.overlaps.take()
             if self.context.comm.rank == 0:  # of all pairs, since a rank may have none
