@@ -1,13 +1,17 @@
 """A network's energy, calibrated by the observations: weighed beside a local energy, with standard errors."""
 
+from functools import cached_property, lru_cache
+
 import numpy as np
 
 from ..inference.local_energy import tile_model
 from ..storage.weights import load
-from .direct import Spread
+from .direct import Spread, at_most, independent
 
-# Configurations whose differences are found together, and those of a network at a time.
+# Configurations whose differences are found together.
 BLOCK = 4096
+# Random configurations by which a committee's deviations are projected.
+PROJECTED = 2000
 
 
 def differences(model, states: np.ndarray) -> np.ndarray:
@@ -41,6 +45,9 @@ def _by_energies(model, states):
 class CalibratedEnergy:
     """Energies and sweeps of w (E_net - its projection) + E_clusters; see `inference.calibration`.
 
+    Where the network has a committee, it has `training_modes`, too: what these deviate beyond the
+    interactions, times w.
+
     Parameters
     ----------
     network : EnergyModel
@@ -51,11 +58,13 @@ class CalibratedEnergy:
 
     def __init__(self, network, settings: dict, arrays: dict):
         self.lattice, self.n_states, self.network = network.lattice, network.n_states, network
-        self.weight = settings["weight"]
+        self.weight, self._functions = settings["weight"], settings["functions"]
         beside = tile_model(self.lattice, self.n_states, settings["offsets"], arrays["table"])
         self._sum = network.plus(beside, self.weight)
         self._projection, self._covariance = arrays["projection"], arrays["covariance"]
-        self._spread = Spread(self.lattice, self.n_states, settings["functions"], self._covariance[1:, 1:])
+        self._modes = lru_cache(self._of_modes)
+        if hasattr(network, "training_modes"):
+            self.training_modes = self._training_modes
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
@@ -65,16 +74,39 @@ class CalibratedEnergy:
         """See `EnergyModel.sweep`."""
         self._sum.sweep(states, beta, streams, n_sweeps)
 
-    def modes(self, states: np.ndarray) -> np.ndarray:
-        """Independent errors of unit weight, energies in J, float64 (n_modes, n_chains)."""
-        sums = self._spread.sums(states)
-        rest = self.network.energies(states) + self._projection @ sums
-        values, vectors = np.linalg.eigh(self._covariance)
-        return (vectors * np.sqrt(np.maximum(values, 0))).T @ np.concatenate([rest[None], -sums])
+    def modes(self, states: np.ndarray, most: int | None = None) -> np.ndarray:
+        """See `Spread.modes`."""
+        of_weight, spread = self._modes(most)
+        energies = self.network.energies(states) if of_weight.any() else np.zeros(states.shape[1])
+        return of_weight[:, None] * energies + spread.modes(states)
 
     def errors(self, states: np.ndarray) -> np.ndarray:
         """Standard errors of energies in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""
         return np.sqrt((self.modes(states) ** 2).sum(axis=0))
+
+    def _of_modes(self, most: int | None):
+        """What each mode has of the network's energy, and the sums of interactions that it has beside."""
+        rows = at_most(independent(self._covariance), most)
+        of_weight, own = rows[:, 0], rows[:, 1:] - rows[:, :1] * self._projection
+        return of_weight, self._spread(own)
+
+    def _spread(self, rows) -> Spread:
+        covariance = self._covariance[1:, 1:]
+        return Spread(self.lattice, self.n_states, self._functions, covariance, rows)
+
+    def _training_modes(self, states: np.ndarray) -> np.ndarray:
+        """Deviations of a committee's members beyond the interactions, float64 (K, n_chains), in J."""
+        return self.weight * (self.network.training_modes(states) + self._known.modes(states))
+
+    @cached_property
+    def _known(self) -> Spread:
+        """Minus the projections of the members' deviations on the interactions, by random configurations."""
+        random = np.random.default_rng(0)
+        states = random.integers(0, self.n_states, (self.lattice.n_sites, PROJECTED), np.uint8)
+        sums = self._spread(np.eye(len(self._functions))).modes(states)
+        sums -= sums.mean(axis=1, keepdims=True)
+        deviations = self.network.training_modes(states)
+        return self._spread(np.linalg.lstsq(sums.T, deviations.T, rcond=None)[0].T * -1)
 
 
 def of_run(run, energy: str, network) -> CalibratedEnergy:

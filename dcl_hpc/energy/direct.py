@@ -52,6 +52,20 @@ def spread(found: LocalEnergy) -> tuple[list[list[dict]], np.ndarray]:
     return interactions, found.covariance[np.ix_(order, order)]
 
 
+def independent(covariance: np.ndarray) -> np.ndarray:
+    """Rows that are independent and have a covariance together, float64 (rank, n)."""
+    values, vectors = np.linalg.eigh(covariance)
+    used = values > values.max(initial=0) * LEAST
+    return (vectors[:, used] * np.sqrt(values[used])).T
+
+
+def at_most(rows: np.ndarray, most: int | None) -> np.ndarray:
+    """The rows, or if there are more so many random sums of them, the same each time; see `Spread.modes`."""
+    if most is None or len(rows) <= most:
+        return rows
+    return np.random.default_rng(0).standard_normal((most, len(rows))) @ rows / np.sqrt(most)
+
+
 class Spread:
     """Standard errors of the energies of configurations, from the covariance of couplings.
 
@@ -62,13 +76,18 @@ class Spread:
     interactions : list of list of dict
     covariance : float64 (n, n)
         See `spread`.
+    independent : float64 (n_modes, n), optional
+        Sums of interactions that are to be the modes; by default such as have this covariance.
     """
 
-    def __init__(self, lattice: Lattice, n_states: int, interactions, covariance: np.ndarray):
+    def __init__(
+        self, lattice: Lattice, n_states: int, interactions, covariance: np.ndarray, independent=None
+    ):
         angle = 2 * np.pi * np.arange(n_states) / n_states
         self._values = {"cos": np.cos(angle), "sin": np.sin(angle)}
         self._n_states, self._covariance = n_states, np.asarray(covariance, float)
         self._lattice, self._interactions = lattice, interactions
+        self._given = independent
         self._tabulated = lru_cache(self._tabulate)
 
     @cached_property
@@ -102,9 +121,7 @@ class Spread:
 
     @cached_property
     def _independent(self) -> np.ndarray:
-        values, vectors = np.linalg.eigh(self._covariance)
-        used = values > values.max(initial=0) * LEAST
-        return (vectors[:, used] * np.sqrt(values[used])).T
+        return independent(self._covariance) if self._given is None else self._given
 
     def modes(self, states: np.ndarray, most: int | None = None) -> np.ndarray:
         """Independent errors of unit weight, energies in J, float64 (n_modes, n_chains).
@@ -131,10 +148,7 @@ class Spread:
 
     def _combinations(self, most: int | None) -> np.ndarray:
         """Sums of interactions that modes are, float64 (n_modes, n_interactions)."""
-        own = self._independent
-        if most is None or len(own) <= most:
-            return own
-        return np.random.default_rng(0).standard_normal((most, len(own))) @ own / np.sqrt(most)
+        return at_most(self._independent, most)
 
     def _tabulate(self, most: int | None) -> TabulatedModes | None:
         """Modes as tables over the states of the smallest window that holds all; None if it is too large."""
