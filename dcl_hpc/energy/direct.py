@@ -1,14 +1,17 @@
 """The energy that a direct estimate found, on a lattice of any size, with its standard errors."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
+from ..inference.interactions import Interactions, Words
 from ..inference.local_energy import LocalEnergy, tables_of_tiles
+from ..inference.window import Window
 from ..physics.lattice import Lattice
 from ..physics.tiles import box
 from ..sampling.tile_tables import TileTables
 from ..storage.weights import load
+from .modes import MAX_ENTRIES, TabulatedModes
 
 # What stands beside couplings wherever they are shown.
 CONVENTION = "E = - coupling x sum over the lattice of f, and over the interactions tied by symmetry"
@@ -65,7 +68,12 @@ class Spread:
         angle = 2 * np.pi * np.arange(n_states) / n_states
         self._values = {"cos": np.cos(angle), "sin": np.sin(angle)}
         self._n_states, self._covariance = n_states, np.asarray(covariance, float)
-        self._sums = [[self._function(lattice, one) for one in members] for members in interactions]
+        self._lattice, self._interactions = lattice, interactions
+        self._tabulated = lru_cache(self._tabulate)
+
+    @cached_property
+    def _sums(self) -> list:
+        return [[self._function(self._lattice, one) for one in members] for members in self._interactions]
 
     def _function(self, lattice: Lattice, one: dict):
         whole = lattice.placed(np.array(one["sites"]))
@@ -94,9 +102,52 @@ class Spread:
         used = values > values.max(initial=0) * LEAST
         return (vectors[:, used] * np.sqrt(values[used])).T
 
-    def modes(self, states: np.ndarray) -> np.ndarray:
-        """Independent errors of unit weight, energies in J, float64 (n_modes, n_chains)."""
-        return np.concatenate([-(self._independent @ sums) for sums in self._blocks(states)], axis=1)
+    def modes(self, states: np.ndarray, most: int | None = None) -> np.ndarray:
+        """Independent errors of unit weight, energies in J, float64 (n_modes, n_chains).
+
+        Parameters
+        ----------
+        states : uint8 (n_sites, n_chains)
+        most : int, optional
+            Where there are more modes, so many random combinations of them, which are the same ones each
+            time: the sum of the squares of their response to anything has the expected value of all.
+        """
+        tabulated = self._tabulated(most)
+        if tabulated is not None:
+            return tabulated(states)
+        # one after the other, so that a chain's value does not depend on which others are computed with it
+        rows = self._combinations(most)
+        if not len(rows):
+            return np.zeros((0, states.shape[1]))
+        blocks = [
+            [-sum(x * one for x, one in zip(row, sums, strict=True)) for row in rows]
+            for sums in self._blocks(states)
+        ]
+        return np.concatenate([np.reshape(block, (len(rows), -1)) for block in blocks], axis=1)
+
+    def _combinations(self, most: int | None) -> np.ndarray:
+        """Sums of interactions that modes are, float64 (n_modes, n_interactions)."""
+        own = self._independent
+        if most is None or len(own) <= most:
+            return own
+        return np.random.default_rng(0).standard_normal((most, len(own))) @ own / np.sqrt(most)
+
+    def _tabulate(self, most: int | None) -> TabulatedModes | None:
+        """Modes as tables over the states of the smallest window that holds all; None if it is too large."""
+        members = [(k, one) for k, group in enumerate(self._interactions) for one in group]
+        sites = np.unique([site for _, one in members for site in one["sites"]], axis=0) if members else []
+        lattice, q = self._lattice, self._n_states
+        base = q + (not lattice.regular)
+        if not members or base ** len(sites) * len(members) > MAX_ENTRIES or not lattice.separates(sites):
+            return None
+        window = Window(sites, q, absent=not lattice.regular)
+        charges = np.zeros((len(members), window.n_places), np.uint8)
+        for row, (_, one) in zip(charges, members, strict=True):
+            row[window.places(np.array(one["sites"]))] = one["charges"]
+        words = Words(window, charges, np.array([one["phase"] == "sin" for _, one in members]))
+        signs = np.array([one["sign"] for _, one in members], np.int8)
+        functions = Interactions(words, np.array([k for k, _ in members]), signs).functions()
+        return TabulatedModes(lattice, window, -(functions @ self._combinations(most).T))
 
 
 class DirectEnergy(TileTables):
@@ -121,9 +172,9 @@ class DirectEnergy(TileTables):
         """Standard errors of energies in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""
         return self._spread.errors(states)
 
-    def modes(self, states: np.ndarray) -> np.ndarray:
+    def modes(self, states: np.ndarray, most: int | None = None) -> np.ndarray:
         """See `Spread.modes`."""
-        return self._spread.modes(states)
+        return self._spread.modes(states, most)
 
 
 def of_run(run, shape: tuple[int, ...]) -> DirectEnergy:

@@ -10,6 +10,9 @@ from ..physics.lattice import Lattice
 class EnergyModel(Protocol):
     """An energy function of configurations and a way to run Metropolis sweeps with it.
 
+    One that was fitted to observations may also have `modes(states, most=None)`, what its errors do, see
+    `energy.direct.Spread.modes`; sweeps record them.
+
     Attributes
     ----------
     lattice : Lattice

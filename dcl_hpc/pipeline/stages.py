@@ -152,8 +152,9 @@ def _evaluated(job: Job, output: str) -> tuple[str, ...]:
 
 
 def _swept(job: Job, output: str) -> tuple[str, ...]:
-    energy = ENERGIES[sweep_of(output)[0]]
-    return (energy.stage,) if energy.learned else ()
+    name = sweep_of(output)[0]
+    committees = (committee_name(name),) if name in job.committees else ()
+    return (ENERGIES[name].stage, *committees) if ENERGIES[name].learned else ()
 
 
 def _reported(job: Job, output: str) -> tuple[str, ...]:

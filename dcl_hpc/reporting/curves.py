@@ -13,7 +13,7 @@ from ..physics.shape import Shape
 from ..pipeline.run import Run
 from ..pipeline.stages import sweep_name
 from ..storage.results import read_sweep
-from . import tables
+from . import tables, uncertainty
 from .frames import data_frame
 from .sweeps import zero_error
 
@@ -27,8 +27,10 @@ FloatArray = NDArray[np.float64]
 class SweepCurves:
     """Thermodynamics per site at the temperatures of a sweep.
 
-    Errors are standard errors by the jackknife over blocks longer than the autocorrelation time. The
-    additive constant of learned energies is fixed at infinite temperature.
+    Errors `NAME_error` are standard errors of the Monte Carlo, by the jackknife over blocks longer than the
+    autocorrelation time; `NAME_data_error` those by the finite observations that the energy was fitted to;
+    `NAME_low` ... `NAME_high` are intervals of 68 % that contain both. These three are nan where errors of
+    the energy are not known. The additive constant of learned energies is fixed at infinite temperature.
 
     Attributes
     ----------
@@ -38,13 +40,13 @@ class SweepCurves:
         Of the lattice: a tuple of int, with its `boundary` (None: as observed).
     temperature : float64 (n,)
         Those that the job lists, ascending, in J/k_B.
-    u, u_error : float64 (n,)
+    u, u_error, u_data_error, u_low, u_high : float64 (n,)
         Energy per site, in J.
-    c, c_error : float64 (n,)
+    c, c_error, c_data_error, c_low, c_high : float64 (n,)
         Specific heat per site, in k_B.
-    m, m_error : float64 (n,)
+    m, m_error, m_data_error, m_low, m_high : float64 (n,)
         Order parameter per site.
-    chi, chi_error : float64 (n,)
+    chi, chi_error, chi_data_error, chi_low, chi_high : float64 (n,)
         Its susceptibility, N (<m^2> - <m>^2)/T, in 1/J.
     autocorrelation_time : float64 (n,)
         Integrated, of the energy, in sweeps; 1/2 for independent ones.
@@ -52,6 +54,8 @@ class SweepCurves:
         Independent configurations that would be worth as much.
     too_short : bool (n,)
         Whether chains are too short for their autocorrelation time: errors are too small then.
+    band_holds : bool (n,)
+        Whether the intervals can be trusted; False where they are not known.
     overlap : dict of str to float64 ndarray, optional
         Of glasses, see `tables.overlap_table`; None for others.
     """
@@ -61,15 +65,28 @@ class SweepCurves:
     temperature: FloatArray
     u: FloatArray
     u_error: FloatArray
+    u_data_error: FloatArray
+    u_low: FloatArray
+    u_high: FloatArray
     c: FloatArray
     c_error: FloatArray
+    c_data_error: FloatArray
+    c_low: FloatArray
+    c_high: FloatArray
     m: FloatArray
     m_error: FloatArray
+    m_data_error: FloatArray
+    m_low: FloatArray
+    m_high: FloatArray
     chi: FloatArray
     chi_error: FloatArray
+    chi_data_error: FloatArray
+    chi_low: FloatArray
+    chi_high: FloatArray
     autocorrelation_time: FloatArray
     effective_samples: FloatArray
     too_short: NDArray[np.bool_]
+    band_holds: NDArray[np.bool_]
     overlap: dict[str, FloatArray] | None = None
     hamiltonian: Hamiltonian | None = field(default=None, compare=False)
 
@@ -100,7 +117,7 @@ class SweepCurves:
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A row for each temperature, all quantities as columns; raises UserError without pandas."""
-        named = {name: getattr(self, name) for name in (*COLUMNS, "too_short")}
+        named = {name: getattr(self, name) for name in (*COLUMNS, *FLAGS)}
         return data_frame(named | {f"{name}_exact": self._exact[name] for name in ("u", "c", "m", "chi")})
 
     def __len__(self) -> int:
@@ -112,6 +129,7 @@ class SweepCurves:
 
 
 COLUMNS = tuple(item.name for item in fields(SweepCurves) if item.type is FloatArray)
+FLAGS = ("too_short", "band_holds")
 
 
 def read_curves(run: Run, energy: str, shape: Shape) -> SweepCurves:
@@ -129,9 +147,21 @@ def read_curves(run: Run, energy: str, shape: Shape) -> SweepCurves:
     hamiltonian = run.job.build_hamiltonian(shape) if run.job.has_truth else None
     n_sites = run.job.build_lattice(shape).n_sites
     columns = tables.sweep_table(series, n_sites, tables.zero(energy, hamiltonian), zero_error(run, energy))
+    columns |= _bands(series, columns, n_sites)
     overlap = tables.overlap_table(series, n_sites)
     return SweepCurves(
-        energy, shape, **{name: np.array(columns[name]) for name in (*COLUMNS, "too_short")},
+        energy, shape, **{name: np.array(columns[name]) for name in (*COLUMNS, *FLAGS)},
         overlap=None if overlap is None else {name: np.array(values) for name, values in overlap.items()},
         hamiltonian=hamiltonian,
     )  # fmt: skip
+
+
+def _bands(series, columns: dict, n_sites: int) -> dict:
+    """Errors by the observations, and ends of intervals; nan where they are not known."""
+    found, n = uncertainty.bands(series, columns, n_sites), len(columns["temperature"])
+    result = {"band_holds": found["band_holds"] or [False] * n}
+    for name in tables.QUANTITIES:
+        band = found[f"{name}_band_68"] or np.full((n, 2), np.nan)
+        result[f"{name}_data_error"] = found[f"{name}_data_error"] or np.full(n, np.nan)
+        result[f"{name}_low"], result[f"{name}_high"] = np.transpose(band)
+    return result

@@ -130,6 +130,7 @@ def thermodynamics(
             if curve[name][0] is not None:
                 axis.plot(curve["temperature"], curve[name], "k-", lw=1, label="exact")
             for sweep in sweeps:
+                _band(axis, sweep, name)
                 between = sweep["curve"]
                 if between and name in between:
                     style = {"lw": 0.6, "color": COLOURS[sweep["energy"]]}
@@ -147,6 +148,15 @@ def thermodynamics(
         axes[0, 0].legend(fontsize=8)
         figure.tight_layout()
     return figure
+
+
+def _band(axis, sweep: dict, name: str) -> None:
+    """Shade what the observations leave open with the Monte Carlo, 68 % and paler 95 %, where it is known."""
+    for level in ("band_95", "band_68"):
+        if sweep.get(f"{name}_{level}"):
+            low, high = np.transpose(sweep[f"{name}_{level}"])
+            colour = COLOURS[sweep["energy"]]
+            axis.fill_between(sweep["temperature"], low, high, alpha=0.15, lw=0, color=colour)
 
 
 def overlaps(tables: dict):
@@ -204,6 +214,7 @@ def headline(sweeps_by_shape: dict, observed_shape, observed_at: float, units: U
                 for sweep in sweeps_by_shape[shape]:
                     energy = sweep["energy"]
                     if energy != "true":
+                        _band(axis, sweep, name)
                         axis.plot(
                             sweep["temperature"], sweep[name], MARKERS[energy], ms=4, mfc="none",
                             color=COLOURS[energy], label=NAMES[energy],

@@ -91,6 +91,12 @@ def _learning(folder, job, histories) -> Figure:
     )  # fmt: skip
 
 
+def _told_bands(sweeps: list[dict]) -> str:
+    known = any(sweep.get("u_band_68") for sweep in sweeps)
+    text = " Shaded: intervals of 68 % and 95 % by the finite observations and the Monte Carlo together."
+    return text if known else ""
+
+
 def _shape(folder, job, size: str, sweeps: list[dict]) -> list[Figure]:
     """Thermodynamics on one lattice, and overlaps where there are some."""
     zeros = [
@@ -103,8 +109,9 @@ def _shape(folder, job, size: str, sweeps: list[dict]) -> list[Figure]:
     pages = [
         save(
             folder / f"thermodynamics_{size}.png", f"Thermodynamics, {size}",
-            "Error bars: jackknife over blocks longer than the autocorrelation time. The additive constant "
-            f"of learned energies is fixed at infinite temperature.{told}",
+            "Error bars: Monte Carlo, jackknife over blocks longer than the autocorrelation time."
+            f"{_told_bands(sweeps)} The additive constant of learned energies is fixed at infinite "
+            f"temperature.{told}",
             figures.thermodynamics(sweeps, job.observe.temperature, lowest=lowest, units=job.units),
         )
     ]  # fmt: skip

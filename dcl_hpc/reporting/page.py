@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+import numpy as np
 
 from ..energy.factory import ENERGIES, LEARNED
 from ..pipeline.provenance import provenance
 from ..storage.documents import cannot_write, digest_of, write_json, write_text
 from ..storage.identity import Identity
-from . import law
+from . import law, uncertainty
 from .figures import close
 from .sweeps import size, warnings, worth
 
@@ -67,6 +68,9 @@ def render(
         **law.of_page(summary, job),
         size=size,
         worth=worth,
+        largest=np.argmax,
+        propagated=[sweep for sweep in summary["sweeps"] if sweep.get("u_data_error")],
+        bands=uncertainty.warnings(summary["sweeps"]),
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None
         ),

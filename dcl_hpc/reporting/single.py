@@ -92,6 +92,7 @@ def _description(job, observed) -> str:
 
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
+    from . import uncertainty
     from .recovery import in_words
     from .sweeps import size, warnings
 
@@ -140,7 +141,8 @@ def headline(summary: dict) -> str:
                 f"{sweep['max_abs_du']:.4f} J per site at T = {sweep['t_at_max']:.2f}"
             )
     lines += [f"  {test['sentence']}" for test in summary.get("explanation", [])]
-    lines += [f"  warning: {text}" for text in (*summary.get("diagnosis", []), *warnings(summary["sweeps"]))]
+    told = (*warnings(summary["sweeps"]), *uncertainty.warnings(summary["sweeps"]))
+    lines += [f"  warning: {text}" for text in (*summary.get("diagnosis", []), *told)]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from ..pipeline.stages import sweep_name, sweep_of
 from ..sampling.statistics import FEWEST_TIMES
 from ..sampling.tempering import communication_barrier
 from ..storage import results
-from . import tables
+from . import tables, uncertainty
 
 # Temperatures of the curves between those that the job lists, and how exact their values are.
 FINE, TOLERANCE = 121, 1e-4
@@ -23,7 +23,8 @@ def sweep_tables(run) -> dict[Shape, list[dict]]:
     dict of shape to list of dict
         One for each energy; see `tables.sweep_table`, and: `energy`, `shape`, `boundary`, exact values
         `u_exact` and `c_exact`, `u_ground` (J per site), `overlap`, `exchange`, `reference_error` (J per
-        site), `max_abs_du` with its temperature `t_at_max`; `exact_curve` and the reweighted `curve`.
+        site), `max_abs_du` with its temperature `t_at_max`; `exact_curve` and the reweighted `curve`. What
+        `uncertainty.table` adds.
     """
     energies: dict[Shape, list[str]] = {}
     for name in run.data:
@@ -53,6 +54,7 @@ def _of_shape(run, shape, energies: list[str]) -> list[dict]:
         series = results.read_sweep(run.path(sweep_name(energy, shape)))
         offset, error = tables.zero(energy, hamiltonian), zero_error(run, energy)
         table = tables.sweep_table(series, n_sites, offset, error)
+        table |= uncertainty.table(series, table, n_sites)
         worst, at = tables.largest_error(table, reference)
         result.append(
             {
@@ -94,7 +96,7 @@ def summarized(by_shape: dict) -> list[dict]:
     """All sweeps for summary.json, which has of curves the peak of c alone."""
     return [
         {key: value for key, value in sweep.items() if not key.endswith("curve")}
-        | {"c_peak": sweep["curve"] and sweep["curve"]["c_peak"]}
+        | {"c_peak": sweep["c_peak"] or (sweep["curve"] and sweep["curve"]["c_peak"])}
         for sweeps in by_shape.values()
         for sweep in sweeps
     ]

@@ -5,6 +5,7 @@ import numpy as np
 from ..energy.factory import ENERGIES
 from ..physics import exact
 from ..physics.observables import thermodynamics
+from ..sampling.peaks import vertex
 from ..sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, reweight, too_short
 
 QUANTITIES = ("u", "m", "c", "chi")
@@ -216,8 +217,8 @@ def reweighted_curve(series, temperatures, n_sites: int, offset: float = 0.0) ->
     Returns
     -------
     dict or None
-        `temperature`, `u`, `c`, and `c_peak` with its temperature and height; None if the temperatures are
-        too far apart.
+        `temperature`, `u`, `c`, and `c_peak`, temperature and height of the largest c; None if the
+        temperatures are too far apart.
     """
     energies = [energy.ravel() for energy in series.energy]
     answer = reweight(energies, series.temperature, temperatures)
@@ -225,12 +226,11 @@ def reweighted_curve(series, temperatures, n_sites: int, offset: float = 0.0) ->
         return None
     mean, variance = answer
     c = variance / (n_sites * temperatures**2)
-    top = int(np.argmax(c))
     return {
         "temperature": temperatures.tolist(),
         "u": (mean / n_sites + offset).tolist(),
         "c": c.tolist(),
-        "c_peak": [float(temperatures[top]), float(c[top])],
+        "c_peak": [float(x) for x in vertex(temperatures, c)],
     }
 
 

@@ -114,22 +114,45 @@ def reweight(energies: list[np.ndarray], temperatures, targets) -> tuple[np.ndar
     mean (J), variance (J^2) : float64 (n_targets,)
         Or None if neighbouring temperatures have too few energies in common.
     """
+    kept = [e[:: max(1, len(e) // REWEIGHTED)] for e in energies]
+    mixture = log_mixture(kept, temperatures)
+    if mixture is None:
+        return None
+    pooled = np.concatenate(kept)
+    origin = pooled.mean()
+    pooled = pooled - origin
+    log_weights = -pooled / np.asarray(targets)[:, None] - mixture
+    weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
+    mean = weights @ pooled
+    return mean + origin, weights @ pooled**2 - mean**2
+
+
+def log_mixture(energies: list[np.ndarray], temperatures) -> np.ndarray | None:
+    """Logarithm of the probability of each energy among samples of several temperatures, by MBAR.
+
+    Parameters
+    ----------
+    energies : list of ndarray, shape (n,)
+        In J, drawn at each temperature.
+    temperatures : ndarray, ascending, in J/k_B
+
+    Returns
+    -------
+    float64 (n,)
+        Of all energies, one temperature after the other, relative to the density of states and up to a
+        constant: -E/T minus this is the logarithm of a sample's weight at T. Energies are counted from their
+        mean. None if neighbouring temperatures have too few energies in common.
+    """
     logging.getLogger("pymbar").setLevel(logging.ERROR)  # which recommends another library on import
     from pymbar import MBAR
 
-    beta = 1 / np.asarray(temperatures, float)
-    kept = [e[:: max(1, len(e) // REWEIGHTED)] for e in energies]
+    beta, kept = 1 / np.asarray(temperatures, float), energies
     for k in range(len(beta) - 1):
         n = min(len(kept[k]), len(kept[k + 1]))
         exponent = (beta[k] - beta[k + 1]) * (kept[k][:n] - kept[k + 1][:n])
         if np.exp(np.minimum(exponent, 0)).mean() < LEAST_OVERLAP:
             return None
     counts, pooled = np.array([len(e) for e in kept]), np.concatenate(kept)
-    origin = pooled.mean()
-    pooled = pooled - origin
+    pooled = pooled - pooled.mean()
     free = MBAR(beta[:, None] * pooled, counts).f_k
-    mixture = logsumexp(free[:, None] - beta[:, None] * pooled, b=counts[:, None], axis=0)
-    log_weights = -pooled / np.asarray(targets)[:, None] - mixture
-    weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
-    mean = weights @ pooled
-    return mean + origin, weights @ pooled**2 - mean**2
+    return logsumexp(free[:, None] - beta[:, None] * pooled, b=counts[:, None], axis=0)

@@ -25,6 +25,12 @@ class SweepSeries:
         From the lowest temperature to the highest and back, all replicas together.
     overlap : float64 (n_temperatures, n_pairs, n_measurements), optional
         Overlap per site of two ladders' replicas at each temperature; None for models without.
+    records : int64 (n_records,), optional
+        Measurements at which modes were recorded; None where there are none.
+    modes : float32 (n_temperatures, n_ladders, n_records, n_modes), optional
+        What independent errors of the energy, each of unit weight, were at these, in J.
+    training_modes : float32 (n_temperatures, n_ladders, n_records, n_members), optional
+        The same of a committee's deviations.
     """
 
     temperature: np.ndarray
@@ -34,6 +40,9 @@ class SweepSeries:
     acceptance: np.ndarray
     round_trips: int
     overlap: np.ndarray | None = None
+    records: np.ndarray | None = None
+    modes: np.ndarray | None = None
+    training_modes: np.ndarray | None = None
 
 
 def read_sweep(path) -> SweepSeries:
@@ -45,13 +54,21 @@ def read_sweep(path) -> SweepSeries:
             for name in ("slot", "energy", "order")
         )
         q = file["series/overlap/value"][()] if "series/overlap/value" in file else None
+        records = file["series/modes/step"][()] - 1 if "series/modes/step" in file else None
+        names = ("series/modes/value", "series/training_modes/value")
+        modes = [file[name][()] if name in file else None for name in names]
     by_temperature = np.argsort(slot, axis=2)
     arranged = [
         np.ascontiguousarray(np.take_along_axis(x, by_temperature, axis=2).transpose(2, 1, 0), dtype=float)
         for x in (energy, order)
     ]
     overlap = None if q is None else np.ascontiguousarray(q.transpose(2, 1, 0), dtype=float)
-    return SweepSeries(temperature, listed, *arranged, *read_exchange(path), overlap)
+    for k, found in enumerate(modes):
+        if found is not None:
+            found = found.reshape(*slot[records].shape, -1)
+            found = np.take_along_axis(found, by_temperature[records][..., None], axis=2)
+            modes[k] = found.transpose(2, 1, 0, 3)
+    return SweepSeries(temperature, listed, *arranged, *read_exchange(path), overlap, records, *modes)
 
 
 def read_exchange(path) -> tuple[np.ndarray, int] | None:

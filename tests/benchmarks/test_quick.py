@@ -9,6 +9,7 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 # Keys of each script's JSON that others read, and one line that it prints.
 SCRIPTS = {
+    "coverage": ({"direct", "command"}, "inside 68 %"),
     "damage": ({"count", "told", "not_told", "crashed", "files"}, "not told"),
     "direct": ({"samples", "ednn_rmse", "clusters_rmse", "pairwise_rmse", "data_sets"}, "median RMSE"),
     "ednn": ({"ednn_vs_true", "ednn_vs_multispin", "ns_per_flip", "details"}, "flips/ns"),

@@ -29,6 +29,7 @@ MANY = (
 )
 SWEEP = 'energies = ["true"], temperatures = [1.2, 2.0, 6.0], thermalization = 20, sweeps = 12, '
 FEW_LADDERS, MANY_LADDERS = f"{SWEEP} ladders = 3", f"{SWEEP} ladders = 343"
+MODES = f"{FEW_LADDERS}, rungs = 4 }}\nuncertainty = {{ every = 3"
 CASES = {
     "observe_many_chains": ([4, 4], ISING, CHAINS, FEW_LADDERS),
     "observe_many_ising": ([4, 6], ISING, MANY, FEW_LADDERS),
@@ -42,6 +43,7 @@ CASES = {
     "sweep_bimodal": ([3, 5], BIMODAL, FEW, f"{SWEEP} ladders = 5, rungs = 6"),
     "sweep_clock": ([4, 4], CLOCK, FEW, f'{FEW_LADDERS}, rungs = "auto"'),
     "sweep_listed": ([4, 4], DELTA, FEW, f"{FEW_LADDERS}, rungs = 3"),
+    "sweep_modes": ([4, 4], GAUSSIAN, FEW, MODES),
 }
 # Runs the stages of all jobs in a folder, each until it has committed so many rows; a trial run is short.
 STAGES = """\
@@ -61,7 +63,17 @@ from dcl_hpc.storage.store import Store
 
 observe.BUFFER, observe.PILOT_SWEEPS, observe.LONGEST_PILOT, sweep.COMMIT_SECONDS = 1, 60, 60, -1.0
 jobs, runs, rows = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-commit = Store.commit
+commit, energy_model = Store.commit, sweep.energy_model
+
+
+def with_modes(run, *arguments):
+    model = energy_model(run, *arguments)
+    if run.job.name == "sweep_modes":  # its energies, and twice them, as if they were errors
+        model.modes = lambda states, most: [[1], [2]] * model.energies(states)
+    return model
+
+
+sweep.energy_model = with_modes
 
 
 def work(comm):
@@ -163,7 +175,7 @@ def test_cases_are_as_meant(case, reference, contents):
         assert ladder.tolist() == [3.0] and "checkpoint/ladders/slot" not in found
         return
     assert (np.diff(ladder) > 0).all() and ladder[-1] == 6.0
-    rungs = {"sweep_gaussian": 7, "sweep_bimodal": 6, "sweep_listed": 3}
+    rungs = {"sweep_gaussian": 7, "sweep_bimodal": 6, "sweep_listed": 3, "sweep_modes": 4}
     assert len(ladder) == rungs.get(case, len(ladder)) > 2
     assert len(np.unique(found["checkpoint/ladders/slot"])) == len(ladder)
     assert found["checkpoint/ladders/accepted"].sum(axis=0).all()
@@ -171,7 +183,17 @@ def test_cases_are_as_meant(case, reference, contents):
     assert ladder[listed].tolist() == ([1.2, 2.0, 6.0] if case.startswith("sweep") else [1.5, 6.0])
 
 
-GLASSES = {"sweep_gaussian": 1, "sweep_bimodal": 2}
+@pytest.mark.mpi
+def test_modes_are_recorded_with_the_energies(reference, contents):
+    """Every third sweep, of each replica; energies without errors of their own have no data set of them."""
+    found = read(contents, reference, "sweep_modes")
+    assert found["series/modes/step"].tolist() == [3, 6, 9, 12]
+    energy = found["series/energy/value"][2::3].astype(np.float32)
+    np.testing.assert_array_equal(found["series/modes/value"], np.stack([energy, 2 * energy], axis=-1))
+    assert "series/modes/value" not in read(contents, reference, "sweep_listed")
+
+
+GLASSES = {"sweep_gaussian": 1, "sweep_bimodal": 2, "sweep_modes": 1}
 
 
 @pytest.mark.mpi

@@ -167,6 +167,14 @@ def test_all_energies_side_by_side(folder):
     assert pairs["RNN", "direct estimate"]["correlation"] == pytest.approx(expected, abs=1e-3)
     assert [s["energy"] for s in summary["sweeps"]] == ["rnn", "ednn", "direct"]
     assert summary["units"] == {"energy": "J", "temperature": "J/k_B"}
+    found, curves = summary["sweeps"][2], run.sweep("direct")
+    for name in ("u", "c", "m", "chi"):
+        assert getattr(curves, f"{name}_data_error").tolist() == found[f"{name}_data_error"]
+        band = [getattr(curves, f"{name}_{end}").tolist() for end in ("low", "high")]
+        assert band == np.transpose(found[f"{name}_band_68"]).tolist()
+    assert np.all(curves.u_data_error > 0) and np.all((curves.u_low < curves.u) & (curves.u < curves.u_high))
+    assert "How far the curves can be wrong" in (run.folder / "report" / "index.html").read_text()
+    assert summary["sweeps"][0]["u_band_68"] is None and np.isnan(run.sweep("rnn").u_low).all()
 
 
 def test_what_is_missing_is_told(folder, python):

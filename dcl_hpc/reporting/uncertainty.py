@@ -1,0 +1,95 @@
+"""Errors of a sweep's curves by the finite observations, beside those of its Monte Carlo."""
+
+import numpy as np
+
+from ..sampling.bands import LEVELS, propagate
+from ..sampling.peaks import QUANTITIES as PEAKS
+from ..sampling.peaks import peaks
+from .tables import QUANTITIES
+
+
+def table(series, rows: dict, n_sites: int) -> dict:
+    """What is known of errors at the temperatures that a job lists.
+
+    Parameters
+    ----------
+    series : SweepSeries
+    rows : dict
+        See `tables.sweep_table`.
+    n_sites : int
+
+    Returns
+    -------
+    dict
+        For each of u, m, c and chi: `NAME_data_error`, standard errors by the observations, and
+        `NAME_training_error`, by a committee; `NAME_band_68` and `NAME_band_95`, lists of [low, high] of
+        intervals that contain both and those by the Monte Carlo; all of them None where no such errors of the
+        energy are known. `band_holds`: whether bands at a temperature can be trusted, or None. For c and chi `NAME_peak`, temperature and height of the
+        largest value, and their errors, `NAME_peak_error` by the Monte Carlo and `NAME_peak_data_error`; None
+        where temperatures are too far apart or the peak is not between them.
+    """
+    return bands(series, rows, n_sites) | _peaks(series, n_sites)
+
+
+def bands(series, rows: dict, n_sites: int) -> dict:
+    """The part of `table` that is not about peaks."""
+    names = [f"{name}_{what}" for name in QUANTITIES for what in ("data_error", "training_error", *LEVELS)]
+    given = {"data_error": series.modes, "training_error": series.training_modes}
+    kinds = {name: modes for name, modes in given.items() if modes is not None}
+    if not kinds:
+        return dict.fromkeys((*names, "band_holds"))
+    found: dict[str, list] = {name: [] for name in (*names, "band_holds")}
+    for row, k in enumerate(np.flatnonzero(series.listed)):
+        value, monte_carlo = ([rows[name + end][row] for name in QUANTITIES] for end in ("", "_error"))
+        energy, order = (x[k][:, series.records] for x in (series.energy, series.order))
+        about = series.temperature[k], n_sites, monte_carlo
+        own = {name: propagate(energy, order, modes[k], *about) for name, modes in kinds.items()}
+        both = np.concatenate([modes[k] for modes in kinds.values()], axis=2)
+        errors = next(iter(own.values())) if len(own) == 1 else propagate(energy, order, both, *about)
+        found["band_holds"].append(errors.holds)
+        for q, name in enumerate(QUANTITIES):
+            for kind, one in own.items():
+                found[f"{name}_{kind}"].append(float(one.error[q]))
+            for level in LEVELS:
+                found[f"{name}_{level}"].append((value[q] + errors.intervals[level][q]).tolist())
+    return {name: values or None for name, values in found.items()}
+
+
+def _peaks(series, n_sites: int) -> dict:
+    energy, order = series.energy, series.order
+    if series.modes is not None:
+        energy, order = energy[:, :, series.records], order[:, :, series.records]
+    found_peaks, result = peaks(energy, order, series.temperature, n_sites, series.modes), {}
+    for name in PEAKS:
+        found = found_peaks.get(name)
+        result |= {
+            f"{name}_peak": found and [found.temperature, found.height],
+            f"{name}_peak_error": found and found.error.tolist(),
+            f"{name}_peak_data_error": None
+            if found is None or found.data_error is None
+            else found.data_error.tolist(),
+        }
+    return result
+
+
+def warnings(sweeps: list[dict]) -> list[str]:
+    """A sentence for each sweep that has temperatures at which bands cannot be trusted.
+
+    Parameters
+    ----------
+    sweeps : list of dict
+        As in summary.json of a system.
+    """
+    from .sweeps import size
+
+    result = []
+    for sweep in sweeps:
+        held = sweep.get("band_holds") or []
+        lost = ", ".join(f"{t:g}" for t, fine in zip(sweep["temperature"], held, strict=False) if not fine)
+        if lost:
+            result.append(
+                f"{sweep['energy']} {size(sweep)}, T = {lost}: the energy is so uncertain that averages do "
+                "not follow its errors in proportion, and samples do not reach so far: bands may be too "
+                "narrow or too wide there; observe more"
+            )
+    return result
