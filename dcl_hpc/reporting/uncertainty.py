@@ -24,8 +24,9 @@ def table(series, rows: dict, n_sites: int) -> dict:
         For each of u, m, c and chi: `NAME_data_error`, standard errors by the observations, and
         `NAME_training_error`, by a committee; `NAME_band_68` and `NAME_band_95`, lists of [low, high] of
         intervals that contain both and those by the Monte Carlo; all of them None where no such errors of the
-        energy are known. `band_holds`: whether bands at a temperature can be trusted, or None. For c and chi `NAME_peak`, temperature and height of the
-        largest value, and their errors, `NAME_peak_error` by the Monte Carlo and `NAME_peak_data_error`; None
+        energy are known. `band_holds`: whether bands at a temperature can be trusted, or None. For c and chi
+        `NAME_peak`, temperature and height of the largest value, and their errors, `NAME_peak_error` by the
+        Monte Carlo and `NAME_peak_data_error`; None
         where temperatures are too far apart or the peak is not between them.
     """
     return bands(series, rows, n_sites) | _peaks(series, n_sites)
