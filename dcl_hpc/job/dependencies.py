@@ -42,6 +42,8 @@ def dependencies(
     result = canonical(result)
     if changed:
         result = _only(result, job.model_dump(mode="json", exclude_defaults=True, context={"digest": True}))
+    if output.startswith("sweep_") and output.split("_")[1] in job.committees:
+        result["sweep"]["members"] = job.uncertainty.members
     if "sweep" in result:
         result["sweep"]["lengths"] = list(job.sweep.lengths(output.split("_")[1]))
     if output == "evaluate":

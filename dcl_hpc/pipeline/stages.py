@@ -162,8 +162,9 @@ def _evaluated(job: Job, output: str) -> tuple[str, ...]:
 
 
 def _swept(job: Job, output: str) -> tuple[str, ...]:
-    energy = sweep_of(output)[0]
-    return files_of(job, energy) if ENERGIES[energy].learned else ()
+    name = sweep_of(output)[0]
+    committees = (committee_name(name),) if name in job.committees else ()
+    return (*files_of(job, name), *committees) if ENERGIES[name].learned else ()
 
 
 def _reported(job: Job, output: str) -> tuple[str, ...]:

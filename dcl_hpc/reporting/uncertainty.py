@@ -21,11 +21,12 @@ def table(series, rows: dict, n_sites: int) -> dict:
     Returns
     -------
     dict
-        For each of u, m, c and chi: `NAME_data_error`, standard errors by the observations; `NAME_band_68`
-        and `NAME_band_95`, lists of [low, high] of intervals that contain the errors by observations and by
-        the Monte Carlo; all of them None where no errors of the energy are known. `band_holds`: whether bands
-        at a temperature can be trusted, or None. For c and chi `NAME_peak`, temperature and height of the
-        largest value, and their errors, `NAME_peak_error` by the Monte Carlo and `NAME_peak_data_error`; None
+        For each of u, m, c and chi: `NAME_data_error`, standard errors by the observations, and
+        `NAME_training_error`, by a committee; `NAME_band_68` and `NAME_band_95`, lists of [low, high] of
+        intervals that contain both and those by the Monte Carlo; all of them None where no such errors of the
+        energy are known. `band_holds`: whether bands at a temperature can be trusted, or None. For c and chi
+        `NAME_peak`, temperature and height of the largest value, and their errors, `NAME_peak_error` by the
+        Monte Carlo and `NAME_peak_data_error`; None
         where temperatures are too far apart or the peak is not between them.
     """
     return bands(series, rows, n_sites) | _peaks(series, n_sites)
@@ -33,20 +34,26 @@ def table(series, rows: dict, n_sites: int) -> dict:
 
 def bands(series, rows: dict, n_sites: int) -> dict:
     """The part of `table` that is not about peaks."""
-    names = [f"{name}_{what}" for name in QUANTITIES for what in ("data_error", *LEVELS)]
-    if series.modes is None:
+    names = [f"{name}_{what}" for name in QUANTITIES for what in ("data_error", "training_error", *LEVELS)]
+    given = {"data_error": series.modes, "training_error": series.training_modes}
+    kinds = {name: modes for name, modes in given.items() if modes is not None}
+    if not kinds:
         return dict.fromkeys((*names, "band_holds"))
     found: dict[str, list] = {name: [] for name in (*names, "band_holds")}
     for row, k in enumerate(np.flatnonzero(series.listed)):
         value, monte_carlo = ([rows[name + end][row] for name in QUANTITIES] for end in ("", "_error"))
         energy, order = (x[k][:, series.records] for x in (series.energy, series.order))
-        errors = propagate(energy, order, series.modes[k], series.temperature[k], n_sites, monte_carlo)
+        about = series.temperature[k], n_sites, monte_carlo
+        own = {name: propagate(energy, order, modes[k], *about) for name, modes in kinds.items()}
+        both = np.concatenate([modes[k] for modes in kinds.values()], axis=2)
+        errors = next(iter(own.values())) if len(own) == 1 else propagate(energy, order, both, *about)
         found["band_holds"].append(errors.holds)
         for q, name in enumerate(QUANTITIES):
-            found[f"{name}_data_error"].append(float(errors.error[q]))
+            for kind, one in own.items():
+                found[f"{name}_{kind}"].append(float(one.error[q]))
             for level in LEVELS:
                 found[f"{name}_{level}"].append((value[q] + errors.intervals[level][q]).tolist())
-    return found
+    return {name: values or None for name, values in found.items()}
 
 
 def _peaks(series, n_sites: int) -> dict:

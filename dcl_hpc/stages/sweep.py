@@ -8,7 +8,7 @@ import numpy as np
 
 from ..cluster import mpi
 from ..cluster.signals import Stopped
-from ..energy.factory import energy_model
+from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
 from ..pipeline.context import Context
 from ..pipeline.stages import sweep_of
@@ -23,7 +23,8 @@ from ..storage.store import Store
 
 COMMIT_SECONDS = 10.0
 OVERLAP = "series/overlap/value"
-MODES, RECORDED_AT = "series/modes/value", "series/modes/step"
+MODES, TRAINING = "series/modes/value", "series/training_modes/value"
+RECORDED_AT = "series/modes/step"
 # Most modes that are recorded; of more, so many random combinations.
 MOST_MODES = 64
 
@@ -92,7 +93,7 @@ def _create(run, stage: str, energy: str, shape, temperatures, model) -> None:
             ("measurement", "pair", "temperature"),
             "overlap per site of the replicas of ladders 2 pair and 2 pair + 1 that have the temperature",
         )  # fmt: skip
-    if run.job.uncertainty.bands and hasattr(model, "modes"):
+    if run.job.uncertainty.bands:
         every = run.job.uncertainty.spacing(measured, ENERGIES[energy].slow)
         layout |= _of_modes(model, np.arange(every, measured + 1, every), replicas)
     attributes = {
@@ -107,16 +108,26 @@ def _create(run, stage: str, energy: str, shape, temperatures, model) -> None:
 
 def _of_modes(model, steps: np.ndarray, replicas: int) -> dict[str, Field]:
     """Data sets of the modes of an energy that has some."""
-    n_modes = len(model.modes(np.zeros((model.lattice.n_sites, 1), np.uint8), MOST_MODES))
-    if n_modes == 0:
-        return {}
-    return {
-        MODES: Field(
-            (len(steps), replicas, n_modes), np.float32, ("record", "replica", "mode"),
-            "independent errors of the energy by the finite observations, each of unit weight, J",
-        ),
-        RECORDED_AT: array_field(steps, ("record",), "sweeps"),
-    }  # fmt: skip
+    about = {
+        MODES: "independent errors of the energy by the finite observations, each of unit weight, J",
+        TRAINING: "deviations of a committee's members from their mean, each of unit weight, J",
+    }
+    one, layout = np.zeros((model.lattice.n_sites, 1), np.uint8), {}
+    for name, modes in _recorded(model).items():
+        if n_modes := len(modes(one)):
+            axes = ("record", "replica", "mode")
+            layout[name] = Field((len(steps), replicas, n_modes), np.float32, axes, about[name])
+    return layout and layout | {RECORDED_AT: array_field(steps, ("record",), "sweeps")}
+
+
+def _recorded(model) -> dict:
+    """What gives each kind of modes of an energy, by the data set that holds it."""
+    found = {}
+    if hasattr(model, "modes"):
+        found[MODES] = partial(model.modes, most=MOST_MODES)
+    if hasattr(model, "training_modes"):
+        found[TRAINING] = model.training_modes
+    return found
 
 
 class _Sweep:
@@ -133,6 +144,7 @@ class _Sweep:
             model, self.ladders, self.mine, seed, Purpose.SWEEP, key, everyone, exchanges=job.sweep.exchange
         )
         self.overlaps = Overlaps(self.replicas, share, everyone) if OVERLAP in store else None
+        self.recorded = {name: modes for name, modes in _recorded(model).items() if name in store}
         self.recorded_at = store.read(RECORDED_AT) if RECORDED_AT in store else np.empty(0, int)
 
     def run(self, started: float) -> None:
@@ -143,13 +155,14 @@ class _Sweep:
         else:
             self._thermalize()
         committed = time.monotonic()
-        buffer, modes = [], []
+        buffer, recorded = [], {name: [] for name in self.recorded}
 
         def measure(energy):
             order = self.order_parameter(self.replicas.chains.states)
             buffer.append((energy, order, self.replicas.slot.copy()))
             if done + 1 in self.recorded_at:
-                modes.append(self.replicas.model.modes(self.replicas.chains.states, MOST_MODES).T)
+                for name, modes in self.recorded.items():
+                    recorded[name].append(modes(self.replicas.chains.states).T)
             if self.overlaps:
                 self.overlaps.measure()
 
@@ -162,11 +175,12 @@ class _Sweep:
                 stop, due = context.stop.meet(context.comm, due)
                 if stop or due:
                     half = 1 - half
-                    self._write(done, half, buffer, modes)
+                    self._write(done, half, buffer, recorded)
                     store.commit(done, half, spent + time.monotonic() - started)
                     committed = time.monotonic()
                     buffer.clear()
-                    modes.clear()
+                    for rows in recorded.values():
+                        rows.clear()
                 if stop and done < store.total:
                     raise Stopped
 
@@ -178,15 +192,16 @@ class _Sweep:
             self.context.stop.check(self.context.comm)
         self.ladders.forget_statistics()
 
-    def _write(self, done: int, half: int, buffer, modes) -> None:
+    def _write(self, done: int, half: int, buffer, recorded) -> None:
         store, rows = self.store, slice(done - len(buffer), done)
         energy, order, slot = (np.array(column) for column in zip(*buffer, strict=True))
         store.write("series/energy/value", np.s_[rows, self.mine], energy)
         store.write("series/order/value", np.s_[rows, self.mine], order.astype(np.float32))
         store.write("series/slot/value", np.s_[rows, self.mine], slot.astype(np.int16))
-        if modes:
-            last = int(np.searchsorted(self.recorded_at, done, "right"))
-            store.write(MODES, np.s_[last - len(modes) : last, self.mine], np.array(modes, np.float32))
+        last = int(np.searchsorted(self.recorded_at, done, "right"))
+        for name, modes in recorded.items():
+            if modes:
+                store.write(name, np.s_[last - len(modes) : last, self.mine], np.array(modes, np.float32))
         if self.overlaps:
             overlap = self.overlaps.take()
             if self.context.comm.rank == 0:  # of all pairs, since a rank may have none

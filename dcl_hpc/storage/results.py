@@ -29,6 +29,8 @@ class SweepSeries:
         Measurements at which modes were recorded; None where there are none.
     modes : float32 (n_temperatures, n_ladders, n_records, n_modes), optional
         What independent errors of the energy, each of unit weight, were at these, in J.
+    training_modes : float32 (n_temperatures, n_ladders, n_records, n_members), optional
+        The same of a committee's deviations.
     """
 
     temperature: np.ndarray
@@ -40,6 +42,7 @@ class SweepSeries:
     overlap: np.ndarray | None = None
     records: np.ndarray | None = None
     modes: np.ndarray | None = None
+    training_modes: np.ndarray | None = None
 
 
 def read_sweep(path) -> SweepSeries:
@@ -51,19 +54,21 @@ def read_sweep(path) -> SweepSeries:
             for name in ("slot", "energy", "order")
         )
         q = file["series/overlap/value"][()] if "series/overlap/value" in file else None
-        modes = records = None
-        if "series/modes/value" in file:
-            records, modes = file["series/modes/step"][()] - 1, file["series/modes/value"][()]
+        records = file["series/modes/step"][()] - 1 if "series/modes/step" in file else None
+        names = ("series/modes/value", "series/training_modes/value")
+        modes = [file[name][()] if name in file else None for name in names]
     by_temperature = np.argsort(slot, axis=2)
     arranged = [
         np.ascontiguousarray(np.take_along_axis(x, by_temperature, axis=2).transpose(2, 1, 0), dtype=float)
         for x in (energy, order)
     ]
     overlap = None if q is None else np.ascontiguousarray(q.transpose(2, 1, 0), dtype=float)
-    if modes is not None:
-        modes = modes.reshape(*slot[records].shape, -1)
-        modes = np.take_along_axis(modes, by_temperature[records][..., None], axis=2).transpose(2, 1, 0, 3)
-    return SweepSeries(temperature, listed, *arranged, *read_exchange(path), overlap, records, modes)
+    for k, found in enumerate(modes):
+        if found is not None:
+            found = found.reshape(*slot[records].shape, -1)
+            found = np.take_along_axis(found, by_temperature[records][..., None], axis=2)
+            modes[k] = found.transpose(2, 1, 0, 3)
+    return SweepSeries(temperature, listed, *arranged, *read_exchange(path), overlap, records, *modes)
 
 
 def read_exchange(path) -> tuple[np.ndarray, int] | None:
