@@ -31,6 +31,7 @@ thermalization = 10
 hidden = 8
 epochs = 2
 batch = 100
+calibrate = false
 
 [labels]
 count = 2000

@@ -17,6 +17,7 @@ samples say plus what the rest changes in it on these, a control variate: only t
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import truncnorm
 
 from .interactions import Interactions
 from .likelihood import Fit, fit, inverted, sum_of_squares
@@ -34,7 +35,7 @@ class Calibration:
     Attributes
     ----------
     weight : float
-        w of the rest, see `_shrunk`; the scale if there is no interaction.
+        w of the rest, between 0 and 1; the scale if there is no interaction.
     scale, scale_error : float
         Factor of the network's energy that makes the observations most likely, with nothing beside it.
     rest : float
@@ -118,21 +119,23 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
     units = np.concatenate([[1.0], np.full(n, t)])
     covariance = sum_of_squares(total, observations.weights) * np.outer(units, units)
     if rest:
-        weight, covariance = _shrunk(weight, covariance)
+        weight, covariance = _bounded(weight, covariance)
     law = replace(law, coupling=t * (every.parameters + shift), covariance=covariance[1:, 1:])
     return Calibration(float(weight), scale, scale_error, rest, law, t * projection, covariance)
 
 
-def _shrunk(weight: float, covariance: np.ndarray) -> tuple[float, np.ndarray]:
-    """Posterior mean and covariance, where the weight is normal about 1/2 with standard deviation 1/2.
+def _bounded(weight: float, covariance: np.ndarray) -> tuple[float, np.ndarray]:
+    """Posterior mean and covariance, where all weights between 0 and 1 are equally likely beforehand.
 
-    It has to lie between 0 and 1, which matters where few samples say little.
+    It matters where few samples say little: neither noise nor its opposite should be taken for knowledge.
     """
-    gain = 1 / (1 + 4 * covariance[0, 0])
-    covariance = covariance.copy()
-    covariance[0] *= gain
+    error = np.sqrt(covariance[0, 0])
+    mean, variance = truncnorm.stats(-weight / error, (1 - weight) / error, weight, error)
+    covariance, gain = covariance.copy(), variance / covariance[0, 0]
+    covariance[0, 1:] *= gain
     covariance[1:, 0] *= gain
-    return 0.5 + gain * (weight - 0.5), covariance
+    covariance[0, 0] = variance
+    return float(mean), covariance
 
 
 def unchanged(law: LocalEnergy) -> Calibration:

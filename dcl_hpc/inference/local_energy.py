@@ -9,7 +9,7 @@ from ..physics.lattice import ABSENT, Lattice
 from ..sampling.compiled import njit
 from ..sampling.generator import OPTIONS
 from ..sampling.tile_tables import TileTables
-from .interactions import Interactions
+from .interactions import Interactions, Words
 from .window import Window
 
 # Floats of the sums that `LocalEnergy.energy` holds at a time.
@@ -80,6 +80,12 @@ class LocalEnergy:
     coupling: np.ndarray
     covariance: np.ndarray
     symmetry: str = "none assumed"
+
+    @classmethod
+    def nothing(cls, dimension: int, n_states: int) -> "LocalEnergy":
+        """No interaction."""
+        words = Words.all(Window(np.zeros((1, dimension)), n_states))
+        return cls(Interactions.single(words).take([]), np.zeros(0), np.zeros((0, 0)))
 
     @property
     def error(self) -> np.ndarray:

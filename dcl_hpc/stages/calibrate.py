@@ -12,10 +12,8 @@ from ..errors import UserError
 from ..inference.calibration import calibrate as weigh
 from ..inference.calibration import unchanged
 from ..inference.estimate import described, estimate
-from ..inference.interactions import Interactions, Words
 from ..inference.local_energy import LocalEnergy
 from ..inference.samples import Samples
-from ..inference.window import Window
 from ..pipeline.context import Context
 from ..storage import weights
 from ..storage.complete import complete_rows
@@ -116,5 +114,4 @@ def _interactions(context, output: str, states: np.ndarray) -> LocalEnergy:
             return estimate(job, "clusters", some, job.tile.offsets(lattice), job.tile.without)
         except UserError as error:
             context.log(f"{output}: only the scale is fitted ({error})")
-    words = Words.all(Window(np.zeros((1, lattice.dimension)), q))
-    return LocalEnergy(Interactions.single(words).take([]), np.zeros(0), np.zeros((0, 0)))
+    return LocalEnergy.nothing(lattice.dimension, q)

@@ -156,7 +156,7 @@ def test_each_way_of_looking_up_takes_the_same_decisions(monkeypatch, limit, q, 
     """Kept energies, differences, and merged boxes."""
     usual = both(q, shape, focus, context)[0]
     monkeypatch.setattr(tile_tables, "MAX_DIFFERENCES", limit)
-    other = EdnnEnergy(usual.lattice, focus, context, q, usual.table)
+    other = EdnnEnergy(usual.lattice, focus, context, q, usual.tiles.tables[0])
     beta = np.linspace(-0.5, 1.0, 300)
     one, two = (Chains.start(usual, beta, range(300), 8, Purpose.SWEEP) for _ in range(2))
     one.sweep(usual, 5)
