@@ -48,7 +48,7 @@ def found(law, n: int, temperature: float, sets: int) -> float:
     deviations = []
     for seed in range(1, sets + 1):
         samples = Samples(snapshots(n, temperature, seed), LATTICE, temperature, law.window)
-        (k,) = likelihood.fit(samples, law.functions(law.window)).parameters
+        (k,) = likelihood.fit(samples, law.interactions).parameters
         deviations.append(u(temperature * k) - u(1.0))
     return float(np.sqrt(np.mean(np.square(deviations))))
 

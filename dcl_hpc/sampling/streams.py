@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     COMPOSITION = 20
     MEMBERS = 21
     HALVES = 22
+    PLAN = 30
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:

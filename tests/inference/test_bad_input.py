@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dcl_hpc.inference import clusters, free_table, likelihood
+from dcl_hpc.inference.interactions import Interactions, Words
 from dcl_hpc.inference.samples import Samples
 from dcl_hpc.inference.window import Window
 from dcl_hpc.physics.lattice import Lattice
@@ -63,16 +64,16 @@ def test_a_free_table_that_is_too_large():
 
 def test_more_couplings_than_samples():
     """Their errors could not be known."""
-    observations = Samples(**GOOD)
+    observations, words = Samples(**GOOD), Words.all(GOOD["window"])
     with pytest.raises(ValueError, match="200 samples cannot determine 300"):
-        likelihood.fit(observations, np.ones((512, 300)))
+        likelihood.fit(observations, Interactions.single(words.take(np.zeros(300, int))))
 
 
 def test_couplings_that_are_the_same():
     """Two equal functions make the information singular."""
-    f = np.random.default_rng(2).normal(size=(512, 1))
+    twice = Words.all(GOOD["window"]).take([3, 3])
     with pytest.raises(ValueError, match="singular information"):
-        likelihood.fit(Samples(**GOOD), np.repeat(f, 2, axis=1))
+        likelihood.fit(Samples(**GOOD), Interactions.single(twice))
 
 
 def test_frozen_samples():

@@ -40,10 +40,10 @@ def test_covariance_is_the_scatter_of_fits(law, sums):
     p, _, _ = exact(sums, 3.0, law.coupling)
     random, n, sets = np.random.default_rng(1), 400, 100
     predicted = snapshot_covariance(law, LATTICE, 3.0, STATES[random.choice(len(p), 20_000, p=p)]) / n
-    functions, found = law.functions(law.window), []
+    found = []
     for _ in range(sets):
         samples = Samples(STATES[random.choice(len(p), n, p=p)], LATTICE, 3.0, law.window)
-        found.append(3.0 * likelihood.fit(samples, functions).parameters)
+        found.append(3.0 * likelihood.fit(samples, law.interactions).parameters)
     scatter = np.cov(np.transpose(found)) / np.sqrt(np.outer(*[np.diag(predicted)] * 2))
     expected = predicted / np.sqrt(np.outer(*[np.diag(predicted)] * 2))
     assert np.abs(scatter - expected).max() < 4 * np.sqrt(2 / sets)

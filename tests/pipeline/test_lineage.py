@@ -13,7 +13,10 @@ from dcl_hpc.storage import identity, weights
 from dcl_hpc.storage.documents import digest_of, read_json, write_json
 from dcl_hpc.storage.layout import array_field, write_file
 
-OUTPUTS = ("observe", "rnn", "label", "ednn", "evaluate", "sweep_true_6x6", "sweep_rnn_6x6", "sweep_ednn_6x6")
+OUTPUTS = (
+    "observe", "rnn", "label", "ednn", "calibrate_ednn", "evaluate", "sweep_true_6x6", "sweep_rnn_6x6",
+    "sweep_ednn_6x6",
+)  # fmt: skip
 OF_NUMBERS = {"numbers": array_field(np.arange(1000.0), ("n",), "numbers")}
 
 
@@ -56,9 +59,10 @@ def glasses(glass_file, runs):
     ("output", "concerned"),
     [
         ("observe", set(OUTPUTS) - {"observe", "sweep_true_6x6"}),
-        ("rnn", {"label", "ednn", "evaluate", "sweep_rnn_6x6", "sweep_ednn_6x6"}),
-        ("label", {"ednn", "evaluate", "sweep_ednn_6x6"}),
-        ("ednn", {"evaluate", "sweep_ednn_6x6"}),
+        ("rnn", {"label", "ednn", "calibrate_ednn", "evaluate", "sweep_rnn_6x6", "sweep_ednn_6x6"}),
+        ("label", {"ednn", "calibrate_ednn", "evaluate", "sweep_ednn_6x6"}),
+        ("ednn", {"calibrate_ednn", "evaluate", "sweep_ednn_6x6"}),
+        ("calibrate_ednn", {"evaluate", "sweep_ednn_6x6"}),
         ("evaluate", set()),
     ],
 )
@@ -81,7 +85,7 @@ def test_network_of_the_first_realization(glasses):
     first, second = glasses.realizations
     assert not out_of_date(first) and not out_of_date(second)
     make_anew(first, "rnn")
-    later = {"label", "ednn", "evaluate", "sweep_rnn_4x4", "sweep_ednn_4x4"}
+    later = {"label", "ednn", "calibrate_ednn", "evaluate", "sweep_rnn_4x4", "sweep_ednn_4x4"}
     assert out_of_date(first) == later and out_of_date(second) == {"rnn", *later}
     make_anew(first, "observe")
     assert out_of_date(second) == {"rnn", *later}
