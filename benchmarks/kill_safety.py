@@ -176,8 +176,8 @@ def main() -> int:
     add_arguments(parser)
     options = parser.parse_args()
     if options.quick:
-        options.times = 2
-    kinds = list(KINDS)[:1] if options.quick else list(KINDS)
+        options.times = 3
+    kinds = ["exchange"] if options.quick else list(KINDS)
     ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphaned ranks become children
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started, turns = time.monotonic(), itertools.cycle(kinds)

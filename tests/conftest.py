@@ -52,6 +52,7 @@ temperatures = [2.0, 3.0, 4.0, 5.0]
 ladders = 2
 thermalization = 10
 sweeps = 30
+rnn_thermalization = 10
 rnn_sweeps = 5
 """
 # Variables of the caller that would change what a command does.

@@ -132,25 +132,25 @@ def reference(start):
 
 @pytest.fixture(scope="module")
 def parallel(start):
-    """Folders of runs on two and four ranks."""
-    return [start(str(ranks), ranks=ranks) for ranks in (2, 4)]
+    """Folder of runs on three ranks."""
+    return start("3", ranks=3)
 
 
 @pytest.fixture(scope="module")
 def interrupted(start, contents):
-    """Folder of runs stopped on two ranks and ended on three, and their rows at the stop."""
+    """Folder of runs stopped on two ranks and ended on one, and their rows at the stop."""
     folder = start("interrupted", ranks=2, rows=4)
     rows = {case: read(contents, folder, case)["committed"] for case in CASES}
-    return start("interrupted", ranks=3), rows
+    return start("interrupted", ranks=1), rows
 
 
 @pytest.mark.mpi
 @pytest.mark.parametrize("case", CASES)
 def test_any_number_of_ranks(case, reference, parallel, contents, assert_same):
-    """Data, ladder, thinning and checkpoint are the same on 1, 2 and 4 ranks."""
+    """Data, ladder, thinning and checkpoint are the same on 1 and 3 ranks."""
     first = read(contents, reference, case)
     assert first["committed"] == first["total"]
-    assert_same(first, *(read(contents, folder, case) for folder in parallel))
+    assert_same(first, read(contents, parallel, case))
 
 
 @pytest.mark.mpi

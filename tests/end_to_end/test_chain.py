@@ -2,9 +2,13 @@
 
 import json
 import re
+import shutil
 
+import h5py
 import numpy as np
 import pytest
+
+import dcl_hpc
 
 FILES = {
     "observations.h5",
@@ -191,6 +195,32 @@ def test_second_run_changes_no_result(chain, folder, python, tiny_job):
     assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.rglob("*.h5")} == before
     again = json.loads((folder / "report" / "summary.json").read_text())
     assert again["sweeps"] == summary["sweeps"] and again["rnn"] == summary["rnn"]
+
+
+@pytest.mark.mpi
+def test_labels_of_all_sources(folder, python, tiny_job, tmp_path):
+    """Sampled and tempered configurations are labelled too, the same by one rank and by two."""
+    for ranks in (1, 2):
+        copy = tmp_path / str(ranks) / "tiny"
+        shutil.copytree(folder / "rnn", copy / "rnn")
+        shutil.copy(folder / "observations.h5", copy)
+    shares = {f"labels.{name}": 1 for name in ("random", "observed", "sampled", "tempered")}
+    settings = {**shares, "labels.count": 4400}
+    dcl_hpc.start(tiny_job, tmp_path / "1", settings).make("label")
+    changes = [f"--set={key}={value}" for key, value in settings.items()]
+    done = python("-m", "dcl_hpc.label", tiny_job, "--runs", tmp_path / "2", *changes, ranks=2)
+    assert done.returncode == 0, done.stderr
+    found = []
+    for ranks in (1, 2):
+        with h5py.File(tmp_path / str(ranks) / "tiny" / "labels.h5") as file:
+            found.append((file["labels/states/value"][()], file["labels/energy/value"][()]))
+    (states, energy), (again, energy_again) = found
+    assert np.array_equal(states, again)
+    assert energy == pytest.approx(energy_again, abs=1e-3)
+    assert states.shape == (4400, 36)
+    grid = states.reshape(-1, 6, 6)
+    like = np.mean([(grid == np.roll(grid, 1, axis)).mean(axis=(1, 2)) for axis in (1, 2)], axis=0)
+    assert like.std() > 0.08  # uniformly random ones alone: 0.06
 
 
 def test_status_before_anything(dcl, runs):

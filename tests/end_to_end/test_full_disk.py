@@ -124,7 +124,6 @@ def data(path) -> dict[str, bytes]:
     ("output", "late", "room", "ranks"),
     [
         ("observe", "", 500, 1),
-        ("observe", "late", 500, 1),
         ("observe", "late", 500, 2),
         ("rnn", "late", 150, 1),
         ("evaluate", "late", 40, 1),

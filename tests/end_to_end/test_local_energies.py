@@ -1,9 +1,7 @@
 """Local energies by all fits, from the command line: what they find and report."""
 
 import json
-import shutil
 
-import h5py
 import numpy as np
 import pytest
 
@@ -78,31 +76,6 @@ def test_pseudolikelihood_and_range(summary):
     assert small["excess"] > 10 * small["excess_error"]
     assert found["ednn"]["rmse"] < 12 and found["ednn"]["slope"] == pytest.approx(1, abs=0.25)
     assert "context 1" in out and "Range of the interactions" in page
-
-
-@pytest.mark.mpi
-def test_labels_of_all_sources(python, job_file, tmp_path):
-    """Sampled and tempered configurations are labelled too, the same by one rank and by two."""
-    shares = ("random=1", "observed=1", "sampled=1", "tempered=1", "count=6000")
-    options = [argument for share in shares for argument in ("--set", f"labels.{share}")]
-    for module in ("observe", "train"):
-        done = python("-m", f"dcl_hpc.{module}", job_file, "--runs", tmp_path / "1")
-        assert done.returncode == 0, done.stderr
-    shutil.copytree(tmp_path / "1", tmp_path / "2")
-    labels = []
-    for ranks in (1, 2):
-        runs = tmp_path / str(ranks)
-        done = python("-m", "dcl_hpc.label", job_file, "--runs", runs, *options, ranks=ranks)
-        assert done.returncode == 0, done.stderr
-        with h5py.File(runs / "tiny" / "labels.h5") as file:
-            labels.append((file["labels/states/value"][()], file["labels/energy/value"][()]))
-    (states, energy), (again, energy_again) = labels
-    assert np.array_equal(states, again)
-    assert energy == pytest.approx(energy_again, abs=1e-3)
-    assert states.shape == (6000, 36)
-    grid = states.reshape(-1, 6, 6)
-    like = np.mean([(grid == np.roll(grid, 1, axis)).mean(axis=(1, 2)) for axis in (1, 2)], axis=0)
-    assert like.std() > 0.08  # uniformly random ones alone: 0.06
 
 
 @pytest.mark.mpi

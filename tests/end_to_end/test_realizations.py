@@ -53,6 +53,7 @@ temperatures = [2.0, 3.0, 4.0, 5.0]
 ladders = 2
 thermalization = 10
 sweeps = 60
+rnn_thermalization = 10
 rnn_sweeps = 10
 rungs = 4
 """

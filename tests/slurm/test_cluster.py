@@ -131,8 +131,8 @@ def test_one_command_ends_in_a_report(cluster, job_file, runs, tmp_path):
 
 
 def test_array_of_realizations(cluster, python, glass_file, runs, data, tmp_path):
-    """Four realizations of a glass, an element each in every array, have the bits of one process."""
-    settings = ("--set=hamiltonian.realizations=4", '--set=sweep.energies=["true"]')
+    """Two realizations of a glass, an element each in every array, have the bits of one process."""
+    settings = ("--set=hamiltonian.realizations=2", '--set=sweep.energies=["true"]')
     submit = (sys.executable, "-m", "dcl_hpc.submit", glass_file, f"--runs={runs}", *settings)
     done = cluster(*submit, "--", "--nodes=1", "--ntasks=2", "--cpus-per-task=1")
     assert done.returncode == 0, done.stderr
@@ -143,13 +143,13 @@ def test_array_of_realizations(cluster, python, glass_file, runs, data, tmp_path
     ids = json.loads((runs / "glass" / "submitted.json").read_text())
     logs = runs / "glass" / "logs"
     assert cluster.end(ids["report"]) == "COMPLETED", [path.read_text() for path in logs.iterdir()]
-    assert len(list(logs.iterdir())) == 2 * 4 + 1
-    for k in range(4):
+    assert len(list(logs.iterdir())) == 2 * 2 + 1
+    for k in range(2):
         for name in ("observations.h5", "sweeps/true_4x4.h5"):
             file = Path("glass") / f"realization_{k}" / name
             assert data(runs / file) == data(own / file)
     summary = json.loads((runs / "glass" / "report" / "summary.json").read_text())
-    assert summary["realizations"] == [0, 1, 2, 3]
+    assert summary["realizations"] == [0, 1]
 
 
 def test_checkpoint_and_requeue(cluster, sweep, runs, measured, data, reference):
