@@ -145,6 +145,19 @@ def direct(case: Case, folder: Path, seed: int, quick: bool) -> tuple[OpenedRun,
     return dcl_hpc.start(job, folder).make("observe", "direct", "sweep"), "direct"
 
 
+def network(case: Case, folder: Path, seed: int, quick: bool) -> tuple[OpenedRun, str]:
+    """A run with a small RNN and an EDNN that learns from its labels, both calibrated."""
+    count = 2000 if quick else 100_000
+    job = case.job(
+        f"set_{seed}", seed, quick,
+        rnn={"hidden": 8 if quick else 32, "epochs": 2, "batch": 200, "calibrate": False},
+        labels={"count": count, "random": 0.75, "observed": 0.25}, ednn={"epochs": 1 if quick else 10},
+    )  # fmt: skip
+    job["sweep"]["energies"] = ["ednn"]
+    made = dcl_hpc.start(job, folder).make("observe", "rnn", "label", "ednn", "calibrate", "sweep")
+    return made, "ednn"
+
+
 # What learns the energy: a function as `direct`, and its cases.
 ROUTES = {
     "direct": (
@@ -155,6 +168,7 @@ ROUTES = {
             "j1j2_field_1e5": Case(**J1J2, samples=100_000),
         },
     ),
+    "network": (network, {"ising_6x6": Case(**ISING, samples=100_000, shape=(6, 6))}),
 }
 
 
