@@ -2,7 +2,7 @@
 
     python benchmarks/j1j2_ednn.py [--ranks N] [--quick] [--json]
 
-The snapshots and the energies are those of mcising (`pip install mcising`, here or anywhere on the PATH), 8x8,
+The snapshots and energies are those of mcising (`pip install mcising`, here or anywhere on the PATH), 8x8,
 J1 = 1, J2 = 0.4, at T = 4. The job knows no Hamiltonian. An EDNN is trained on the pseudo-likelihood of the
 snapshots, calibrated by them, and swept from T = 1.5 to 5; `wall_seconds` is all of this.
 """
