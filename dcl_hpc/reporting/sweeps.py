@@ -5,7 +5,7 @@ import numpy as np
 from ..energy.factory import ENERGIES
 from ..physics import exact
 from ..physics.shape import Shape
-from ..pipeline.stages import sweep_name, sweep_of
+from ..pipeline.stages import calibrate_name, sweep_name, sweep_of
 from ..sampling.statistics import FEWEST_TIMES
 from ..sampling.tempering import communication_barrier
 from ..storage import results
@@ -80,7 +80,10 @@ def zero_error(run, energy: str) -> float:
     stage = ENERGIES[energy].stage
     if stage is None:  # not learned
         return 0.0
-    return results.read_reference_error(run.path(stage)) / run.job.build_lattice().n_sites
+    error = results.read_reference_error(run.path(stage)) / run.job.build_lattice().n_sites
+    if run.job.calibrates(energy):
+        error *= results.read_calibration(run.path(calibrate_name(energy)))["weight"]
+    return error
 
 
 def exchange(series) -> dict:
