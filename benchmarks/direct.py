@@ -41,7 +41,11 @@ QUICK = (
 def one(job: str, seed: int, folder: str, changes=()) -> dict:
     """RMSE (J), slope and seconds of every fit to one data set, and the interactions selected."""
     name = f"seed_{seed}"
-    settings = ["--runs", folder, *changed([f"seed={seed}", f"name={name}", *changes])]
+    settings = [
+        "--runs",
+        folder,
+        *changed([f"seed={seed}", f"name={name}", "ednn.calibrate=false", *changes]),
+    ]
     for module in ("observe", "train", "evaluate"):
         command = [sys.executable, "-m", f"dcl_hpc.{module}", job, *settings]
         threads = os.environ | {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}

@@ -51,7 +51,14 @@ SITES, BATCH, REPEATS = 64, 500, 7
 HIDDEN, CHAINS, EACH, PAIRS, DATA = (256, 512), 512, (1, 16, 64, 256, 1024), 3, (200_000, 2_000_000)
 STATES = np.random.default_rng(1).integers(0, 2, (100_000, SITES)).astype(np.uint8)
 SETTINGS = SimpleNamespace(
-    epochs=1, validations=1, learning_rate=2e-3, warmup=0.05, clip=1.0, decay="cosine", patience=None
+    epochs=1,
+    validations=1,
+    learning_rate=2e-3,
+    warmup=0.05,
+    clip=1.0,
+    decay="cosine",
+    patience=None,
+    average=0.0,
 )
 
 # A small process in between: the peak that the kernel reports includes that of the process that forked.

@@ -23,6 +23,7 @@ from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 from dcl_hpc.physics import exact
 from dcl_hpc.pipeline.run import Run
+from dcl_hpc.pipeline.stages import files_of
 from dcl_hpc.reporting import tables
 from dcl_hpc.storage import results
 
@@ -106,9 +107,11 @@ def main() -> None:
             command(options, "observe", folder)
             command(options, "train", folder, "--network", "ednn")
         else:
-            trained = Run(job, text, options.job, options.runs, options.ranks).require("ednn")
-            (folder / job.name / "ednn").mkdir(parents=True)
-            shutil.copy(trained, folder / job.name / "ednn")
+            run = Run(job, text, options.job, options.runs, options.ranks)
+            for output in files_of(job, "ednn"):
+                path = run.require(output)
+                (folder / job.name / path.parent.name).mkdir(parents=True)
+                shutil.copy(path, folder / job.name / path.parent.name)
         for length in options.sizes:
             row = compare(job, length, sweep(options, folder, length))
             rows.append(row)

@@ -125,7 +125,7 @@ class Chains:
         found = {"operations": len(symmetry)}
         random = np.random.default_rng(1)
         for name, most in (("rnn", IMAGES), ("ednn", len(symmetry))):
-            model = energy_model(run, name)
+            model = energy_model(run, name, calibrated=False)
             others = 1 + random.permutation(len(symmetry) - 1)[: most - 1]
             images = symmetry.images(states, [0, *others])
             every = [model.energies(np.ascontiguousarray(image)) for image in images]

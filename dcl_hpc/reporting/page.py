@@ -77,6 +77,7 @@ def render(
         ),
         novelty=sentences(summary["sweeps"]),
         explanation=summary.get("explanation", []),
+        calibration=summary.get("calibration", {}),
         diagnosis=summary.get("diagnosis", []),
         figures=figures,
         description=description,

@@ -17,15 +17,28 @@ FILES = {
     "labels.h5",
     "ednn/network.h5",
     "ednn/network.previous.h5",
+    "calibration/ednn.h5",
     "evaluation.h5",
     "sweeps/true_6x6.h5",
     "sweeps/rnn_6x6.h5",
     "sweeps/ednn_6x6.h5",
 }
 STAGES = [
-    "observe", "rnn", "label", "ednn", "evaluate", "sweep_true_6x6", "sweep_rnn_6x6", "sweep_ednn_6x6"
+    "observe", "rnn", "label", "ednn", "calibrate_ednn", "evaluate", "sweep_true_6x6", "sweep_rnn_6x6",
+    "sweep_ednn_6x6",
 ]  # fmt: skip
-COMMANDS = ["observe", "train", "label", "evaluate", "sweep", "report", "run", "status", "submit"]
+COMMANDS = [
+    "observe",
+    "train",
+    "label",
+    "calibrate",
+    "evaluate",
+    "sweep",
+    "report",
+    "run",
+    "status",
+    "submit",
+]
 
 
 @pytest.fixture(scope="module")

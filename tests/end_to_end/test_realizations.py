@@ -64,6 +64,8 @@ FILES = {
     "labels.h5",
     "ednn/network.h5",
     "ednn/network.previous.h5",
+    "calibration/rnn.h5",
+    "calibration/ednn.h5",
     "evaluation.h5",
     "sweeps/true_4x4.h5",
     "sweeps/rnn_4x4.h5",

@@ -124,7 +124,7 @@ def test_data_frames(ising, glass, monkeypatch):
     frame, curves = ising.sweep("ednn", (6, 8)).to_pandas(), ising.sweep("ednn", (6, 8))
     np.testing.assert_array_equal(frame["u_error"], curves.u_error)
     np.testing.assert_array_equal(frame["c_exact"], curves.c_exact)
-    assert list(frame.columns[:5]) == ["temperature", "u", "u_error", "c", "c_error"] and len(frame) == 3
+    assert list(frame.columns[:3]) == ["temperature", "u", "u_error"] and len(frame) == 3
     table = glass.realizations[0].interactions().to_pandas()
     assert list(table["true"]) == [row.true for row in glass.realizations[0].interactions()]
     assert list(table.columns[:3]) == ["sites", "coupling", "error"]
@@ -294,7 +294,7 @@ def test_energies_of_networks(glass, tmp_path):
     """Energies of both networks are those of the models that chains see, and go with the true ones."""
     values = GLASS | {"hamiltonian": {"kind": "edwards_anderson", "instance": 3}, "name": "rnn"}
     rnn = dcl_hpc.start(values | {"sweep": GLASS["sweep"] | {"energies": ["rnn"]}}, tmp_path)
-    rnn.make("observe", "rnn")
+    rnn.make("observe", "rnn", "calibrate")
     for one, name in ((rnn, "rnn"), (glass.realizations[1], "ednn")):
         states = one.observations[:200]
         found = one.energy(name).energies(2 * states.astype(int) - 1)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "slurm").glob("*.sh"))
-STAGES = ["observe", "rnn", "label", "ednn", "evaluate", "sweep", "report"]
+STAGES = ["observe", "rnn", "label", "ednn", "calibrate", "evaluate", "sweep", "report"]
 # Writes its arguments, one line of JSON a call, and says what FOLDER/NAME.says holds.
 STAND_IN = """\
 #!{python}
@@ -121,7 +121,8 @@ def test_chain_of_dependencies(dcl, programs, path, runs):
         assert len(after[stage]) == len(dependencies(call))
         assert ("--array=0-2" in call) == (stage == "sweep")
     assert after["observe"] == [] and after["rnn"] == ["observe"] and after["label"] == ["observe", "rnn"]
-    assert after["ednn"] == ["label"] and after["evaluate"] == after["sweep"] == ["rnn", "ednn"]
+    assert after["ednn"] == ["label"] and after["calibrate"] == ["observe", "ednn"]
+    assert after["evaluate"] == after["sweep"] == ["rnn", "ednn", "calibrate"]
     assert after["report"] == STAGES[:-1]
     kept = json.loads((runs / "tiny" / "submitted.json").read_text())
     assert kept["observe"] == ids["observe"] and kept["sweep_rnn_6x6"] == f"{ids['sweep']}_1"
@@ -136,7 +137,7 @@ def test_ensemble_is_arrays_over_its_realizations(dcl, programs, path, runs, gla
     assert list(ids) == ["observe", "first", *STAGES[1:]]
     waits = dict(zip(ids, map(dependencies, calls(programs, "sbatch")), strict=True))
     arrays = [part for call in calls(programs, "sbatch") for part in call if part.startswith("--array")]
-    assert arrays == ["--array=0-1", "--array=0", *["--array=0-1"] * 5]
+    assert arrays == ["--array=0-1", "--array=0", *["--array=0-1"] * 6]
     assert waits["first"] == {f"afterok:{ids['observe']}_0"}
     assert waits["rnn"] == {f"aftercorr:{ids['observe']}", f"afterok:{ids['first']}"}
     assert waits["sweep"] == {f"aftercorr:{ids['rnn']}", f"aftercorr:{ids['ednn']}"}

@@ -69,7 +69,7 @@ def test_modes_are_the_spread_of_the_members(made):
     states = np.random.default_rng(1).integers(0, 2, (16, 50), np.uint8)
     members = [ednn.of_weights(run.job, (4, 4), *weights.load(run.path(name))[:2]) for name in MEMBERS]
     energies = np.array([member.energies(states) for member in members])
-    modes = energy_model(run, "ednn").training_modes(states)
+    modes = energy_model(run, "ednn", calibrated=False).training_modes(states)
     assert modes.shape == (3, 50)
     assert np.allclose(modes.sum(axis=0), 0, atol=1e-4)
     assert np.allclose((modes**2).sum(axis=0), energies.var(axis=0, ddof=1), rtol=1e-4)
