@@ -72,7 +72,9 @@ class Chains:
     """
 
     def __init__(self, options, folder: Path, common: list[str]):
-        self.options, self.folder, self.common = options, folder, common
+        # as networks are trained; what observations say of them afterwards is another matter
+        self.common = [*common, "rnn.calibrate=false", "ednn.calibrate=false"]
+        self.options, self.folder = options, folder
         self.name = job_file.load(options.job, tuple(common))[0].name
 
     def measure(self, variant: str) -> dict:
@@ -125,7 +127,7 @@ class Chains:
         found = {"operations": len(symmetry)}
         random = np.random.default_rng(1)
         for name, most in (("rnn", IMAGES), ("ednn", len(symmetry))):
-            model = energy_model(run, name, calibrated=False)
+            model = energy_model(run, name)
             others = 1 + random.permutation(len(symmetry) - 1)[: most - 1]
             images = symmetry.images(states, [0, *others])
             every = [model.energies(np.ascontiguousarray(image)) for image in images]

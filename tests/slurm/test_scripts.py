@@ -140,7 +140,7 @@ def test_ensemble_is_arrays_over_its_realizations(dcl, programs, path, runs, gla
     assert arrays == ["--array=0-1", "--array=0", *["--array=0-1"] * 6]
     assert waits["first"] == {f"afterok:{ids['observe']}_0"}
     assert waits["rnn"] == {f"aftercorr:{ids['observe']}", f"afterok:{ids['first']}"}
-    assert waits["sweep"] == {f"aftercorr:{ids['rnn']}", f"aftercorr:{ids['ednn']}"}
+    assert waits["sweep"] == {f"aftercorr:{ids[name]}" for name in ("rnn", "ednn", "calibrate")}
     assert waits["report"] == {
         f"afterok:{job}" for name, job in ids.items() if name not in ("first", "report")
     }
