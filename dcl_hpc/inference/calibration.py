@@ -20,7 +20,7 @@ import numpy as np
 from scipy.stats import truncnorm
 
 from .interactions import Interactions
-from .likelihood import Fit, fit, inverted, sum_of_squares
+from .likelihood import Fit, fit, inverted
 from .local_energy import LocalEnergy
 from .samples import NOTHING, Samples
 
@@ -88,8 +88,9 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
     """
     t, found = observations.temperature, law.interactions
     some = replace(
-        observations, states=observations.states[rows], weights=observations.weights[rows], given=given
-    )
+        observations, states=observations.states[rows], weights=observations.weights[rows], given=given,
+        blocks=None if observations.blocks is None else observations.blocks[rows],
+    )  # fmt: skip
     alone = fit(some, found.take([]), [1.0])
     scale, scale_error = float(alone.parameters[0]), float(np.sqrt(alone.covariance[0, 0]))
     n = len(found)
@@ -117,7 +118,7 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
     total[:, 1:] = _influence(every)
     total[rows] += influence
     units = np.concatenate([[1.0], np.full(n, t)])
-    covariance = sum_of_squares(total, observations.weights) * np.outer(units, units)
+    covariance = observations.sum_of_squares(total) * np.outer(units, units)
     if rest:
         weight, covariance = _bounded(weight, covariance)
     law = replace(law, coupling=t * (every.parameters + shift), covariance=covariance[1:, 1:])

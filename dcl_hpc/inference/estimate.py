@@ -11,7 +11,9 @@ from .window import Window
 METHODS = {"pairwise": pairwise.fit, "clusters": clusters.fit, "table": free_table.fit}
 
 
-def estimate(job, method: str, states: np.ndarray, offsets, without=()) -> LocalEnergy:
+def estimate(
+    job, method: str, states: np.ndarray, offsets, without=(), blocks: np.ndarray | None = None
+) -> LocalEnergy:
     """The local energy that a method finds.
 
     Parameters
@@ -24,6 +26,8 @@ def estimate(job, method: str, states: np.ndarray, offsets, without=()) -> Local
         Of a tile's sites, which limits the range.
     without : sequence of array_like of int, shape (n_sites, dimension)
         Interactions that "clusters" may not find, by the offsets of their sites.
+    blocks : ndarray of int, shape (n_samples,), optional
+        See `Samples`.
 
     Raises
     ------
@@ -32,7 +36,7 @@ def estimate(job, method: str, states: np.ndarray, offsets, without=()) -> Local
     """
     lattice, n_states = job.build_lattice(), job.hamiltonian.n_states
     try:
-        samples = Samples(states, lattice, job.observe.temperature, Window(offsets, n_states))
+        samples = Samples(states, lattice, job.observe.temperature, Window(offsets, n_states), blocks=blocks)
         if method == "clusters":
             return clusters.fit(samples, forbidden=without)
         return METHODS[method](samples)

@@ -107,9 +107,14 @@ def _occurring(observations: Samples) -> np.ndarray:
 def _sum_of_squares(observations: Samples, table, occurring, entries: np.ndarray) -> np.ndarray:
     """Godambe's J, float64 (n, n); scores of samples are summed over before they are projected."""
     size, n = len(occurring), len(observations.states)
+    blocks = np.arange(n) if observations.blocks is None else observations.blocks
+    order = np.argsort(blocks, kind="stable")  # blocks stay whole
+    starts = np.flatnonzero(np.diff(blocks[order], prepend=-1))
+    chunks = np.unique(
+        starts[np.searchsorted(starts, np.arange(0, n, max(CHUNK // len(table), 1)), "right") - 1]
+    )
     total = np.zeros((size, size))
-    step = max(CHUNK // len(table), 1)
-    for rows in (slice(first, first + step) for first in range(0, n, step)):
+    for rows in np.split(order, chunks[1:]):
         scores = table_scores(observations, table, rows)[:, occurring]
-        total += (scores * observations.weights[rows, None]).T @ scores
+        total += observations.sum_of_squares(scores, rows)
     return entries.T @ total @ entries

@@ -85,7 +85,7 @@ def fit(observations, interactions, start=None) -> Fit:
     if callable(scores):
         scores = scores()
     inverse = inverted(h)
-    return Fit(k, inverse @ sum_of_squares(scores, observations.weights) @ inverse, scores, h)
+    return Fit(k, inverse @ observations.sum_of_squares(scores) @ inverse, scores, h)
 
 
 def _evaluation(observations, interactions):
@@ -102,11 +102,6 @@ def _evaluation(observations, interactions):
         return value, partial(stars.scores, observations, k), gradient, h
 
     return evaluate
-
-
-def sum_of_squares(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Godambe's J, float64 (n, n), of samples' scores (n_samples, n)."""
-    return (scores * weights[:, None]).T @ scores
 
 
 def inverted(information: np.ndarray) -> np.ndarray:

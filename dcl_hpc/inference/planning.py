@@ -21,7 +21,7 @@ from ..sampling.ladder import adapt
 from ..sampling.statistics import log_mixture
 from ..sampling.streams import Purpose
 from ..sampling.tempering import Ladders, Replicas
-from .likelihood import derivatives, inverted, sum_of_squares
+from .likelihood import derivatives, inverted
 from .local_energy import LocalEnergy
 from .samples import Samples
 
@@ -198,7 +198,7 @@ def snapshot_covariance(
             f"nearly all snapshots at T = {temperature:g} are alike; observe at a higher temperature"
         )
     inverse, n = inverted(h), len(states)
-    return temperature**2 * n * inverse @ sum_of_squares(scores, samples.weights) @ inverse
+    return temperature**2 * n * inverse @ samples.sum_of_squares(scores) @ inverse
 
 
 def error(slope: np.ndarray, covariance: np.ndarray) -> float:

@@ -34,6 +34,9 @@ class Samples:
     given : ndarray of float32, shape (n_samples, n_sites, n_states), optional
         What an energy that is given costs, -(E with the site in this state - E) / T: a share of it is fitted
         beside what the window has.
+    blocks : ndarray of int, shape (n_samples,), optional
+        Number of the block, from 0, that each sample is in: those of one block may be correlated. Errors then
+        come from the scatter of whole blocks, without it from that of samples.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class Samples:
     window: Window
     weights: np.ndarray | None = None
     given: np.ndarray = field(default_factory=lambda: NOTHING)
+    blocks: np.ndarray | None = None
 
     def __post_init__(self):
         states, weights, q = np.asarray(self.states), self.weights, self.window.n_states
@@ -62,6 +66,8 @@ class Samples:
             raise ValueError(f"weights must be {len(states)} numbers, at least 0 and not all 0")
         if self.has_given and self.given.shape != (*states.shape, q):
             raise ValueError(f"a given field has shape {self.given.shape} and needs {(*states.shape, q)}")
+        if self.blocks is not None and np.shape(self.blocks) != (len(states),):
+            raise ValueError(f"blocks have shape {np.shape(self.blocks)} and need ({len(states)},)")
         if not 0 < self.temperature < np.inf:
             raise ValueError(f"temperature {self.temperature} must be positive and finite")
         self._check_lattice()
@@ -118,6 +124,15 @@ class Samples:
         there, tiles = rows < self.window.n_states, self._geometry[1]
         parts = [there[k : k + CHUNK] for k in range(0, len(there), CHUNK)]
         return np.unique(np.concatenate([np.unique(part[:, tiles] @ bits) for part in parts]))
+
+    def sum_of_squares(self, scores: np.ndarray, rows=slice(None)) -> np.ndarray:
+        """Godambe's J, float64 (n, n), of scores (n_samples, n) of some samples, or of their blocks."""
+        weighted = scores * self.weights[rows, None]
+        if self.blocks is None or not scores.shape[1]:
+            return weighted.T @ scores
+        numbers = np.unique(self.blocks[rows], return_inverse=True)[1]
+        sums = np.stack([np.bincount(numbers, column) for column in weighted.T], axis=1)
+        return sums.T @ sums
 
     def has(self, words: Words) -> np.ndarray:
         """Whether there is a place on the lattice where all sites of a word are, bool (n_words,)."""

@@ -12,7 +12,7 @@ samples and 400 candidates, abs(z) > 4.8: one false interaction in some two thou
 import numpy as np
 
 from .interactions import Interactions
-from .likelihood import Fit, derivatives, fit, inverted, sum_of_squares, table_scores
+from .likelihood import Fit, derivatives, fit, inverted, table_scores
 from .samples import Samples
 
 # Candidates whose score test is done with all samples, the most promising of a sample of samples.
@@ -82,7 +82,7 @@ def _score_tests(observations, candidates, chosen, current) -> list[tuple[int, f
     regression = h[n:, :n] @ inverted(h[:n, :n])
     residual = scores[:, n:] - scores[:, :n] @ regression.T
     gradient = gradient[n:] - regression @ gradient[:n]
-    z2 = gradient**2 / np.diag(sum_of_squares(residual, observations.weights))
+    z2 = gradient**2 / np.diag(observations.sum_of_squares(residual))
     return [(shortlist[j], z2[j]) for j in np.argsort(-z2)]
 
 

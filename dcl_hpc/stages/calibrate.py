@@ -17,6 +17,7 @@ from ..inference.samples import Samples
 from ..pipeline.context import Context
 from ..storage import weights
 from ..storage.complete import complete_rows
+from ..storage.observations import correlated_blocks
 
 # Observations of which some interactions are chosen; their couplings are then fitted to all.
 SELECTION = 200_000
@@ -67,9 +68,10 @@ def _fit(context, output: str, source, n: int, rows: np.ndarray, given: np.ndarr
     """Fit couplings and weight, and write them; not collective."""
     run, job, log = context.run, context.run.job, context.log
     states = source.read(source.n - n, source.n)[0]
-    law = _interactions(context, output, states)
-    lattice = job.build_lattice()
-    observations = Samples(states, lattice, job.observe.temperature, law.interactions.words.window)
+    blocks = correlated_blocks(run.path("observe"))[source.numbers][source.n - n :]
+    law, lattice = _interactions(context, output, states, blocks), job.build_lattice()
+    window = law.interactions.words.window
+    observations = Samples(states, lattice, job.observe.temperature, window, blocks=blocks)
     try:
         found = weigh(observations, law, rows - (source.n - n), given)
     except ValueError as error:
@@ -105,13 +107,14 @@ def _plain(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _interactions(context, output: str, states: np.ndarray) -> LocalEnergy:
+def _interactions(context, output: str, states: np.ndarray, blocks: np.ndarray) -> LocalEnergy:
     """The interactions that the observations call for; none where sites differ or they cannot be found."""
     job, lattice, q = context.run.job, context.run.job.build_lattice(), context.run.job.hamiltonian.n_states
     if not (job.is_glass or (job.uses_ednn and not job.ednn.shared)):
-        some = states[:: -(-len(states) // SELECTION)]
+        some = slice(None, None, -(-len(states) // SELECTION))
+        tile = job.tile.offsets(lattice), job.tile.without
         try:
-            return estimate(job, "clusters", some, job.tile.offsets(lattice), job.tile.without)
+            return estimate(job, "clusters", states[some], *tile, blocks[some])
         except UserError as error:
             context.log(f"{output}: only the scale is fitted ({error})")
     return LocalEnergy.nothing(lattice.dimension, q)

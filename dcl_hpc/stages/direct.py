@@ -7,7 +7,7 @@ from ..energy.direct import convention, spread
 from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
 from ..storage import weights
-from ..storage.observations import observed_rows
+from ..storage.observations import correlated_blocks, observed_rows
 
 # Interactions that the log shows, strongest first.
 SHOWN = 20
@@ -38,7 +38,8 @@ def fit(context: Context, output: str, method: str, offsets, section, settings=N
     run, job, started = context.run, context.run.job, time.monotonic()
     with observed_rows(run.require("observe"), job.held_out) as source:
         states = source.read(0, min(source.n, section.samples))[0]
-    found = estimate(job, method, states, offsets, section.without)
+    blocks = correlated_blocks(run.path("observe"))[: len(states)]
+    found = estimate(job, method, states, offsets, section.without, blocks)
     title = f"train {output}"
     if not len(found.coupling):
         context.log(f"{title}: no interaction is called for, the energy is 0; observe more, or colder")

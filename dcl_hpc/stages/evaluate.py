@@ -21,7 +21,7 @@ from ..sampling.streams import Purpose, generator
 from ..storage.complete import complete_rows
 from ..storage.evaluation import coupling_fields, plain, table_fields
 from ..storage.layout import array_field, write_file
-from ..storage.observations import observed_rows
+from ..storage.observations import correlated_blocks, observed_rows
 
 # Interactions of a direct estimate that are kept, strongest first.
 DESCRIBED = 50
@@ -120,9 +120,10 @@ def _direct_estimates(context) -> dict:
     with observed_rows(run.require("observe"), run.job.held_out) as source:
         states = source.read(0, min(source.n, settings.samples))[0]
     result, offsets = {}, settings.offsets(run.job.build_lattice())
+    blocks = correlated_blocks(run.path("observe"))[: len(states)]
     for method in settings.methods:
         started = time.monotonic()
-        result[method] = estimate(run.job, method, states, offsets, settings.without)
+        result[method] = estimate(run.job, method, states, offsets, settings.without, blocks)
         seconds = time.monotonic() - started
         context.log(
             f"evaluate: direct estimate by {method} from {len(states)} configurations: {seconds:.1f} s"

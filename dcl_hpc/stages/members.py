@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..sampling.halves import blocks, half
+from ..sampling.halves import half
 from ..sampling.streams import Purpose
 from ..storage.complete import complete_rows
-from ..storage.observations import Observations, leading_axes
+from ..storage.observations import correlated_blocks
 from ..storage.rows import Rows, SomeRows
 
 
@@ -43,8 +43,7 @@ class Member:
         rows = complete_rows(path, job.observe.incomplete, job.held_out)
         if self.number is None:
             return rows
-        numbers = _blocks(path)
-        return self._half(rows, numbers[rows.numbers], job)
+        return self._half(rows, correlated_blocks(path)[rows.numbers], job)
 
     def labels(self, run):
         """Labelled configurations that it learns from, with their energies."""
@@ -56,10 +55,3 @@ class Member:
 
 
 ITSELF = Member()
-
-
-def _blocks(path) -> np.ndarray:
-    """Block of each observation; chains of the job's own are independent, of others any axis may be time."""
-    found, axes = Observations(path), leading_axes(path)
-    along = tuple(range(len(axes))) if found.source else (0,)
-    return blocks(axes, along, 2 * found.autocorrelation_time / found.thin)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..physics.configurations import ABSENT
 from ..physics.lattice import Lattice
+from ..sampling.halves import blocks
 from .layout import Field, array_field
 from .rows import Rows
 
@@ -51,6 +52,16 @@ def _held_out_axes(path, share: float) -> tuple[int, ...]:
     if int(share * axes[0]) < 1:
         return (int(np.ceil(share * np.prod(axes))),)
     return (int(np.ceil(share * axes[0])), *axes[1:])
+
+
+def correlated_blocks(path) -> np.ndarray:
+    """Number of the block of correlated configurations that each one is in, int64 (n,).
+
+    Chains of the job's own are independent; of others any axis may be time.
+    """
+    found, axes = Observations(path), leading_axes(path)
+    along = tuple(range(len(axes))) if found.source else (0,)
+    return blocks(axes, along, 2 * found.autocorrelation_time / found.thin)
 
 
 def observation_fields(

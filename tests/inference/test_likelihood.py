@@ -148,3 +148,15 @@ def test_predicted_errors_are_calibrated(make):
         predicted, error = pairwise.fit(replace(observed, states=part, weights=None)).energy(states, lattice)
         z2.append(((predicted + 50) / error)[0] ** 2)
     assert 0.4 < np.mean(z2) < 1.9
+
+
+def test_correlated_samples_have_the_error_of_their_blocks(make):
+    """Each sample three times over says no more than once, if blocks tell which belong together."""
+    energy = make.energy({make.right: 1.0, make.down: 1.0})
+    once = make.observe(energy.model(Lattice((5, 5))), 4.0, 1000, side=2)
+    thrice = replace(
+        once, states=np.repeat(once.states, 3, axis=0), weights=None, blocks=np.repeat(np.arange(1000), 3)
+    )
+    for fit in (pairwise.fit, free_table.fit):
+        assert np.allclose(fit(thrice).error, fit(once).error, rtol=0.02)
+    assert np.allclose(pairwise.fit(replace(thrice, blocks=None)).error * 3**0.5, pairwise.fit(once).error)
