@@ -35,8 +35,8 @@ def warnings(run) -> list[str]:
         )
     if (tau := observed["autocorrelation_time"]) > 1:
         found.append(
-            f"configurations are correlated (autocorrelation time {tau:.1f}): errors of what is learned are "
-            f"too small; thin them, one in {int(np.ceil(2 * tau))} is as good as independent"
+            f"configurations are correlated (autocorrelation time {tau:.1f}): {int(np.ceil(2 * tau))} of them "
+            "are worth one independent one, and errors are those of long blocks; a longer series would help"
         )
     needed = RNN_NEEDS * lattice.n_sites
     if job.uses_rnn and observed["samples"] < needed:
