@@ -8,6 +8,7 @@ snapshots, calibrated by them, and swept from T = 1.5 to 5; `wall_seconds` is al
 """
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -30,7 +31,8 @@ def measure(work: Work) -> dict:
     run, _ = work.run(job, "--from", source)
     seconds = time.monotonic() - started
     (found,) = swept(run, "ednn")
-    calibration = run.summary["calibration"]["ednn"]
+    summary = json.loads((run.folder / "report" / "summary.json").read_text())
+    calibration = summary["calibration"]["ednn"]
     kept = ("scale", "scale_error", "weight", "weight_error", "rest")
     return compared(found, data.u(TEMPERATURES)) | {
         "wall_seconds": seconds, "samples": work.samples, "explains_p": explained(run, "ednn"),
