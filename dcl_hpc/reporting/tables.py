@@ -5,8 +5,9 @@ import numpy as np
 from ..energy.factory import ENERGIES
 from ..physics import exact
 from ..physics.observables import thermodynamics
+from ..sampling.histograms import reweight
 from ..sampling.peaks import vertex
-from ..sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, reweight, too_short
+from ..sampling.statistics import autocorrelation_time, jackknife, jackknife_of_strata, too_short
 
 QUANTITIES = ("u", "m", "c", "chi")
 OVERLAPS = ("abs_q", "q2", "q4", "binder")

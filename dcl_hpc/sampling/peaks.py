@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..physics.observables import thermodynamics
+from .histograms import Histograms
 from .statistics import log_mixture
 
 # Points at which a peak is looked for, and temperatures of the ladder that they reach over on either side.
 POINTS, REACH = 25, 2
-# Samples of each temperature, groups of ladders that are left out in turn, and random energies.
-SAMPLES, GROUPS, DRAWS = 1000, 8, 50
+# Groups of ladders that are left out in turn; random energies, and samples of each temperature for these.
+GROUPS, DRAWS, SAMPLES = 8, 50, 1000
 QUANTITIES = {"c": 2, "chi": 3}
 
 
@@ -45,7 +46,7 @@ def vertex(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def peaks(energy, order, temperatures, n_sites: int, modes=None) -> dict[str, Peak]:
-    """The peaks of c and chi, by all samples of the temperatures around them together, see `log_mixture`.
+    """The peaks of c and chi, by all samples of the temperatures around them together, see `Histograms`.
 
     Parameters
     ----------
@@ -68,39 +69,50 @@ def peaks(energy, order, temperatures, n_sites: int, modes=None) -> dict[str, Pe
     last = len(temperatures) - 1
     targets = [np.linspace(*temperatures[[max(k - REACH, 0), min(k + REACH, last)]], POINTS) for k in tops]
     used = slice(max(min(tops) - REACH - 1, 0), max(tops) + REACH + 2)
-    stride = max(1, energy[0].size // SAMPLES)
-    samples = [x[used, :, ::stride] for x in (energy, order)]
-    about = temperatures[used], targets, n_sites
-    whole = _curves(*samples, *about)
-    groups = np.arange(energy.shape[1]) % min(GROUPS, energy.shape[1])
-    left_out = [_curves(*(x[:, groups != k] for x in samples), *about) for k in np.unique(groups)]
-    if any(curves is None for curves in (whole, *left_out)):
+    e, o = energy[used] - energy[used].mean(), order[used]
+    groups = min(GROUPS, energy.shape[1])
+    found = Histograms.of(temperatures[used], e, (e, e**2, o, o**2), groups)
+    if found is None:
         return {}
-    moved = None if modes is None else _curves(*samples, *about, modes[used, :, ::stride])
+    curves = [_of_averages(found, targets, n_sites, k) for k in (None, *range(groups if groups > 1 else 0))]
+    moved = None
+    if modes is not None:
+        stride = max(1, energy[0].size // SAMPLES)
+        few = (x[used, :, ::stride] for x in (energy, order, modes))
+        moved = _of_random_energies(*few, temperatures[used], targets, n_sites)
     result = {}
     for k, name in enumerate(QUANTITIES):
-        if 0 < np.argmax(whole[k][0]) < POINTS - 1:
-            places = np.array([vertex(targets[k], curves[k][0]) for curves in left_out])
-            error, data_error = np.sqrt((len(places) - 1) * places.var(axis=0)), None
+        whole, *left_out = (one[k] for one in curves)
+        if 0 < np.argmax(whole) < POINTS - 1:
+            places = np.array([vertex(targets[k], curve) for curve in left_out])
+            error = np.sqrt((len(places) - 1) * places.var(axis=0)) if left_out else np.full(2, np.nan)
+            data_error = None
             if moved is not None:
                 data_error = np.std([vertex(targets[k], curve) for curve in moved[k]], axis=0)
-            result[name] = Peak(*vertex(targets[k], whole[k][0]), error, data_error)
+            result[name] = Peak(*vertex(targets[k], whole), error, data_error)
     return result
 
 
-def _curves(energy, order, temperatures, targets, n_sites: int, modes=None) -> np.ndarray | None:
-    """c and chi at their targets, float64 (2, n_curves, n_targets), of one energy or of random ones."""
+def _of_averages(found: Histograms, targets, n_sites: int, without) -> list[np.ndarray]:
+    """c and chi at their targets, two of float64 (n_targets,)."""
+    averages = (found.averages(at, without) for at in targets)
+    columns = QUANTITIES.values()
+    return [
+        thermodynamics(moments, at, n_sites)[:, column]
+        for moments, at, column in zip(averages, targets, columns, strict=True)
+    ]
+
+
+def _of_random_energies(energy, order, modes, temperatures, targets, n_sites: int) -> np.ndarray | None:
+    """c and chi at their targets, float64 (2, DRAWS, n_targets), of random energies."""
     mixture = log_mixture([e.ravel() for e in energy], temperatures)
     if mixture is None:
         return None
     e, o = energy.ravel() - energy.mean(), order.ravel()
-    shifts = np.zeros((1, len(e)))
-    if modes is not None:
-        z = np.random.default_rng(0).standard_normal((DRAWS, modes.shape[-1]))
-        modes = modes.reshape(len(e), -1).astype(float)
-        shifts = z @ (modes - modes.mean(axis=0)).T
-    curves = np.empty((len(QUANTITIES), len(shifts), POINTS))
-    for k, shift in enumerate(shifts):
+    z = np.random.default_rng(0).standard_normal((DRAWS, modes.shape[-1]))
+    modes = modes.reshape(len(e), -1).astype(float)
+    curves = np.empty((len(QUANTITIES), DRAWS, POINTS))
+    for k, shift in enumerate(z @ (modes - modes.mean(axis=0)).T):
         moved = e + shift
         powers = np.stack([moved, moved**2, o, o**2], axis=1)
         for row, at, column in zip(curves[:, k], targets, QUANTITIES.values(), strict=True):

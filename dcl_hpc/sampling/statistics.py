@@ -6,9 +6,8 @@ import numpy as np
 from emcee.autocorr import integrated_time
 from scipy.special import logsumexp
 
-# Configurations of each temperature that reweighting uses, and acceptance below which temperatures are too
-# far apart for it.
-REWEIGHTED, LEAST_OVERLAP = 1000, 0.05
+# Acceptance below which temperatures are too far apart for reweighting.
+LEAST_OVERLAP = 0.05
 # Series shorter than so many times 2 tau give too short a time; emcee's rule, whose time is 2 tau.
 FEWEST_TIMES = 50
 
@@ -94,37 +93,6 @@ def jackknife_of_strata(estimator, values: np.ndarray, strata, groups) -> tuple[
         return value, np.full_like(value, np.nan)
     left_out = estimator((averages * size).sum(axis=1) / size.sum())
     return value, np.sqrt((n_groups - 1) * left_out.var(axis=0))
-
-
-def reweight(energies: list[np.ndarray], temperatures, targets) -> tuple[np.ndarray, np.ndarray] | None:
-    """Mean and variance of the energy between the temperatures of a ladder, by all its samples together.
-
-    Multistate reweighting (MBAR; Shirts and Chodera, J. Chem. Phys. 129, 124105, 2008) by pymbar.
-
-    Parameters
-    ----------
-    energies : list of ndarray, shape (n,)
-        Energies in J, drawn at each temperature.
-    temperatures : ndarray, ascending, in J/k_B
-    targets : ndarray
-        Temperatures within their range.
-
-    Returns
-    -------
-    mean (J), variance (J^2) : float64 (n_targets,)
-        Or None if neighbouring temperatures have too few energies in common.
-    """
-    kept = [e[:: max(1, len(e) // REWEIGHTED)] for e in energies]
-    mixture = log_mixture(kept, temperatures)
-    if mixture is None:
-        return None
-    pooled = np.concatenate(kept)
-    origin = pooled.mean()
-    pooled = pooled - origin
-    log_weights = -pooled / np.asarray(targets)[:, None] - mixture
-    weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
-    mean = weights @ pooled
-    return mean + origin, weights @ pooled**2 - mean**2
 
 
 def log_mixture(energies: list[np.ndarray], temperatures) -> np.ndarray | None:

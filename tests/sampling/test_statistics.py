@@ -7,11 +7,11 @@ from scipy.signal import lfilter
 
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.sampling.histograms import reweight
 from dcl_hpc.sampling.statistics import (
     autocorrelation_time,
     jackknife,
     jackknife_of_strata,
-    reweight,
     too_short,
 )
 
@@ -162,13 +162,13 @@ def exact_samples(temperatures, n):
 def test_reweighting_between_temperatures():
     """Means and variances at temperatures that were not sampled are the exact ones within 3 %."""
     temperatures = [1.5, 2.5, 4.0]
-    model, samples = exact_samples(temperatures, 1000)
+    model, samples = exact_samples(temperatures, 20_000)
     targets = np.array([1.7, 2.0, 3.0, 3.7])
     mean, variance = reweight(samples, temperatures, targets)
     for k, t in enumerate(targets):
         solution = exact.enumerate_states(model, t)
-        assert mean[k] == pytest.approx(solution.energy, abs=4 * np.sqrt(solution.variance / 1000))
-        assert variance[k] == pytest.approx(solution.variance, rel=0.15)
+        assert mean[k] == pytest.approx(solution.energy, abs=4 * np.sqrt(solution.variance / 20_000))
+        assert variance[k] == pytest.approx(solution.variance, rel=0.03)
 
 
 def test_reweighting_needs_common_energies():
