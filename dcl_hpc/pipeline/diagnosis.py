@@ -35,8 +35,8 @@ def warnings(run) -> list[str]:
         )
     if (tau := observed["autocorrelation_time"]) > 1:
         found.append(
-            f"configurations are correlated (autocorrelation time {tau:.1f}): {int(np.ceil(2 * tau))} are worth "
-            "one independent one, and errors are those of long blocks; a longer series would help"
+            f"configurations are correlated (autocorrelation time {tau:.1f}): {int(np.ceil(2 * tau))} are "
+            "worth one independent one, and errors are those of long blocks; a longer series would help"
         )
     needed = RNN_NEEDS * lattice.n_sites
     if job.uses_rnn and observed["samples"] < needed:
