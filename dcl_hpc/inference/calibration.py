@@ -17,7 +17,6 @@ samples say plus what the rest changes in it on these, a control variate: only t
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import truncnorm
 
 from .interactions import Interactions
 from .likelihood import Fit, fit, inverted
@@ -35,7 +34,7 @@ class Calibration:
     Attributes
     ----------
     weight : float
-        w of the rest, between 0 and 1; the scale if there is no interaction.
+        w of the rest, see `_shrunk`; the scale if there is no interaction.
     scale, scale_error : float
         Factor of the network's energy that makes the observations most likely, with nothing beside it.
     rest : float
@@ -120,23 +119,22 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
     units = np.concatenate([[1.0], np.full(n, t)])
     covariance = observations.sum_of_squares(total) * np.outer(units, units)
     if rest:
-        weight, covariance = _bounded(weight, covariance)
+        weight, covariance = _shrunk(weight, covariance)
     law = replace(law, coupling=t * (every.parameters + shift), covariance=covariance[1:, 1:])
     return Calibration(float(weight), scale, scale_error, rest, law, t * projection, covariance)
 
 
-def _bounded(weight: float, covariance: np.ndarray) -> tuple[float, np.ndarray]:
-    """Posterior mean and covariance, where all weights between 0 and 1 are equally likely beforehand.
+def _shrunk(weight: float, covariance: np.ndarray) -> tuple[float, np.ndarray]:
+    """Posterior mean and covariance, where the weight is normal with mean 0 and standard deviation 1.
 
-    It matters where few samples say little: neither noise nor its opposite should be taken for knowledge.
+    It matters where few samples say little: noise should not be taken for knowledge. A bound at 0 would do
+    that, too, but the energy would be off to one side wherever the rest is noise.
     """
-    error = np.sqrt(covariance[0, 0])
-    mean, variance = truncnorm.stats(-weight / error, (1 - weight) / error, weight, error)
-    covariance, gain = covariance.copy(), variance / covariance[0, 0]
-    covariance[0, 1:] *= gain
+    gain = 1 / (1 + covariance[0, 0])
+    covariance = covariance.copy()
+    covariance[0] *= gain
     covariance[1:, 0] *= gain
-    covariance[0, 0] = variance
-    return float(mean), covariance
+    return gain * weight, covariance
 
 
 def unchanged(law: LocalEnergy) -> Calibration:
