@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ..physics.lattice import Lattice
 from ..physics.operations import site_permutations
@@ -137,7 +137,7 @@ class _Test:
         for values in (sums.reshape(n, -1).astype(float), difference.reshape(n, -1)):
             mean, error = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(n)
             z = np.abs(mean) / np.maximum(error, ROUNDING)
-            if z.max() > student.isf(CHANCE / 2 / (2 * tests * values.shape[1]), n - 1):
+            if z.max() > -stdtrit(n - 1, CHANCE / 2 / (2 * tests * values.shape[1])):
                 return False
         return True
 

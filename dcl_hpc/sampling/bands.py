@@ -13,7 +13,7 @@ reweighted to energies with random z (a parametric bootstrap; Imbalzano et al., 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ..physics.observables import thermodynamics
 
@@ -72,7 +72,7 @@ def propagate(energy, order, modes, temperature: float, n_sites: int, monte_carl
     error, monte_carlo = np.sqrt(variance), np.asarray(monte_carlo, float)
     total = np.hypot(error, monte_carlo)
     intervals = {
-        name: total[:, None] * np.array([-1, 1]) * norm.ppf((1 + level) / 2) for name, level in LEVELS.items()
+        name: total[:, None] * np.array([-1, 1]) * ndtri((1 + level) / 2) for name, level in LEVELS.items()
     }
     few = [x[:, :: -(-energy.size // SAMPLES)] for x in (energy, order, modes)]
     slope, random = response(*few, *about)[0], np.random.default_rng(0)

@@ -8,7 +8,7 @@ freedom of Krishnamoorthy and Yu, Statistics and Probability Letters 66, 161 (20
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from .statistics import autocorrelation_time
 
@@ -152,7 +152,7 @@ def compare(data: Mean, model: Mean, spread: np.ndarray, learning: np.ndarray | 
     )
     freedom = max((k + k**2) / scatter, k)
     scaled = statistic * (freedom - k + 1) / (freedom * k)
-    return Comparison(z, float(f_distribution.sf(scaled, k, freedom - k + 1)), k)
+    return Comparison(z, float(fdtrc(k, freedom - k + 1, scaled)), k)
 
 
 def _components(spread: np.ndarray, most: int) -> np.ndarray:

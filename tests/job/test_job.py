@@ -237,7 +237,7 @@ def test_sweeps(job_file):
     )
     assert Job.load(job_file, {"sweep.energies": ["true", "ednn"]}).learned == ["rnn", "ednn"]
     assert Job.load(job_file, {"sweep.energies": ["true"]}).learned == []
-    assert job.sweep.lengths("rnn") == (100, 5) and job.sweep.lengths("ednn") == (10, 30)
+    assert job.sweep.lengths("rnn") == (10, 5) and job.sweep.lengths("ednn") == (10, 30)
 
 
 def test_shapes_have_one_dimension(job_file):
