@@ -53,7 +53,6 @@ ALONE = mpi.alone()
 NEVER = SimpleNamespace(agreed=lambda comm: False)
 NEAREST = [(1, 0), (0, 1)]
 CASES = {
-    "ising": (2, spins, NEAREST, 1),
     "potts": (3, clock, NEAREST, 1),
     "three_apart": (2, spins, [*NEAREST, (3, 0), (0, 3)], 2),
     "field": (2, lambda a, b: 2.0 * a - 1, [(0, 0)], 0),
