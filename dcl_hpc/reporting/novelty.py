@@ -4,8 +4,6 @@ import numpy as np
 
 from ..energy.factory import ENERGIES
 from ..inference.novelty import ENOUGH, Sightings
-from ..job import defaults
-from ..job.learners import Direct
 from ..physics.shape import Shape
 from ..physics.tiles import MAX_TABLE
 from ..pipeline.stages import sweep_name
@@ -81,12 +79,12 @@ class Novelty:
         """The tile of an energy, the observations that it was learned from, and what they have of it.
 
         The tile is that of the EDNN if its states can be counted: if there are `ENOUGH` observed tiles for
-        each. Else, and for the RNN, which sees all sites, it is that of direct estimates.
+        each. Else, for the RNN, which sees all sites, and where calibration put the interactions of direct
+        estimates in the place of a network's, it is that of these.
         """
         job = self._run.job
-        section = job.direct or defaults.direct(Direct(), self._lattice, job.hamiltonian.n_states)
-        offsets, rows = section.offsets(self._lattice), self._rows(energy)
-        if energy == "ednn":
+        offsets, rows = job.tile.offsets(self._lattice), self._rows(energy)
+        if energy == "ednn" and not job.calibrates(energy):
             context = results.read_local_energy(self._run.path("ednn"))["context"]
             own = job.ednn.tiling(self._lattice, context).offsets
             states = float(job.hamiltonian.n_states) ** len(own)
