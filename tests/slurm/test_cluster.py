@@ -118,7 +118,7 @@ def test_one_command_ends_in_a_report(cluster, job_file, runs, tmp_path):
     second = command("submit", *options)
     assert second.returncode == 2 and "has been submitted already" in second.stderr
     ids = json.loads((runs / "tiny" / "submitted.json").read_text())
-    assert len(ids) == 11 and f"  {ids['report']} pending" in command("status").stdout
+    assert len(ids) == 12 and f"  {ids['report']} pending" in command("status").stdout
     assert cluster.end(ids["report"], 280) == "COMPLETED", command("status").stdout
     logs = {path.name: path.read_text() for path in (runs / "tiny" / "logs").iterdir()}
     assert len(logs) == len(ids) - 1  # the record has a checksum, too
