@@ -138,8 +138,8 @@ class Spread:
             return tabulated(states)
         # one after the other, so that a chain's value does not depend on which others are computed with it
         rows = self._combinations(most)
-        if not len(rows):
-            return np.zeros((0, states.shape[1]))
+        if not rows.size:  # no modes, or no interactions
+            return np.zeros((len(rows), states.shape[1]))
         blocks = [
             [-sum(x * one for x, one in zip(row, sums, strict=True)) for row in rows]
             for sums in self._blocks(states)

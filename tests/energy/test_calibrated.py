@@ -7,6 +7,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import numpy as np
 import pytest
 
+from dcl_hpc.energy import direct
 from dcl_hpc.energy.calibrated import CalibratedEnergy, differences
 from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy
 from dcl_hpc.energy.rnn import RnnEnergy
@@ -125,3 +126,13 @@ def test_errors_follow_from_the_covariance():
     total = np.cos(2 * np.pi / 3 * (turns[:, 0] - turns[:, 1])).sum(axis=0)
     slopes = np.stack([model.energies(states) + 0.3 * total, -total])
     assert energy.errors(states) ** 2 == pytest.approx(np.einsum("ac,ab,bc->c", slopes, covariance, slopes))
+
+
+def test_errors_of_a_scale_alone(monkeypatch):
+    """Without interactions the error is that of the weight times the energy, also of many configurations."""
+    monkeypatch.setattr(direct, "CHUNK", 60)
+    settings = {"weight": 0.9, "functions": [], "offsets": [[0, 0]]}
+    arrays = {"table": np.zeros(Q), "projection": np.zeros(0), "covariance": np.array([[0.04]])}
+    energy, states = CalibratedEnergy(tiles(), settings, arrays), all_states(Q, 6).T.copy()
+    assert energy.errors(states) == pytest.approx(0.2 * np.abs(tiles().energies(states)))
+    assert energy.energies(states) == pytest.approx(0.9 * tiles().energies(states), abs=1e-5)
