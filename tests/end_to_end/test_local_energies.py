@@ -12,23 +12,16 @@ WITHOUT_RNN = ("--set", 'sweep.energies=["true", "ednn"]')
 
 
 @pytest.fixture
-def summary(python, job_file, tmp_path):
+def summary(python, command, job_file, tmp_path):
     """Run all stages with settings and read the report: `summary("ednn.focus=1", ranks=2)`."""
 
     def run(*settings, ranks=1):
         options = [argument for setting in settings for argument in ("--set", setting)]
-        command = (
-            "-m",
-            "dcl_hpc.run",
-            job_file,
-            "--runs",
-            tmp_path,
-            "--ranks",
-            ranks,
-            *options,
-            *WITHOUT_RNN,
-        )
-        done = python(*command, timeout=300)
+        arguments = (job_file, "--runs", tmp_path, *options, *WITHOUT_RNN)
+        if ranks == 1:
+            done = command("run", *arguments)
+        else:
+            done = python("-m", "dcl_hpc.run", *arguments, "--ranks", ranks, timeout=300)
         assert done.returncode == 0, done.stderr
         result = json.loads((tmp_path / "tiny" / "report" / "summary.json").read_text())
         page = (tmp_path / "tiny" / "report" / "index.html").read_text(encoding="utf-8")
