@@ -14,6 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from dcl_hpc.cluster import mpi
+from dcl_hpc.networks.rnn import Gru
+from dcl_hpc.training import data_parallel
+from dcl_hpc.training.batches import Batches
+from dcl_hpc.training.loop import Trainer
 
 
 class Source:
@@ -25,12 +29,12 @@ class Source:
 
 
 def work(comm):
-    from dcl_hpc.training import data_parallel
-    from dcl_hpc.training.batches import Batches
-    from dcl_hpc.networks.rnn import Gru
-    from dcl_hpc.training.loop import Trainer
+    *backends, folder = sys.argv[1:]
+    for backend in backends:
+        epoch(comm, backend, folder)
 
-    backend, folder = sys.argv[1:]
+
+def epoch(comm, backend, folder):
     parallel = data_parallel.connect(comm, backend)
     assert type(parallel).__name__ == ("SingleProcess" if comm.size == 1 else backend.title())
     # other ranks begin with other weights, so that they must be given those of rank 0
