@@ -90,9 +90,9 @@ class Launcher:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def _call(module: str, *arguments, environment=None) -> subprocess.CompletedProcess:
-    """What `python -m dcl_hpc.MODULE ARGUMENTS` does, in this process, and leaves nothing of it here."""
-    argv = [module, *map(str, arguments)]
+def _call(program, *arguments, environment=None) -> subprocess.CompletedProcess:
+    """What `python -m dcl_hpc.PROGRAM ARGUMENTS` does, in this process, and leaves nothing of it here."""
+    argv = [*map(str, (program, *arguments))]
     out, err = io.StringIO(), io.StringIO()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
     log = mock.patch.multiple(LOGGER, handlers=[], level=LOGGER.level, propagate=LOGGER.propagate)
@@ -102,7 +102,10 @@ def _call(module: str, *arguments, environment=None) -> subprocess.CompletedProc
             os.environ.pop(name, None)
         try:
             with redirect_stdout(out), redirect_stderr(err):
-                runpy.run_module(f"dcl_hpc.{module}", run_name="__main__")
+                if isinstance(program, Path):
+                    runpy.run_path(program, run_name="__main__")
+                else:
+                    runpy.run_module(f"dcl_hpc.{program}", run_name="__main__")
             code = 0
         except SystemExit as end:
             code = end.code or 0
@@ -114,7 +117,7 @@ def _call(module: str, *arguments, environment=None) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="session")
 def command():
-    """Run a command in this process, which starts no interpreter: `command("observe", job, "--runs", here)`.
+    """Run a command, or a script, in this process: `command("observe", job, "--runs", here)`.
 
     The result is that of a process: exit code and outputs.
     """
