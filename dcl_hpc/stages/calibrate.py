@@ -29,8 +29,6 @@ def calibrate(context: Context, output: str) -> None:
     """Make one calibration of a job; rank 0 fits, all ranks ask the network."""
     run, comm, job = context.run, context.comm, context.run.job
     energy, started = output.split("_")[1], time.monotonic()
-    for name in run.stage(output).needs(job, output):
-        mpi.on_root(comm, run.require, name)
     model = energy_model(run, energy, calibrated=False)
     with complete_rows(run.path("observe"), job.observe.incomplete, job.held_out) as source:
         most = MOST // (model.lattice.n_sites * model.n_states)

@@ -39,8 +39,6 @@ def sweep(context: Context, output: str) -> None:
         )
     energy, shape = sweep_of(output)
     path = run.path(output)
-    for name in run.stage(output).needs(run.job, output):
-        mpi.on_root(comm, run.require, name)
     started = time.monotonic()
     model = energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):
