@@ -147,12 +147,12 @@ def scripts(tmp_path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def references(python, tiny_job, tmp_path_factory) -> dict[str, Path]:
+def references(command, tiny_job, tmp_path_factory) -> dict[str, Path]:
     """File of each stage, made without interruption by one process."""
     runs = tmp_path_factory.mktemp("reference")
     for stage in FILES:
         folder = runs / stage
-        done = python("-m", f"dcl_hpc.{STAGES[stage]}", tiny_job, "--runs", folder, *ARGUMENTS[stage])
+        done = command(STAGES[stage], tiny_job, "--runs", folder, *ARGUMENTS[stage])
         assert done.returncode == 0, done.stderr
     return {stage: runs / stage / "tiny" / name for stage, name in FILES.items()}
 
@@ -321,11 +321,11 @@ def test_kill_before_any_write_is_harmless(
 
 
 @pytest.fixture(scope="module")
-def trained(python, tiny_job, tmp_path_factory) -> Path:
+def trained(command, tiny_job, tmp_path_factory) -> Path:
     """Folder of a run with a trained RNN, never interrupted."""
     runs = tmp_path_factory.mktemp("trained")
     for module in (("observe",), ("train", "--network", "rnn")):
-        done = python("-m", f"dcl_hpc.{module[0]}", tiny_job, "--runs", runs, *module[1:])
+        done = command(module[0], tiny_job, "--runs", runs, *module[1:])
         assert done.returncode == 0, done.stderr
     return runs / "tiny"
 

@@ -188,9 +188,9 @@ def test_summary_of_times(summary):
 
 
 @pytest.mark.mpi
-def test_status_shows_all_complete(chain, python, tiny_job):
+def test_status_shows_all_complete(chain, command, tiny_job):
     """After the chain every stage is complete."""
-    done = python("-m", "dcl_hpc.status", tiny_job, "--runs", chain[0])
+    done = command("status", tiny_job, "--runs", chain[0])
     assert done.returncode == 0, done.stderr
     shown = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines()[2:]}
     assert list(shown) == [*STAGES, "report"]
@@ -199,11 +199,11 @@ def test_status_shows_all_complete(chain, python, tiny_job):
 
 
 @pytest.mark.mpi
-def test_second_run_changes_no_result(chain, folder, python, tiny_job):
+def test_second_run_changes_no_result(chain, folder, command, tiny_job):
     """Run again, the chain leaves every HDF5 file as it is, also on another number of ranks."""
     before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.rglob("*.h5")}
     summary = json.loads((folder / "report" / "summary.json").read_text())
-    done = python("-m", "dcl_hpc.run", tiny_job, "--runs", chain[0], timeout=200)
+    done = command("run", tiny_job, "--runs", chain[0])
     assert done.returncode == 0, done.stderr
     assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.rglob("*.h5")} == before
     again = json.loads((folder / "report" / "summary.json").read_text())
@@ -245,9 +245,9 @@ def test_status_before_anything(dcl, runs):
     assert not runs.exists()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help(python, command):
+@pytest.mark.parametrize("module", COMMANDS)
+def test_help(command, module):
     """Every command explains itself."""
-    done = python("-m", f"dcl_hpc.{command}", "--help", timeout=60)
+    done = command(module, "--help")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"usage: python -m dcl_hpc.{command}") and "--set" in done.stdout
+    assert done.stdout.startswith(f"usage: python -m dcl_hpc.{module}") and "--set" in done.stdout

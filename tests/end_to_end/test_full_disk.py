@@ -97,11 +97,11 @@ def disk(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(python, tmp_path_factory):
+def undisturbed(command, tmp_path_factory):
     """Folder with the job and its finished run, which is not to be changed."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "job.toml").write_text(JOB)
-    done = python("-m", "dcl_hpc.run", folder / "job.toml", "--runs", folder / "runs", timeout=300)
+    done = command("run", folder / "job.toml", "--runs", folder / "runs")
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -283,13 +283,13 @@ def test_joined_file(folder):
                     np.testing.assert_array_equal(whole[f"sweeps/ednn_4x4/{name}"][k], one[name][()])
 
 
-def test_unfinished_realization(python, glass_job, folder, tmp_path):
+def test_unfinished_realization(command, glass_job, folder, tmp_path):
     """One line names what is missing; the report of before stays as it was."""
     copy = tmp_path / "runs" / "glass"
     shutil.copytree(folder, copy)
     (copy / "realization_0" / "sweeps" / "rnn_4x4.h5").unlink()
     before = (copy / "report" / "summary.json").read_bytes()
-    done = python("-m", "dcl_hpc.report", glass_job, "--runs", copy.parent)
+    done = command("report", glass_job, "--runs", copy.parent)
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if "error" in line]
     assert line.startswith("dcl_hpc: error: ") and "realization_0/sweeps/rnn_4x4.h5 does not exist" in line
@@ -297,18 +297,10 @@ def test_unfinished_realization(python, glass_job, folder, tmp_path):
     assert (copy / "report" / "summary.json").read_bytes() == before
 
 
-def test_a_single_realization_is_an_ensemble_too(python, glass_job, chain, tmp_path):
+def test_a_single_realization_is_an_ensemble_too(command, glass_job, chain, tmp_path):
     """The page of one realization stands without errors over realizations; others need not be in the list."""
     shutil.copytree(chain[0], tmp_path / "runs")
-    done = python(
-        "-m",
-        "dcl_hpc.report",
-        glass_job,
-        "--runs",
-        tmp_path / "runs",
-        "--set",
-        "hamiltonian.realizations=[0]",
-    )
+    done = command("report", glass_job, "--runs", tmp_path / "runs", "--set=hamiltonian.realizations=[0]")
     assert done.returncode == 0, done.stderr
     page = Path("glass", "realization_0", "report", "index.html")
     assert (tmp_path / "runs" / page).read_bytes() == (chain[0] / page).read_bytes()
