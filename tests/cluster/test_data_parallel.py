@@ -173,8 +173,9 @@ def test_horovod_that_is_not_there(monkeypatch):
 @pytest.mark.mpi
 def test_backend_is_no_part_of_a_result(dcl, runs):
     """A network that one backend has begun is complete for the other."""
-    assert dcl("observe").returncode == 0
-    done = dcl("train", "--network", "rnn", "--set", "training.backend=mpi", ranks=2)
+    small = ("--set", "lattice.shape=[4, 4]", "--set", "rnn.epochs=1")
+    assert dcl("observe", *small).returncode == 0
+    done = dcl("train", "--network", "rnn", *small, "--set", "training.backend=mpi", ranks=2)
     assert done.returncode == 0 and "on 2 ranks by MPI" in done.stdout, done.stderr
-    done = dcl("train", "--network", "rnn")
+    done = dcl("train", "--network", "rnn", *small)
     assert done.returncode == 0 and "is complete" in done.stdout, done.stderr

@@ -218,7 +218,7 @@ def test_labels_of_all_sources(folder, python, tiny_job, tmp_path):
         shutil.copytree(folder / "rnn", copy / "rnn")
         shutil.copy(folder / "observations.h5", copy)
     shares = {f"labels.{name}": 1 for name in ("random", "observed", "sampled", "tempered")}
-    settings = {**shares, "labels.count": 4400}
+    settings = {**shares, "labels.count": 1200}
     dcl_hpc.start(tiny_job, tmp_path / "1", settings).make("label")
     changes = [f"--set={key}={value}" for key, value in settings.items()]
     done = python("-m", "dcl_hpc.label", tiny_job, "--runs", tmp_path / "2", *changes, ranks=2)
@@ -230,7 +230,7 @@ def test_labels_of_all_sources(folder, python, tiny_job, tmp_path):
     (states, energy), (again, energy_again) = found
     assert np.array_equal(states, again)
     assert energy == pytest.approx(energy_again, abs=1e-3)
-    assert states.shape == (4400, 36)
+    assert states.shape == (1200, 36)
     grid = states.reshape(-1, 6, 6)
     like = np.mean([(grid == np.roll(grid, 1, axis)).mean(axis=(1, 2)) for axis in (1, 2)], axis=0)
     assert like.std() > 0.08  # uniformly random ones alone: 0.06
