@@ -55,6 +55,7 @@ def sweep(options, folder: Path, length: int) -> Path:
     sweeps = QUICK_SWEEPS if options.quick else sweeps
     settings = {
         "energies": '["ednn"]', "shapes": f"[[{length}, {length}]]", "temperatures": str(temperatures),
+        "start": '"uniform"',  # walls between domains of large lattices would stay for ever
         "ladders": LADDERS, "rungs": len(temperatures), "thermalization": sweeps // 2, "sweeps": sweeps // 2,
     }  # fmt: skip
     changes = changed(f"sweep.{key}={value}" for key, value in settings.items())

@@ -74,6 +74,7 @@ class StopRequest:
         self.guard: Callable[[], bool] | None = None
         self._guarded = time.monotonic()
         self._watcher: subprocess.Popen | None = None
+        self._listens = listen
         if not listen:
             return
         if "SLURM_STEP_ID" in os.environ:
@@ -103,6 +104,16 @@ class StopRequest:
         if self.received and self._watcher is not None:
             with contextlib.suppress(OSError):  # full, or the watcher was killed
                 os.write(self._watcher.stdin.fileno(), b"\0")
+
+    def finish(self) -> None:
+        """Ask no more: this rank has saved its work and ends.
+
+        Slurm ends a step by SIGTERM when its first rank leaves with an exit code; the others may be on their
+        way out, where Python has no handlers any more, and their exit code has to stay.
+        """
+        if self._listens:
+            for number in (signal.SIGUSR1, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
 
     def check(self, comm) -> None:
         """Raise `Stopped` on all ranks if any was asked to stop; collective."""

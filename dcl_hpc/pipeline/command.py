@@ -106,6 +106,7 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
             perform(context, works, options.index, together="report" in stages)
         except Stopped:
             context.log("stopped; start the same command again to go on")
+            context.stop.finish()
             return UNFINISHED
         return 0
 

@@ -78,3 +78,32 @@ def test_a_checkpoint_signal_ends_nobody(rank):
     assert process.poll() is None
     process.kill()
     process.communicate(timeout=60)
+
+
+LEAVING = """\
+import os
+import signal
+import sys
+
+from dcl_hpc.cluster.signals import StopRequest
+
+
+class Last:
+    def __del__(self, kill=os.kill, rank=os.getpid(), number=signal.SIGTERM):
+        kill(rank, number)  # Python has put its handlers away
+
+
+last = Last()
+stop = StopRequest()
+if sys.argv[1] == "saved":
+    stop.finish()
+sys.exit(85)
+"""
+
+
+@pytest.mark.parametrize(("case", "code"), [("saved", 85), ("not saved", -signal.SIGTERM)])
+def test_exit_code_outlives_the_end_of_the_step(python, tmp_path, case, code):
+    """The first rank that leaves makes Slurm end the others, which may be leaving, too."""
+    script = tmp_path / "leaving.py"
+    script.write_text(LEAVING)
+    assert python(script, case).returncode == code
