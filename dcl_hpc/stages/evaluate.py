@@ -15,7 +15,7 @@ from ..energy.factory import energy_model
 from ..energy.true import TrueEnergy
 from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
-from ..pipeline.stages import files_of
+from ..pipeline.lattice_study import files_of
 from ..sampling.levels import BETAS, collect
 from ..sampling.streams import Purpose, generator
 from ..storage.complete import complete_rows

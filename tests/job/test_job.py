@@ -12,7 +12,7 @@ from dcl_hpc.errors import UserError
 from dcl_hpc.job.dependencies import canonical
 from dcl_hpc.job.file import load
 from dcl_hpc.job.study import Job
-from dcl_hpc.pipeline.stages import LATTICE
+from dcl_hpc.pipeline.lattice_study import LATTICE
 
 REPOSITORY = Path(__file__).parents[2]
 OUTPUTS = ("observe", "rnn", "label", "ednn", "evaluate", "sweep_true_6x6", "sweep_rnn_6x6", "sweep_ednn_6x6")
