@@ -124,8 +124,8 @@ def draw(folder: Path, points: list[Point], summary: dict, temperature: float) -
         save(
             folder / "relaxation.png", "Relaxation of the energy",
             "Triangles: tau_0, from which on E falls like -ln t, and tau_th, when it crashes, of a fit by "
-            "four straight lines in ln t; dotted: published times. Right: kinetic temperature of neurons (full) "
-            "and weights (dotted).",
+            "four straight lines in ln t; dotted: published times. Right: kinetic temperature of neurons "
+            "(full) and weights (dotted).",
             figures.relaxation(points, temperature),
         ),
         save(
@@ -164,8 +164,8 @@ def description(job) -> str:
     return (
         f"A multi-layer perceptron as a physical system: neurons and weights move by molecular dynamics at "
         f"T = {d.temperature:g} for {d.steps:,} steps. {s.samples} independent samples, each with "
-        f"{s.replicas} replicas that part at t = {s.waiting:,}; digits {job.data.digits[0]} and {job.data.digits[1]}, "
-        f"images: {job.data.source}."
+        f"{s.replicas} replicas that part at t = {s.waiting:,}; digits "
+        f"{job.data.digits[0]} and {job.data.digits[1]}, images: {job.data.source}."
     )
 
 
