@@ -94,7 +94,8 @@ def ageing(point: Point):
                     values, errors = point[name][:, k][index], point.error(name)[:, k][index]
                     _curve(axis, point["time"] - t_w, values, errors, shade, f"$t_w$ = {t_w:,}")
                 axis.axhline(analysis.THRESHOLD, color="k", ls="--", lw=0.8)
-                axis.set(xscale="log", title=f"${letter}_{{{layer}}}$")
+                axis.set_xscale("log")
+                axis.set_title(f"${letter}_{{{layer}}}$", fontsize=9)
         for axis in axes[-1]:
             axis.set_xlabel(TIME)
         axes[0, 0].set_ylabel("neurons")
@@ -176,7 +177,9 @@ def _layers(axis, points: list[Point], depth: int) -> None:
         axis.plot(
             [point.ln_alpha] * 2, point["final/boundaries"][RAW], "_", color="k", ms=9, mew=1.5, zorder=3
         )
-    axis.set(xlabel=LN_ALPHA, ylabel="layer $l$", ylim=(0, depth), title=f"L = {depth}")
+    axis.set(xlabel=LN_ALPHA, ylabel="layer $l$", ylim=(0, depth))
+    axis.set_title(f"L = {depth}", fontsize=9)
+    axis.yaxis.get_major_locator().set_params(integer=True)
 
 
 def _thickness(axis, points: list[Point], fits: list[dict]) -> None:
@@ -193,8 +196,9 @@ def _thickness(axis, points: list[Point], fits: list[dict]) -> None:
         axis.plot(ends, line, "k-", lw=0.8)
         axis.fill_between(ends, 0, line, color=SOLID, alpha=0.15, lw=0)
         axis.fill_between(ends, line, depth.max(), color=LIQUID, alpha=0.3, lw=0)
-    told = [(a, analysis.solid_thickness(np.array(q))) for a, q in published.OVERLAP.items()]
-    axis.plot(*zip(*told, strict=True), **PUBLISHED)
+    if published.DEPTH in depth:
+        told = [(a, analysis.solid_thickness(np.array(q))) for a, q in published.OVERLAP.items()]
+        axis.plot(*zip(*told, strict=True), **PUBLISHED)
     axis.set(xlabel=LN_ALPHA, ylabel="depth / layers", ylim=(0, 1.05 * depth.max()))
 
 
@@ -209,7 +213,8 @@ def hierarchy(point: Point):
             tree = dendrogram(
                 analysis.clusters(overlaps), ax=above, color_threshold=0, above_threshold_color="k",
             )  # fmt: skip
-            above.set(ylabel="$1 - Q$", title=f"layer {layer}", ylim=(0, None))
+            above.set(ylabel="$1 - Q$", ylim=(0, None))
+            above.set_title(f"layer {layer}", fontsize=9)
             order = tree["leaves"]
             image = below.imshow(overlaps[np.ix_(order, order)], vmin=0, vmax=1, cmap="viridis")
             below.set(
