@@ -32,7 +32,6 @@ class Purpose(IntEnum):
     HALVES = 22
     PLAN = 30
     SUBSETS = 40
-    SUBSETS = 40
     TRAJECTORIES = 41
     REPLICAS = 42
 
