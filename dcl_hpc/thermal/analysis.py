@@ -14,6 +14,8 @@ from ..sampling.statistics import jackknife
 THRESHOLD = 1 / np.e
 # Fewest measured times that the regimes of the energy are looked for in.
 FEWEST_TIMES = 12
+# Times, evenly in ln t, at which its fit looks at the energy.
+FITTED_TIMES = 40
 
 
 def over_samples(values: np.ndarray, estimator=lambda mean: mean) -> tuple[np.ndarray, np.ndarray]:
@@ -160,8 +162,9 @@ def line(x, y, error) -> tuple[float, float, float]:
 def regimes(times: np.ndarray, energy: np.ndarray) -> np.ndarray:
     """The two times of the energy: tau_0, from which on it falls like -ln t, and tau_th, when it crashes.
 
-    The energy is fitted by four straight lines in ln t that meet at three of the measured times, by least
-    squares: the start, the fall, the crash, the end. The first two of these times are given.
+    The energy, interpolated to times evenly in ln t, is fitted by four straight lines in ln t that meet at
+    three of these times, by least squares: the start, the fall, the crash, the end. The first two of these
+    times are given, each known to a step of this grid.
 
     Parameters
     ----------
@@ -175,9 +178,11 @@ def regimes(times: np.ndarray, energy: np.ndarray) -> np.ndarray:
         third than the second, and the fourth less steep than the third.
     """
     kept = times > 0
-    x, y = np.log(times[kept]), energy[kept]
-    if len(x) < FEWEST_TIMES:
+    measured = np.log(times[kept])
+    if len(measured) < FEWEST_TIMES:
         return np.full(2, np.nan)
+    x = np.linspace(measured[0], measured[-1], FITTED_TIMES)
+    y = np.interp(x, measured, energy[kept])
     knots = np.array([c for c in itertools.combinations(range(1, len(x) - 1), 3) if min(np.diff(c)) > 1])
     bends = np.maximum(x[:, None] - x, 0)  # (point, knot)
     basis = np.concatenate(
