@@ -4,6 +4,7 @@ Errors are jackknife errors over independent samples.
 """
 
 import itertools
+from functools import cache
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
@@ -183,23 +184,34 @@ def regimes(times: np.ndarray, energy: np.ndarray) -> np.ndarray:
         return np.full(2, np.nan)
     x = np.linspace(measured[0], measured[-1], FITTED_TIMES)
     y = np.interp(x, measured, energy[kept])
-    knots = np.array([c for c in itertools.combinations(range(1, len(x) - 1), 3) if min(np.diff(c)) > 1])
-    bends = np.maximum(x[:, None] - x, 0)  # (point, knot)
-    basis = np.concatenate(
-        [
-            np.broadcast_to(np.stack([np.ones_like(x), x], axis=1), (len(knots), len(x), 2)),
-            bends[:, knots].transpose(1, 0, 2),
-        ],
-        axis=2,
-    )
-    normal = basis.swapaxes(1, 2)
-    found = np.linalg.solve(normal @ basis, (normal @ y)[..., None])
-    rest = ((basis @ found)[..., 0] - y).var(axis=1)
-    best = int(np.argmin(rest))
-    start, fall, crash, end = np.cumsum(found[best, 1:, 0])
+    knots, basis, solution = _pieces()
+    found = solution @ y
+    best = int(np.argmin((((basis @ found[..., None])[..., 0] - y) ** 2).sum(axis=1)))
+    start, fall, crash, end = np.cumsum(found[best, 1:])
     if not (crash < fall < min(start, 0) and crash < end):
         return np.full(2, np.nan)
     return np.exp(x[knots[best, :2]])
+
+
+@cache
+def _pieces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All choices of three bends on the grid of `regimes`, in steps of it, and their least squares.
+
+    Returns
+    -------
+    knots : int64 (n, 3)
+    basis : float64 (n, FITTED_TIMES, 5)
+        A constant, the grid, and what is beyond each bend.
+    solution : float64 (n, 5, FITTED_TIMES)
+        Maps values on the grid to the coefficients of the basis.
+    """
+    grid = np.arange(FITTED_TIMES, dtype=np.float64)
+    choices = itertools.combinations(range(1, FITTED_TIMES - 1), 3)
+    knots = np.array([c for c in choices if c[1] - c[0] > 1 and c[2] - c[1] > 1])
+    lines = np.broadcast_to(np.stack([np.ones_like(grid), grid]), (len(knots), 2, FITTED_TIMES))
+    normal = np.concatenate([lines, np.maximum(grid - knots[..., None], 0)], axis=1)
+    basis = normal.swapaxes(1, 2)
+    return knots, basis, np.linalg.solve(normal @ basis, normal)
 
 
 def clusters(overlaps: np.ndarray) -> np.ndarray:
