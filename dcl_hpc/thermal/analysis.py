@@ -6,6 +6,7 @@ Errors are jackknife errors over independent samples.
 import itertools
 
 import numpy as np
+from scipy.cluster.hierarchy import linkage
 
 from ..sampling.statistics import jackknife
 
@@ -131,8 +132,8 @@ def histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.stack([np.histogram(column, edges, density=True)[0] for column in inside.T], axis=1)
 
 
-def slope(x, y, error) -> tuple[float, float]:
-    """Slope of a straight line through points, with its standard error.
+def line(x, y, error) -> tuple[float, float, float]:
+    """Slope of a straight line through points, its standard error, and the value at x = 0.
 
     Points are weighted by their errors; if one has none, all count alike, and their scatter around the line
     gives the error, nan for two points.
@@ -144,14 +145,16 @@ def slope(x, y, error) -> tuple[float, float]:
     x, y, error = (np.asarray(values, np.float64) for values in (x, y, error))
     known = bool(np.all(np.isfinite(error) & (error > 0)))
     weight = 1 / error**2 if known else np.ones_like(x)
-    centred = x - np.average(x, weights=weight)
+    middle, height = (np.average(values, weights=weight) for values in (x, y))
+    centred = x - middle
     spread = (weight * centred**2).sum()
     value = (weight * centred * y).sum() / spread
     if known:
-        return float(value), float(spread**-0.5)
-    rest = y - np.mean(y) - value * centred
-    freedom = len(x) - 2
-    return float(value), float(np.sqrt((rest**2).sum() / freedom / spread)) if freedom > 0 else np.nan
+        wrong = spread**-0.5
+    else:
+        rest, freedom = y - height - value * centred, len(x) - 2
+        wrong = np.sqrt((rest**2).sum() / freedom / spread) if freedom > 0 else np.nan
+    return float(value), float(wrong), float(height - value * middle)
 
 
 def regimes(times: np.ndarray, energy: np.ndarray) -> np.ndarray:
@@ -192,3 +195,20 @@ def regimes(times: np.ndarray, energy: np.ndarray) -> np.ndarray:
     if not (crash < fall < min(start, 0) and crash < end):
         return np.full(2, np.nan)
     return np.exp(x[knots[best, :2]])
+
+
+def clusters(overlaps: np.ndarray) -> np.ndarray:
+    """Complete-linkage clusters of replicas by their distance d = 1 - Q (arXiv:2506.06789, Fig. 4).
+
+    Parameters
+    ----------
+    overlaps : ndarray of float, shape (R, R)
+        Q^{ab}; the diagonal does not matter.
+
+    Returns
+    -------
+    float64 (R - 1, 4)
+        See `scipy.cluster.hierarchy.linkage`.
+    """
+    distances = np.maximum(1 - (overlaps + overlaps.T) / 2, 0)
+    return linkage(distances[np.triu_indices(len(overlaps), 1)], "complete")

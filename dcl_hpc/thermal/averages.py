@@ -68,6 +68,10 @@ def of_trajectories(machine, measured: dict[str, np.ndarray], waiting, steps: in
     for name, count in freedoms.items():
         kinetic = _samples_first(measured[f"energy/kinetic_{name}"])
         add(f"temperature/{name}", ("time", LAYERS[name]), "kinetic temperature", 2 * kinetic / count)
+    kinetic = [_samples_first(measured[f"energy/kinetic_{name}"])[:, last].sum(axis=1) for name in freedoms]
+    count = np.array([freedoms[name].sum() for name in freedoms])
+    about = "kinetic temperature of neurons and of weights"
+    add("final/temperature", ("kind",), about, 2 * np.stack(kinetic, axis=1) / count)
     accuracy = measured["accuracy/value"].T
     add("accuracy", ("time",), "share of test images told right", accuracy)
     add("final/accuracy", (), "accuracy A*", accuracy[:, last])

@@ -145,8 +145,8 @@ def pack(arrays: list[np.ndarray], counts: tuple[int, int]) -> dict[str, np.ndar
 def _packed(section) -> list[np.ndarray]:
     if not set(section.digits) <= {0, 1}:
         raise UserError(
-            f"data.digits = {list(section.digits)}: the packed images are of 0 and 1; take data.source = 'idx' "
-            "or 'keras'"
+            f"data.digits = {list(section.digits)}: the packed images are of 0 and 1; take "
+            "data.source = 'idx' or 'keras'"
         )
     try:
         with (

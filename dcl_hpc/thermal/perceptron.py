@@ -10,7 +10,7 @@ from ..training.loop import Adam
 from .correlations import accuracy
 
 # Images of a batch, and how many times at most a training is looked at.
-BATCH, LOOKS = 100, 50
+BATCH, LOOKS = 20, 50
 # Largest norm of the gradient that Adam takes as it is.
 CLIP = 10.0
 

@@ -5,7 +5,6 @@ import time
 import numpy as np
 
 from ...cluster import mpi
-from ...cluster.serial import Communicator
 from ...pipeline.context import Context
 from ...storage.layout import array_field, write_file
 from ...storage.store import Store
@@ -50,5 +49,5 @@ def _analyse(run, output: str) -> None:
 
 def _read(run, output: str, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Data sets of a complete file."""
-    with Store(run.require(output), Communicator()) as store:
+    with Store(run.require(output), mpi.alone()) as store:
         return {name: store.read(name) for name in names}
