@@ -1,19 +1,29 @@
-"""Molecular dynamics of the machine, compiled by TensorFlow (XLA) for CPU and GPU.
+"""Molecular dynamics of the machine, compiled by TensorFlow (XLA).
 
 A step of leap-frog with friction and noise (arXiv:2506.06789, App. C) is, for every neuron and weight x
 with velocity v and force F = -dH/dx, mass 1,
 
-    v <- v + F dt,    x <- x + v dt / 2,    v <- (1 - eta) v + sqrt(eta (2 - eta) T) delta,    x <- x + v dt / 2,
+    v <- v + F dt,   x <- x + v dt / 2,   v <- (1 - eta) v + sqrt(eta (2 - eta) T) delta,   x <- x + v dt / 2,
 
 with elastic walls at x = -1 and 1. Seen before the friction, the velocity goes (1 - eta) v + F dt + noise.
-Friction in the middle of the drift (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34: BAOAB)
-makes both <v^2> = T and the spread of x exact in harmonic wells, whatever dt.
+Friction in the middle of the drift (BAOAB: Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34)
+makes both <v^2> = T and the spread of x exact in a harmonic well, whatever dt.
+
+A misfit E_l is a cone, where a motion at distance E_l from its tip has frequency E_l^(-1/2). In equilibrium
+E_l = T M N_l, so dt has to stay below 2 (T M N_l)^(1/2), with a margin for the weights.
 """
+
+import os
+from functools import partial
+
+# Products by several threads may add in another order. Read when the first function is compiled.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
 
 import numpy as np
 import tensorflow as tf
 
-from . import noise as numbers
+from . import noise
+from .inputs import Inputs
 from .machine import PRECISIONS, Machine, State, noise_keys
 
 THERMOSTATS = ("balanced", "printed")
@@ -47,12 +57,12 @@ class Dynamics:
         precision: str = "single",
     ):
         self.machine, self.dt, self.noise = machine, dt, noise
-        self.dtype = tf.as_dtype(PRECISIONS[precision])
+        self.kind = PRECISIONS[precision]
         over = {"balanced": 1.0, "printed": dt}[thermostat]
         self.kept = 1 - eta * over
         self.amplitude = (eta * (2 - eta) * temperature) ** 0.5 * over
-        self._compiled = tf.function(self._advance, jit_compile=True)
-        self._compiled_forces = tf.function(self._forces, jit_compile=True)
+        self._advance = tf.function(self._steps, jit_compile=True)
+        self._find_forces = tf.function(self._forces, jit_compile=True)
 
     def advance(self, state: State, inputs, labels, keys, step: int, n_steps: int) -> State:
         """Trajectories after n_steps steps, numbered step ... step + n_steps - 1.
@@ -67,97 +77,101 @@ class Dynamics:
             +1 or -1.
         keys : ndarray of uint64, shape (n, 2)
         """
+        ends = np.int64(step), np.int64(step + n_steps)
         done = []
+        # one by one, since a product of many may add in another order
         for n, key in enumerate(noise_keys(keys)):
-            one = slice(n, n + 1)
-            data = self._data(inputs[one], labels[one])
-            positions, velocities = self._tensors(state.take(one))
-            moved = self._compiled(
-                positions, velocities, *data, key[None], np.int64(step), np.int64(step + n_steps)
-            )
-            done.append(self._state(*moved))
+            images = Inputs(inputs[n], self.kind)
+            positions, velocities = self._tensors(state, n, images)
+            moved = self._advance(positions, velocities, images.arrays, self._columns(labels[n]), key, *ends)
+            done.append(self._state(*moved, images))
         return State.join(done)
 
     def forces(self, state: State, inputs, labels) -> tuple[np.ndarray, np.ndarray]:
         """Forces -dH/dx on neurons (n, L-1, M, N) and weights (n, W); data as in `advance`."""
-        positions, _ = self._tensors(state)
-        found = self._state(positions, self._compiled_forces(positions, *self._data(inputs, labels)))
+        done = []
+        for n in range(len(state.weights)):
+            images = Inputs(inputs[n], self.kind)
+            positions, _ = self._tensors(state, n, images)
+            found = self._find_forces(positions, images.arrays, self._columns(labels[n]))
+            done.append(self._state(positions, found, images))
+        found = State.join(done)
         return found.neuron_velocities, found.weight_velocities
 
-    def _data(self, inputs, labels):
-        """Images in both layouts that products read row by row, and labels (n, N_L, M)."""
-        images = np.asarray(inputs, self.dtype.as_numpy_dtype)
-        columns = np.ascontiguousarray(images.transpose(0, 2, 1))
-        return images, columns, np.ascontiguousarray(np.transpose(labels, (0, 2, 1)), images.dtype)
+    def _columns(self, rows):
+        """The transpose: products and loops are quicker with the images along the rows."""
+        return np.ascontiguousarray(np.swapaxes(rows, -1, -2), self.kind)
 
-    def _tensors(self, state: State):
-        """Positions and velocities: neurons (n, N, M) of each layer, then weights (n, N_l, N_{l-1})."""
-        return [
-            [
-                *np.ascontiguousarray(np.transpose(neurons, (1, 0, 3, 2)), self.dtype.as_numpy_dtype),
-                *(np.asarray(part, self.dtype.as_numpy_dtype) for part in self.machine.split(weights)),
-            ]
-            for neurons, weights in (
-                (state.neurons, state.weights),
-                (state.neuron_velocities, state.weight_velocities),
-            )
-        ]
+    def _tensors(self, state: State, n: int, images: Inputs):
+        """Positions and velocities: neurons (N, M) of each layer, then weights (N_l, N_{l-1}) of each."""
+        one = state.take(slice(n, n + 1))
+        parts = (one.neurons, one.weights), (one.neuron_velocities, one.weight_velocities)
+        arrays = []
+        for neurons, weights in parts:
+            first, *others = (part[0].astype(self.kind) for part in self.machine.split(weights))
+            arrays.append([*self._columns(neurons[0]), first[:, images.order], *others])
+        return arrays
 
-    def _state(self, positions, velocities) -> State:
-        """State from tensors."""
+    def _state(self, positions, velocities, images: Inputs) -> State:
+        """State of one trajectory from tensors."""
         arrays = []
         for tensors in (positions, velocities):
             values = [np.asarray(tensor) for tensor in tensors]
-            neurons, weights = values[: self.machine.depth - 1], values[self.machine.depth - 1 :]
-            arrays.append(np.ascontiguousarray(np.stack(neurons, axis=1).transpose(0, 1, 3, 2)))
-            arrays.append(np.concatenate([part.reshape(len(part), -1) for part in weights], axis=1))
-        return State(arrays[0], arrays[1], arrays[2], arrays[3])
+            neurons, (first, *others) = values[: self.machine.depth - 1], values[self.machine.depth - 1 :]
+            weights = [first[:, np.argsort(images.order)], *others]
+            arrays.append(np.ascontiguousarray(np.stack(neurons).swapaxes(-1, -2))[None])
+            arrays.append(np.concatenate([part.ravel() for part in weights])[None])
+        return State(*arrays)
 
-    def _advance(self, positions, velocities, images, columns, labels, key, first, end):
+    def _steps(self, positions, velocities, images, labels, key, first, end):
         """The loop over steps."""
+        shapes = [tuple(position.shape) for position in positions]
+        draw = partial(noise.words, key, count=noise.n_words(self.noise, shapes))
 
-        def step(number, positions, velocities):
-            forces = self._forces(positions, images, columns, labels)
-            moved = [
-                self._move(*values, key, number, array)
-                for array, values in enumerate(zip(positions, velocities, forces, strict=True))
-            ]
-            return number + 1, [x for x, _ in moved], [v for _, v in moved]
+        def step(number, words, positions, velocities):
+            forces = self._forces(positions, images, labels)
+            kicks = noise.numbers(self.noise, self.kind, words, shapes)
+            moved = [self._move(*values) for values in zip(positions, velocities, forces, kicks, strict=True)]
+            return number + 1, draw(number + 1), [x for x, _ in moved], [v for _, v in moved]
 
-        loop = tf.while_loop(lambda number, *_: number < end, step, (first, positions, velocities))
-        return loop[1:]
+        # words are made a step ahead: XLA would else make them anew wherever they are used
+        begin = (first, draw(first), positions, velocities)
+        return tf.while_loop(lambda number, *_: number < end, step, begin)[2:]
 
-    def _forces(self, positions, images, columns, labels):
-        """Forces, in the order of the positions."""
+    def _forces(self, positions, images, labels):
+        """Forces, in the order of the positions.
+
+        With the misfit D_l = S_l - a_l, a_l = tanh(c_l J_l S_{l-1}), and G_l = c_l D_l (1 - a_l^2) / E_l
+
+            -dH/dS_l = J_{l+1}^T G_{l+1} - D_l / E_l,    -dH/dJ_l = G_l S_{l-1}^T.
+        """
         depth = self.machine.depth
-        weights = positions[depth - 1 :]
-        layers = [columns, *positions[: depth - 1], labels]
-        units, slopes = [], []
-        for layer in range(depth):
+        neurons, weights = positions[: depth - 1], positions[depth - 1 :]
+        pull, slopes = [], []
+        for layer, after in enumerate([*neurons, labels]):
             scale = self.machine.scales[layer]
-            output = tf.tanh(scale * tf.matmul(weights[layer], layers[layer]))
-            misfit = layers[layer + 1] - output
-            square = tf.reduce_sum(misfit * misfit, axis=(1, 2), keepdims=True)
+            field = weights[layer] @ neurons[layer - 1] if layer else Inputs.forward(weights[0], images)
+            output = tf.tanh(scale * field)
+            misfit = after - output
+            # neurons first: a sum along the images alone would be made one by one
+            square = tf.reduce_sum(tf.add_n(tf.unstack(misfit * misfit)))
             # at the tip of the cone, E_l = 0, the force is taken as zero
-            units.append(misfit / tf.sqrt(tf.maximum(square, np.finfo(self.dtype.as_numpy_dtype).tiny)))
-            slopes.append(scale * units[-1] * (1 - output * output))
-        on_neurons = [
-            tf.matmul(weights[layer + 1], slopes[layer + 1], transpose_a=True) - units[layer]
-            for layer in range(depth - 1)
-        ]
-        on_weights = [tf.matmul(slopes[0], images)]
-        for layer in range(1, depth):
-            on_weights.append(tf.matmul(slopes[layer], layers[layer], transpose_b=True))
-        return on_neurons + on_weights
+            inverse = tf.math.rsqrt(tf.maximum(square, np.finfo(self.kind).tiny))
+            pull.append(inverse * misfit)
+            slopes.append((scale * inverse) * (misfit * (1 - output * output)))
+        hidden = range(1, depth)
+        on_neurons = [tf.matmul(weights[k], slopes[k], transpose_a=True) - pull[k - 1] for k in hidden]
+        on_weights = [tf.matmul(slopes[k], neurons[k - 1], transpose_b=True) for k in hidden]
+        return [*on_neurons, Inputs.backward(slopes[0], images), *on_weights]
 
-    def _move(self, position, velocity, force, key, number, array: int):
-        """Position and velocity of one array after a step."""
+    def _move(self, position, velocity, force, kick):
+        """Position and velocity of one array after a step.
+
+        Noise is as likely as its opposite, so a wall met before the noise or after it makes no difference.
+        """
         before = velocity + self.dt * force
-        after = self.kept * before
-        if self.amplitude:
-            rows, columns = position.shape[1:]
-            after += self.amplitude * numbers.draw(self.noise, self.dtype, key, number, array, rows, columns)
+        after = self.kept * before + self.amplitude * kick
         position += (self.dt / 2) * (before + after)
         outside = tf.abs(position) > 1
         folded = 2 * tf.clip_by_value(position, -1, 1) - position
-        return tf.where(outside, folded, position), tf.where(outside, -after, after)
+        return folded, tf.where(outside, -after, after)

@@ -12,6 +12,7 @@ with c_l = 1 (Eq. 2) or N_{l-1}^(-1/2) (Eq. 12). H = 0 is a perceptron that know
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -60,7 +61,7 @@ class Machine:
     @cached_property
     def weight_shapes(self) -> list[tuple[int, int]]:
         """(N_l, N_{l-1}) for l = 1 ... L."""
-        return list(zip(self.widths[1:], self.widths, strict=False))
+        return [(rows, columns) for columns, rows in pairwise(self.widths)]
 
     @cached_property
     def n_weights(self) -> int:
@@ -186,7 +187,7 @@ def energies(
     potential = np.empty((len(state.weights), machine.depth))
     for n, (image, neurons, label) in enumerate(zip(inputs, state.neurons, labels, strict=True)):
         layers = [np.asarray(layer, np.float64) for layer in (image, *neurons, label)]
-        for layer, (before, after) in enumerate(zip(layers, layers[1:], strict=False)):
+        for layer, (before, after) in enumerate(pairwise(layers)):
             field = machine.scales[layer] * (before @ weights[layer][n].T.astype(np.float64))
             potential[n, layer] = np.linalg.norm(after - np.tanh(field))
     kinetic_neurons = np.sum(np.square(state.neuron_velocities, dtype=np.float64), axis=(2, 3)) / 2

@@ -31,45 +31,73 @@ def philox(counter, key) -> list[tf.Tensor]:
 def _product(word, constant):
     """High and low word of a product."""
     product = tf.cast(word, tf.uint64) * tf.constant(constant, tf.uint64)
-    return tf.cast(tf.bitwise.right_shift(product, tf.constant(32, tf.uint64)), tf.uint32), tf.cast(
-        product, tf.uint32
-    )
+    high = tf.bitwise.right_shift(product, tf.constant(32, tf.uint64))
+    return tf.cast(high, tf.uint32), tf.cast(product, tf.uint32)
 
 
-def words(key, step, array: int, rows: int, columns: int) -> tf.Tensor:
-    """Random words (n, rows, columns) for one array.
+def words(key, step, count: int) -> tf.Tensor:
+    """Random words.
 
     Parameters
     ----------
-    key : uint32 tensor, shape (n, 2)
+    key : uint32 tensor, shape (2,)
+        Of the trajectory.
     step : int64 scalar tensor
-        Below 2^64.
-    array : int
-        Number of the array that the words are for.
+    count : int
+
+    Returns
+    -------
+    uint32 tensor, shape (count,)
     """
-    quarter = -(-rows // 4)
-    place = tf.reshape(tf.range(quarter * columns, dtype=tf.int32), (1, quarter, columns))
-    shape = tf.broadcast_dynamic_shape(tf.shape(place), (tf.shape(key)[0], 1, 1))
-    spread = [tf.broadcast_to(tf.reshape(key[:, k], (-1, 1, 1)), shape) for k in range(2)]
-    low, high = tf.cast(step, tf.uint32), tf.cast(tf.bitwise.right_shift(step, tf.constant(32, tf.int64)), tf.uint32)
-    counter = [tf.cast(place, tf.uint32), tf.constant(array, tf.uint32), low, high]
-    parts = philox([tf.broadcast_to(word, shape) for word in counter], spread)
-    return tf.concat(parts, axis=1)[:, :rows]
+    place = tf.constant(np.arange(-(-count // 4), dtype=np.uint32))
+    zero = tf.zeros_like(place)
+    low = tf.cast(step, tf.uint32)
+    high = tf.cast(tf.bitwise.right_shift(step, tf.constant(32, tf.int64)), tf.uint32)
+    return tf.concat(philox([place, zero, zero + low, zero + high], [zero + key[0], zero + key[1]]), 0)[
+        :count
+    ]
 
 
-def draw(kind: str, dtype, key, step, array: int, rows: int, columns: int) -> tf.Tensor:
-    """Random numbers (n, rows, columns) of mean 0 and variance 1; parameters as in `words`."""
+def n_words(kind: str, shapes) -> int:
+    """Words that a step takes; parameters as in `numbers`."""
+    return sum(_rows_of_words(kind, rows) * columns for rows, columns in shapes)
+
+
+def numbers(kind: str, dtype, words, shapes) -> list[tf.Tensor]:
+    """Random numbers of mean 0 and variance 1 for all arrays of a step.
+
+    Parameters
+    ----------
+    kind : "two-point", "uniform" or "normal"
+    words : uint32 tensor, shape (n_words,)
+    shapes : list of (rows, columns)
+        Of each array.
+
+    Returns
+    -------
+    list of tensors, shapes (rows, columns)
+    """
+    needed = [_rows_of_words(kind, rows) * columns for rows, columns in shapes]
+    parts = tf.split(words, needed)
+    return [_numbers(kind, dtype, part, *shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _rows_of_words(kind, rows):
+    """Words that a column of an array takes."""
+    return {"two-point": -(-rows // 32), "uniform": rows, "normal": 2 * rows}[kind]
+
+
+def _numbers(kind, dtype, words, rows, columns):
+    """Numbers (rows, columns) from words."""
+    words = tf.reshape(words, (_rows_of_words(kind, rows), columns))
     if kind == "two-point":
-        groups = -(-rows // 32)
-        drawn = words(key, step, array, groups, columns)[:, :, None, :]
-        bits = tf.bitwise.right_shift(drawn, np.arange(32, dtype=np.uint32)[:, None]) & tf.constant(1, tf.uint32)
-        bits = tf.reshape(bits, (-1, groups * 32, columns))[:, :rows]
+        bits = tf.bitwise.right_shift(words[:, None], np.arange(32, dtype=np.uint32)[:, None])
+        bits = tf.reshape(bits & tf.constant(1, tf.uint32), (-1, columns))[:rows]
         return 1 - 2 * tf.cast(tf.cast(bits, tf.int32), dtype)
     if kind == "uniform":
-        return math.sqrt(12) * (_unit(words(key, step, array, rows, columns), dtype) - 0.5)
-    pairs = words(key, step, array, 2 * rows, columns)
-    radius = tf.sqrt(-2 * tf.math.log(_unit(pairs[:, :rows], dtype)))
-    return radius * tf.cos(2 * math.pi * _unit(pairs[:, rows:], dtype))  # Box and Muller
+        return math.sqrt(12) * (_unit(words, dtype) - 0.5)
+    radius = tf.sqrt(-2 * tf.math.log(_unit(words[:rows], dtype)))
+    return radius * tf.cos(2 * math.pi * _unit(words[rows:], dtype))  # Box and Muller
 
 
 def _unit(word, dtype):
