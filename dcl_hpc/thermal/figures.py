@@ -117,8 +117,10 @@ def profile(points: list[Point]):
             )  # fmt: skip
             if point.published.overlap:
                 told = point.published.overlap
-                axis.plot(layers, told, "x--", ms=5, lw=0.8, color=colour, label=f"published, {title(point)}")
+                axis.plot(layers, told, "x--", ms=5, lw=0.8, color=colour)
         axis.axhline(analysis.THRESHOLD, color="k", ls="--", lw=0.8)
+        if any(point.published.overlap for point in points):
+            axis.plot([], [], "kx--", ms=5, lw=0.8, label="published")
         axis.set(xlabel="layer $l$", ylabel="overlap of replicas $q_l^*$")
         axis.xaxis.get_major_locator().set_params(integer=True)
         _legend(figure, axis)
@@ -270,4 +272,4 @@ def _known(errors) -> np.ndarray:
 def _legend(figure, axis) -> None:
     handles = axis.get_legend_handles_labels()
     if handles[0]:
-        figure.legend(*handles, loc="outside lower center", ncols=4, fontsize=8)
+        figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
