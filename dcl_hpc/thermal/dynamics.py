@@ -9,6 +9,9 @@ with elastic walls at x = -1 and 1. Seen before the friction, the velocity goes 
 Friction in the middle of the drift (BAOAB: Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34)
 makes both <v^2> = T and the spread of x exact in a harmonic well, whatever dt.
 
+The energy's error falls as dt^2, but for hits at walls: the force changes sign within such a step, which adds
+an error of either sign that falls as dt.
+
 A misfit E_l is a cone, where a motion at distance E_l from its tip has frequency E_l^(-1/2). In equilibrium
 E_l = T M N_l, so dt has to stay below 2 (T M N_l)^(1/2), with a margin for the weights.
 """
@@ -40,7 +43,7 @@ class Dynamics:
     thermostat : "balanced" or "printed"
         "balanced" is the step above, which obeys fluctuation-dissipation: T_kin = T. "printed" takes
         friction and noise of App. C as forces, which act over dt: -eta v dt, sqrt(eta (2 - eta) T) delta dt.
-        Its kinetic temperature is dt T.
+        Its kinetic temperature is about dt T.
     noise : "two-point", "uniform" or "normal"
         Distribution of delta, of mean 0 and variance 1.
     precision : "single" or "double"

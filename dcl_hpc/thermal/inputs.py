@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 # Columns come in multiples of this: few shapes to compile functions for, and quick products.
-STEP = 32
+STEP = 64
 
 
 class Inputs:
