@@ -159,8 +159,6 @@ def test_trajectories_begin_and_are_correlated_as_they_should(reference):
         ("replicate", (), 1, "M5-N3-L3.h5 does not exist; first run: python -m dcl_hpc.thermalize"),
         ("observe", (), 1, "observe: this study has no such stage; there are thermalize, replicate, train"),
         ("run", ("--from", "a.npy"), 1, "--from: a study of the kind 'thermal' takes no snapshots"),
-        ("exact", (), 1, "this command is not for studies of the kind 'thermal'"),
-        ("thermalize", ("--index", "0"), 1, "--index: this job is one system"),
     ],
 )
 def test_wrong_commands_are_told_in_one_line(python, tmp_path, module, arguments, ranks, told):
