@@ -1,19 +1,22 @@
-# make demo: the whole chain on this machine.  make test: all tests.  make docs: build/docs/index.html.
+# make demo: the whole chain on this machine.  make demo-thermal: that of a thermal study.
+# make test: all tests.  make docs: build/docs/index.html.
 # All set up first if needed.
 # As root, the tests start a Slurm cluster of virtual nodes; make test-slurm runs these alone.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 RANKS ?= 2
 
-.PHONY: demo test test-slurm docs setup lint clean
+.PHONY: demo demo-thermal test test-slurm docs setup lint clean
 
 setup:
 	@./install.sh >.install.log 2>&1 || { tail -n 30 .install.log; exit 2; }
 
-demo:
+demo: JOB := jobs/demo.toml
+demo-thermal: JOB := jobs/thermal_demo.toml
+demo demo-thermal:
 	@if [ ! -f .venv/.installed ]; then echo "setting up (a few minutes, log in .install.log)"; fi
 	@$(MAKE) --no-print-directory setup
-	@$(PYTHON) -m dcl_hpc.run jobs/demo.toml --ranks $(RANKS)
+	@$(PYTHON) -m dcl_hpc.run $(JOB) --ranks $(RANKS)
 
 test:
 	@if [ ! -f .venv/.installed ]; then echo "setting up (a few minutes, log in .install.log)"; fi

@@ -22,8 +22,8 @@ from outcome import add_arguments, changed, finish
 from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 from dcl_hpc.physics import exact
+from dcl_hpc.pipeline.lattice_study import files_of
 from dcl_hpc.pipeline.run import Run
-from dcl_hpc.pipeline.stages import files_of
 from dcl_hpc.reporting import tables
 from dcl_hpc.storage import results
 

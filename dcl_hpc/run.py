@@ -5,7 +5,6 @@ import sys
 
 from .cluster.launch import start_ranks
 from .pipeline import command
-from .pipeline.stages import STUDIES
 
 if __name__ == "__main__":
     parser = command.parser("run", __doc__)
@@ -17,4 +16,4 @@ if __name__ == "__main__":
     if options.ranks > 1 and "DCL_STARTED" not in os.environ:
         # mistakes are told before any rank starts
         command.main_alone(parser, lambda run, _: start_ranks("dcl_hpc.run", options.ranks, arguments))
-    command.main(parser, *(stage.name for stage in STUDIES["lattice"].stages))
+    command.main(parser)

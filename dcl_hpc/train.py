@@ -1,4 +1,7 @@
-"""Learn energies: the RNN from observations, the EDNN from its labels, committees, direct estimates."""
+"""Learn energies: the RNN from observations, the EDNN from its labels, committees, direct estimates.
+
+In a thermal study train the same machines as perceptrons, for comparison.
+"""
 
 from .pipeline import command
 
@@ -9,4 +12,5 @@ if __name__ == "__main__":
         help="which; 'all' trains the RNN and, once labels exist, the EDNN, and fits directly (default)",
     )  # fmt: skip
     network = parser.parse_args().network
-    command.main(parser, *(("rnn", "ednn", "direct", "committee") if network == "all" else (network,)))
+    stages = ("rnn", "ednn", "direct", "committee", "train")
+    command.main(parser, *(stages if network == "all" else (network,)))

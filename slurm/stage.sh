@@ -1,6 +1,7 @@
 #!/bin/bash
 # One stage, or with `run` all of them in one allocation:   sbatch slurm/stage.sh STAGE [JOB.toml] [--set section.key=value ...]
-# STAGE is observe, train, label, calibrate, evaluate, check, sweep, report or run; sbatch options such as --ntasks=64 go before the script.
+# STAGE is observe, train, label, calibrate, evaluate, check, sweep, report or run; of a thermal study thermalize,
+# replicate, train, analyse, report or run. sbatch options such as --ntasks=64 go before the script.
 #SBATCH --job-name=dcl-stage
 #SBATCH --ntasks=4
 #SBATCH --cpus-per-task=1

@@ -8,10 +8,13 @@ from .signals import Stopped
 POLL_SECONDS = 0.05
 
 
-def share_out(comm, items, work, stop, first_alone: bool = False) -> dict[int, str]:
+def share_out(
+    comm, items, work, stop, first_alone: bool = False, groups: int | None = None
+) -> dict[int, str]:
     """Work on every item by one group of ranks; collective.
 
-    There are as many groups as items, or as ranks if these are fewer; group g has items g, g + groups, ...
+    There are as many groups as items, or as ranks if these are fewer, unless their number is given; group g
+    has items g, g + groups, ...
     An item that fails with a `UserError` does not keep the others from being worked on.
 
     Parameters
@@ -22,6 +25,7 @@ def share_out(comm, items, work, stop, first_alone: bool = False) -> dict[int, s
     stop : StopRequest
     first_alone : bool
         Whether the others wait for the first item.
+    groups : int, optional
 
     Returns
     -------
@@ -33,7 +37,7 @@ def share_out(comm, items, work, stop, first_alone: bool = False) -> dict[int, s
     Stopped
         If any group was stopped.
     """
-    n_groups = min(comm.size, len(items))
+    n_groups = groups or min(comm.size, len(items))
     number = comm.rank * n_groups // comm.size
     group = comm.Split(number, comm.rank)
     mine = range(number, len(items), n_groups)

@@ -6,7 +6,7 @@ import signal
 import sys
 
 from ..errors import UserError
-from .file import load
+from .file import DEFAULT_STUDY, STUDIES, load
 from .reference import as_text, schema
 from .template import KINDS, new
 
@@ -21,10 +21,14 @@ def main(argv=None) -> None:
     group.add_argument("job", nargs="?", metavar="FILE", help="say what is wrong with this job file instead")
     group.add_argument("--schema", action="store_true", help="print a JSON schema for editors")
     group.add_argument("--new", choices=KINDS, help="print a new job file, with every key explained")
+    parser.add_argument(
+        "--study", choices=STUDIES, default=DEFAULT_STUDY,
+        help="kind of study of keys and schema (default: %(default)s)",
+    )  # fmt: skip
     options = parser.parse_args(argv)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader such as `head` may end first
     if options.schema:
-        print(json.dumps(schema(), indent=2))
+        print(json.dumps(schema(options.study), indent=2))
     elif options.new:
         print(new(options.new), end="")
     elif options.job:
@@ -35,7 +39,7 @@ def main(argv=None) -> None:
             sys.exit(2)
         print(f"{options.job} is valid")
     else:
-        print(as_text())
+        print(as_text(options.study))
 
 
 if __name__ == "__main__":

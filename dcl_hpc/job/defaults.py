@@ -39,6 +39,17 @@ def completed(document):
     return document | {name: part for name, part in parts.items() if part}
 
 
+def schema_of_files(whole: dict) -> dict:
+    """The JSON schema of job files, in which what an unknown system may leave out is required of others."""
+    others: dict = {"required": ["observe", "sweep"], "properties": {}}
+    for name, key in (("observe", "temperature"), ("sweep", "temperatures")):
+        whole["required"].remove(name)
+        del whole["$defs"][name.title()]["required"]
+        others["properties"][name] = {"required": [key]}
+    unknown = {"properties": {"hamiltonian": {"properties": {"kind": {"const": "unknown"}}}}}
+    return whole | {"if": unknown, "else": others}
+
+
 def _section(document, name: str) -> dict | None:
     """A copy of a section, empty if it is left out; None if it is none."""
     part = document.get(name) if isinstance(document, dict) else ()

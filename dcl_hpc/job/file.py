@@ -11,17 +11,19 @@ import numpy as np
 from pydantic import ValidationError
 
 from ..errors import UserError
-from .section import FILES, Section
+from .base import AnyJob
+from .section import FILES
 from .study import Job
+from .thermal import ThermalJob
 
 # The kinds of studies: what the key `study` of a job file can be, and what then describes it.
-STUDIES: dict[str, type[Section]] = {"lattice": Job}
+STUDIES: dict[str, type[AnyJob]] = {"lattice": Job, "thermal": ThermalJob}
 DEFAULT_STUDY = "lattice"
 
 Overrides = Mapping[str, object] | Sequence[str]
 
 
-def load(path: str | Path, overrides: Overrides = ()) -> tuple[Job, str]:
+def load(path: str | Path, overrides: Overrides = ()) -> tuple[AnyJob, str]:
     """Read and validate a job file.
 
     Parameters
@@ -32,7 +34,7 @@ def load(path: str | Path, overrides: Overrides = ()) -> tuple[Job, str]:
 
     Returns
     -------
-    job : Job
+    job : AnyJob
     text : str
         The file verbatim.
 
@@ -51,7 +53,7 @@ def load(path: str | Path, overrides: Overrides = ()) -> tuple[Job, str]:
     return parse(text, overrides, f"job file {path}", path.parent), text
 
 
-def parse(text: str, overrides: Overrides, what: str, folder: Path) -> Job:
+def parse(text: str, overrides: Overrides, what: str, folder: Path) -> AnyJob:
     """The job that the text of a job file describes; parameters as in `from_dict`."""
     try:
         document = tomllib.loads(text)
@@ -60,7 +62,7 @@ def parse(text: str, overrides: Overrides, what: str, folder: Path) -> Job:
     return from_dict(document, overrides, what, folder)
 
 
-def from_dict(document: dict, overrides: Overrides = (), what: str = "job", folder: Path = Path()) -> Job:
+def from_dict(document: dict, overrides: Overrides = (), what: str = "job", folder: Path = Path()) -> AnyJob:
     """The job that a nested dict describes.
 
     Parameters
@@ -87,7 +89,8 @@ def from_dict(document: dict, overrides: Overrides = (), what: str = "job", fold
         for override in overrides:
             _put(document, *_parsed(override), f"--set {override}")
     _read_files(document, folder)
-    _find_source(document, folder)
+    _find_path(document, "observe", "source", folder)
+    _find_path(document, "data", "folder", folder)
     kind = document.get("study", DEFAULT_STUDY)
     if not isinstance(kind, str) or kind not in STUDIES:
         raise UserError(f"{what}: study: {kind!r} is not known; give one of {', '.join(STUDIES)}")
@@ -166,11 +169,11 @@ def _read_file(document: dict, name: str, key: str, folder: Path, kinds: str) ->
         raise UserError(f"{name}.{key}: {path} cannot be read: {reason}") from None
 
 
-def _find_source(document: dict, folder: Path) -> None:
-    """Make the path of the snapshots absolute; it may be FILE:NAME."""
-    section = document.get("observe")
-    if isinstance(section, dict) and isinstance(name := section.get("source"), str) and name:
-        section["source"] = os.path.abspath(folder / name)
+def _find_path(document: dict, name: str, key: str, folder: Path) -> None:
+    """Make a path absolute; that of snapshots may be FILE:NAME."""
+    section = document.get(name)
+    if isinstance(section, dict) and isinstance(path := section.get(key), str) and path:
+        section[key] = os.path.abspath(folder / path)
 
 
 def mistakes(error: ValidationError, document: dict) -> list[str]:

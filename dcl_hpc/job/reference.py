@@ -77,15 +77,7 @@ class Table:
 
 def schema(study: str = DEFAULT_STUDY) -> dict:
     """JSON schema (draft 2020-12) of the job files of a kind of study."""
-    whole = {"$schema": DRAFT, **STUDIES[study].model_json_schema()}
-    # what an unknown system may leave out is required of all others
-    others: dict = {"required": ["observe", "sweep"], "properties": {}}
-    for name, key in (("observe", "temperature"), ("sweep", "temperatures")):
-        whole["required"].remove(name)
-        del whole["$defs"][name.title()]["required"]
-        others["properties"][name] = {"required": [key]}
-    unknown = {"properties": {"hamiltonian": {"properties": {"kind": {"const": "unknown"}}}}}
-    return whole | {"if": unknown, "else": others}
+    return {"$schema": DRAFT, **STUDIES[study].schema_of_files()}
 
 
 def tables(study: str = DEFAULT_STUDY) -> list[Table]:

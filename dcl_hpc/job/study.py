@@ -1,8 +1,7 @@
 """The job file: one TOML document per study, validated as a whole before anything starts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,13 +13,13 @@ from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from ..physics.shape import Shape
 from . import checks, defaults, dependencies
+from .base import AnyJob, Name, Seed
 from .explanation import HELD_OUT, Check
 from .interactions import Interactions
 from .lattice import LatticeSection
 from .learners import Calibration, Direct, Ednn, Labels, TrainingBackend
 from .networks import AnyRnn, Gru
 from .resources import Resources
-from .section import Section
 from .simulations import Levels, Observe, Sweep
 from .systems import EdwardsAnderson, Ising, Potts, Unknown
 from .uncertainty import Uncertainty
@@ -30,14 +29,12 @@ from .units import OBSERVED, PHYSICAL, Units
 System = Ising | Potts | EdwardsAnderson | Interactions | Unknown
 
 
-class Job(Section):
+class Job(AnyJob):
     """A whole study."""
 
     study: Literal["lattice"] = Field("lattice", description="kind of study")
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64, description="name of the folder of results"
-    )
-    seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
+    name: Name = Field(description="name of the folder of results")
+    seed: Seed = Field(1, description="seed of all random numbers")
     lattice: LatticeSection = Field(description="lattice on which the system is observed")
     hamiltonian: Annotated[System, Field(discriminator="kind")] = Field(description="what is observed")
     observe: Observe = Field(description="observations at one temperature")
@@ -77,33 +74,36 @@ class Job(Section):
         return self
 
     @classmethod
-    def load(cls, path: str | Path, overrides: Mapping[str, object] | Sequence[str] = ()) -> "Job":
-        """The job of a file.
+    def schema_of_files(cls) -> dict:
+        """See `AnyJob.schema_of_files`."""
+        return defaults.schema_of_files(cls.model_json_schema())
 
-        Parameters
-        ----------
-        path : path of a TOML file
-        overrides : mapping or sequence of str
-            {"rnn.epochs": 3}, or ["rnn.epochs=3"] as on the command line.
+    @property
+    def about(self) -> str:
+        """See `AnyJob.about`."""
+        return (
+            f"{self.hamiltonian.kind} on {self.build_lattice()}, observed at T = {self.observe.temperature:g}"
+        )
 
-        Raises
-        ------
-        UserError
-            If the file is missing, malformed or invalid.
-        """
-        from .file import load  # which knows all kinds of studies, also this one
+    @property
+    def source(self) -> str | None:
+        """See `AnyJob`."""
+        return self.observe.source
 
-        return load(path, overrides)[0]
+    @property
+    def places(self) -> dict[str, str]:
+        """See `AnyJob.places`."""
+        return {"observe.source": self.source} if self.source else {}
 
-    @classmethod
-    def from_dict(cls, document: dict, overrides: Mapping[str, object] | Sequence[str] = ()) -> "Job":
-        """The job that a nested dict describes, as a job file does or `model_dump_json` has written.
+    @property
+    def needs_snapshots(self) -> bool:
+        """See `AnyJob`."""
+        return not (self.has_truth or self.source)
 
-        Paths of files in it count from the working directory. Raises UserError if it is invalid.
-        """
-        from .file import from_dict
-
-        return from_dict(document, overrides)
+    @property
+    def warm_start(self) -> bool:
+        """See `AnyJob`."""
+        return self.rnn.warm_start
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -265,15 +265,5 @@ class Job(Section):
     def dependencies(
         self, output: str, sections: tuple[str, ...], changed: bool = False, imported: bool = False
     ) -> dict:
-        """The values that an output of a stage depends on, as plain JSON types.
-
-        Parameters
-        ----------
-        sections : tuple of str
-            Those that matter to the stage.
-        changed : bool
-            Leave out what has its default.
-        imported : bool
-            Whether the observations are the user's own.
-        """
+        """See `AnyJob.dependencies`."""
         return dependencies.dependencies(self, output, sections, changed, imported)

@@ -2,6 +2,7 @@
 
 import textwrap
 
+from .file import DEFAULT_STUDY
 from .reference import Key, Table, tables
 from .toml import as_toml
 
@@ -45,6 +46,11 @@ KINDS = {
             "sweep": {"energies": ["direct"]},
         },
     ),
+    "thermal": (
+        "A perceptron of many layers as a physical system at very low temperature. The times are those of "
+        "the paper and take hours; a scan over images, widths or depths makes a phase diagram.",
+        {"study": "thermal", "name": "thermal"},
+    ),
 }
 
 
@@ -58,7 +64,7 @@ def new(kind: str) -> str:
         f"# {start}",
         "# Lines that begin with # and a key show its default.",
     ]
-    for table in tables():
+    for table in tables(document.get("study", DEFAULT_STUDY)):
         given = document
         for part in table.name.split(".") if table.name else ():
             given = given.get(part, {}) if isinstance(given, dict) else {}

@@ -9,8 +9,13 @@ from importlib.util import find_spec
 from ..errors import UserError
 
 
-def require() -> None:
+def require(instead: str = "") -> None:
     """Make sure that there is what networks need.
+
+    Parameters
+    ----------
+    instead : str
+        What can be done without it.
 
     Raises
     ------
@@ -21,8 +26,8 @@ def require() -> None:
     missing = [name for module, name in names.items() if find_spec(module) is None]
     if missing:
         raise UserError(
-            f"training networks needs {' and '.join(missing)}; pip install 'dcl_hpc[networks]', or fit "
-            "local energies without networks (ednn.fit = 'clusters', no 'rnn' in sweep.energies)"
+            f"networks need {' and '.join(missing)}; pip install 'dcl_hpc[networks]'"
+            + f", or {instead}" * bool(instead)
         )
 
 

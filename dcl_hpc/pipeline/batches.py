@@ -12,7 +12,7 @@ from .run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "slurm" / "stage.sh"
-# The RNN of the first realization, which those of the others begin with.
+# What the first realization learns, with which the others begin.
 FIRST = "first"
 
 
@@ -24,6 +24,8 @@ class Batch:
     ----------
     name : str
         Of its stage, or `FIRST`.
+    stage : str
+        Name of its stage.
     makes : dict of str to int or None
         What it makes, as in the record of submissions, and by which element of its array.
     indices : tuple of int
@@ -31,13 +33,9 @@ class Batch:
     """
 
     name: str
+    stage: str
     makes: dict[str, int | None]
     indices: tuple[int, ...] = ()
-
-    @property
-    def stage(self) -> str:
-        """Name of its stage."""
-        return "rnn" if self.name == FIRST else self.name
 
 
 def plan(run: Run, update: bool = False) -> list[Batch]:
@@ -69,11 +67,12 @@ def plan(run: Run, update: bool = False) -> list[Batch]:
             every = stage.wanted(run.job)
             makes = {name: every.index(name) if len(every) > 1 else None for name in made.get(0, ())}
             indices = tuple(makes.values()) if len(every) > 1 else ()
-        if stage.name == "rnn" and run.job.rnn.warm_start and 0 in makes.values() and len(indices) > 1:
-            result.append(Batch(FIRST, {}, (0,)))
+        leads = stage.name == run.study.leading and run.job.warm_start
+        if leads and 0 in makes.values() and len(indices) > 1:
+            result.append(Batch(FIRST, stage.name, {}, (0,)))
         if makes:
-            result.append(Batch(stage.name, makes, indices))
-    return [*result, Batch("report", {"report": None})]
+            result.append(Batch(stage.name, stage.name, makes, indices))
+    return [*result, Batch("report", "report", {"report": None})]
 
 
 def missing(run: Run, update: bool = False) -> list[str]:
@@ -82,9 +81,10 @@ def missing(run: Run, update: bool = False) -> list[str]:
     for state in states.values():
         if state.problem is not None and not update:
             raise state.problem
-    if not states["observe"].current and not run.job.observe.source:
-        if states["observe"].problem is None and run.source():
-            run.require("observe")  # tells how to go on with an import
+    name = run.study.imported
+    if name and not states[name].current and not run.job.source:
+        if states[name].problem is None and run.source():
+            run.require(name)  # tells how to go on with an import
         run.require_source()
     absent = [output for output, state in states.items() if not state.current]
     for output in run.data:  # what is made from something that is made anew will be out of date
@@ -101,8 +101,10 @@ def record(run: Run, output: str) -> str:
 
 def resources(run: Run, name: str) -> Resources:
     """What the batch jobs of a stage ask for: its own, unless the job file says otherwise."""
-    given = run.job.resources.get(name, Resources())
-    return run.study.stage(name).resources.model_copy(update=given.model_dump(exclude_none=True))
+    stage, given = run.study.stage(name), run.job.resources.get(name, Resources())
+    own, most = stage.resources, stage.most_ranks(run.job)
+    own = own.model_copy(update={"ranks": min(own.ranks, most or own.ranks)})
+    return own.model_copy(update=given.model_dump(exclude_none=True))
 
 
 def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tuple[Batch, str]]) -> list[str]:
@@ -133,7 +135,7 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
     after = [
         _dependency(batch, other, job)
         for other, job in before
-        if (other.stage in needed if other.name != FIRST else batch.name == "rnn")
+        if (other.stage in needed if other.name != FIRST else batch.name == other.stage)
     ]
     if after:
         result.append(f"--dependency={','.join(after)}")
@@ -142,8 +144,8 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
     result += [str(job_file), f"--runs={run.folder.resolve()}"]
     result += ["--update"] * options.update
     result += [f"--set={_absolute(change, run)}" for change in run.overrides]
-    source = run.job.observe.source  # an absolute path, wherever the job file is kept
-    return result + ([f"--set={toml.override('observe.source', source)}"] if source else [])
+    # absolute paths, wherever the job file is kept
+    return result + [f"--set={toml.override(key, path)}" for key, path in run.job.places.items()]
 
 
 def _absolute(change: str, run: Run) -> str:

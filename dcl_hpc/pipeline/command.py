@@ -12,14 +12,13 @@ from ..cluster.log import Log
 from ..cluster.signals import UNFINISHED, Stopped, StopRequest
 from ..errors import UserError
 from ..job import file as job_file
+from ..job.file import DEFAULT_STUDY
 from .context import Context
 from .realizations import Work, perform
 from .run import Run, default_folder
 from .stages import STUDIES
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
-# Stages of which a single system may have several outputs, one for each element of an array of Slurm.
-ARRAYS = (("check",), ("committee",), ("sweep",))
 
 
 def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentParser:
@@ -47,7 +46,7 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
         result.add_argument(
             "--index", type=int, metavar="POSITION",
             help="for arrays of Slurm: only the realization at this position of the job's list, from 0; in a "
-            "job of a single system only this one of its sweeps",
+            "job of a single system only this one of the stage's outputs",
         )  # fmt: skip
         result.add_argument(
             "--update", action="store_true",
@@ -68,12 +67,14 @@ def accept_snapshots(command_parser: argparse.ArgumentParser) -> None:
 def load_run(options, ranks: int) -> Run:
     """The run that the arguments name; raises UserError."""
     job, text = job_file.load(options.job, tuple(options.overrides))
-    known = [stage.name for stage in STUDIES[job.study].stages]
-    if unknown := sorted(set(job.resources) - set(known)):
-        raise UserError(f"resources.{unknown[0]}: no such stage; there are {', '.join(known)}")
+    study = STUDIES[job.study]
+    if unknown := sorted(set(job.resources) - set(study.names)):
+        raise UserError(f"resources.{unknown[0]}: no such stage; there are {', '.join(study.names)}")
     snapshots = getattr(options, "snapshots", None)
     if snapshots is None and hasattr(options, "snapshots"):
-        snapshots = job.observe.source
+        snapshots = job.source
+    elif snapshots is not None and not study.imported:
+        raise UserError(f"--from: a study of the kind '{job.study}' takes no snapshots; leave it out")
     run = Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides), snapshots=snapshots)
     if snapshots is not None and run.realizations and options.index is None:
         raise UserError("--from: every realization has snapshots of its own; choose one with --index")
@@ -88,7 +89,8 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
     Parameters
     ----------
     stages : str, or callables (context, options)
-        Names of stages, or functions that only show something.
+        Names of stages, of which those are meant that the job's study has, by default all; or functions that
+        only show something of a lattice study.
     """
     options = command_parser.parse_args(argv)
 
@@ -96,14 +98,11 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
         storage.require_parallel(comm)
         startup.prepare(comm)
         run = mpi.on_root(comm, load_run, options, comm.size)
-        if not run.realizations and options.index is not None and stages not in ARRAYS:
-            raise UserError.everywhere("--index: this job is one system, not several realizations")
-        if run.job.trains_networks and {"rnn", "ednn", "committee"} & set(stages):
-            mpi.on_root(comm, networks.require)
+        wanted = mpi.on_root(comm, _wanted, run, options, stages)
         context = Context(run, comm, Log(comm.rank), StopRequest(), options.update)
-        works = [_work(stage, options, alone=len(stages) == 1) for stage in stages]
+        works = [_work(one, options, alone=len(wanted) == 1) for one in wanted]
         try:
-            perform(context, works, options.index, together="report" in stages)
+            perform(context, works, options.index, together="report" in wanted)
         except Stopped:
             context.log("stopped; start the same command again to go on")
             context.stop.finish()
@@ -111,6 +110,21 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
         return 0
 
     mpi.run(work)
+
+
+def _wanted(run: Run, options, stages) -> tuple:
+    """What is to be done, checked before anything starts; raises UserError."""
+    if any(callable(one) for one in stages):
+        if run.job.study != DEFAULT_STUDY:
+            raise UserError(f"this command is not for studies of the kind '{run.job.study}'")
+        return stages
+    wanted = run.study.chosen(stages or run.study.names)
+    several = len(wanted) == 1 and len(run.study.stage(wanted[0]).wanted(run.job)) > 1
+    if options.index is not None and not (run.realizations or several):
+        raise UserError("--index: this job is one system, not several realizations")
+    if any(run.study.stage(name).networks(run.job) for name in wanted):
+        networks.require(run.study.instead)
+    return wanted
 
 
 def _work(stage, options, alone: bool):

@@ -27,8 +27,8 @@ def lineage(run, output: str) -> dict[str, str]:
 
 def _inputs(run, output: str) -> dict[str, Path]:
     paths = {name: run.path(name) for name in run.stage(output).needs(run.job, output)}
-    if output.startswith(("rnn", "committee_rnn")) and run.first and run.job.rnn.warm_start:
-        paths[FIRST + "rnn"] = run.first.path("rnn")
+    if run.first and run.job.warm_start and output.startswith(run.study.led):
+        paths[FIRST + run.study.leading] = run.first.path(run.study.leading)
     return paths
 
 
@@ -37,7 +37,7 @@ def compare(run, output: str) -> None:
     path, found = run.path(output), identity.read(run.path(output))
     if (made_as := found.about.get("stage", output)) != output:
         raise OtherJob(f"{path} is the file of another output, {made_as}; {UPDATE}")
-    imported = "source" in found.about if output == "observe" else is_imported(run)
+    imported = "source" in found.about if output == run.study.imported else is_imported(run)
     difference = first_difference(
         canonical(found.about["dependencies"]),
         dependencies(run, output, imported),
@@ -45,7 +45,7 @@ def compare(run, output: str) -> None:
     )
     if difference:
         raise OtherJob(f"{path} was made by another job: {difference}; {ELSE}")
-    if output == "observe" and run.snapshots is not None:
+    if output == run.study.imported and run.snapshots is not None:
         _compare_source(run, found.about)
     for name, number in found.inputs.items():
         owner = run.first if name.startswith(FIRST) and run.first else run
@@ -63,7 +63,7 @@ def compare(run, output: str) -> None:
 
 def _compare_source(run, about: dict) -> None:
     """Compare the source of imported observations with the snapshots that were named; raises."""
-    path, wanted = run.path("observe"), run.foreign
+    path, wanted = run.path(run.study.imported), run.foreign
     if "source" not in about:
         raise Outdated(f"{path} has observations of the job's own chains; {ELSE}")
     if about["source_digest"] != wanted.digest:
@@ -74,16 +74,17 @@ def _compare_source(run, about: dict) -> None:
 
 def dependencies(run, output: str, imported: bool, changed: bool = False) -> dict:
     """What the job says that an output depends on, and what is known of its inputs besides."""
-    sections = run.stage(output).sections(output)
+    sections, study = run.stage(output).sections(output), run.study
     result = run.job.dependencies(output, sections, changed, imported)
-    if imported and output != "observe" and "observe" in result:
-        result["observe"]["imported"] = True
-    if "rnn" in result:
-        wanted = result["rnn"].pop("warm_start", False)
+    if imported and output != study.imported and study.imported in result:
+        result[study.imported]["imported"] = True
+    if study.leading in result:
+        leading = result[study.leading]
+        wanted = leading.pop("warm_start", False)
         if wanted and run.first:
-            result["rnn"]["warm_start"] = f"realization {run.first.realization}"
+            leading["warm_start"] = f"realization {run.first.realization}"
         elif not changed:  # the first one's network does not depend on it
-            result["rnn"]["warm_start"] = False
+            leading["warm_start"] = False
     return result
 
 

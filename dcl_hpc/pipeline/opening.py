@@ -8,17 +8,16 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..job import file as job_file
-from ..job.study import Job
+from ..job.base import AnyJob
 from ..storage.documents import read_json, write_json, write_text
 from ..storage.identity import Damaged
 from ..storage.results import read_job
 from .run import Run
+from .stages import STUDIES
 
 RECORD = "job.json"
 # Beside it where the job is not from a file, for the commands.
 JOB_FILE = "job.toml"
-# Folders of results, seen from that of a run or of an ensemble.
-RESULTS = ("", "rnn/", "ednn/", "sweeps/", "checks/", "realization_*/", "realization_*/*/")
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def open_run(folder: str | Path) -> Run:
     return MovedRun(job, text, job_path, root.parent, 1, overrides, at=root)
 
 
-def _recorded(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
+def _recorded(root: Path) -> tuple[AnyJob, str, str, tuple[str, ...]] | None:
     path = root / RECORD
     try:
         record = read_json(path)
@@ -114,9 +113,10 @@ def _recorded(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
     return job_file.from_dict(values, what=str(path)), text, job_path, overrides
 
 
-def _of_results(root: Path) -> tuple[Job, str, str, tuple[str, ...]] | None:
+def _of_results(root: Path) -> tuple[AnyJob, str, str, tuple[str, ...]] | None:
     """The job that the newest result was made with."""
-    paths = {path for pattern in RESULTS for path in root.glob(f"{pattern}*.h5")}
+    files = {stage.file.format("*") for study in STUDIES.values() for stage in study.stages}
+    paths = {path for above in ("", "realization_*/") for file in files for path in root.glob(above + file)}
     for path in sorted(paths, key=lambda path: (-path.stat().st_mtime, path)):
         if (found := read_job(path)) is None:
             continue

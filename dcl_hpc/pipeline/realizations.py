@@ -11,8 +11,8 @@ from ..errors import UserError
 from . import opening
 from .context import Context
 from .run import Run
-from .stages import load
 from .state import OtherJob
+from .study import load
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,27 @@ class Work:
         wanted = mpi.on_root(context.comm, self.outputs, context.run)
         if not wanted and self.alone:
             context.log(f"{self.name}: this job asks for none")
+        most = context.run.stage(self.name).most_ranks(context.run.job)
+        groups = min(len(wanted), context.comm.size // most) if most else 1
+        if groups > 1:
+            self._share_out(context, wanted, groups)
+            return
         for output in wanted:
             context.perform(output)
+
+    @staticmethod
+    def _share_out(context: Context, outputs: tuple[str, ...], groups: int) -> None:
+        """Make outputs by groups of ranks, as one of them cannot use all ranks."""
+        mpi.on_root(context.comm, opening.save, context.run)
+
+        def one(output, group, number):
+            log = context.log.part(group.rank, "", bars=number == 0)
+            own = Context(replace(context.run, ranks=group.size), group, log, context.stop, context.update)
+            own.perform(output)
+
+        failures = share_out(context.comm, outputs, one, context.stop, groups=groups)
+        if failures:
+            raise UserError.everywhere(failures[min(failures)])
 
 
 def perform(context: Context, works, index: int | None = None, together: bool = False) -> None:
@@ -79,8 +98,8 @@ def perform(context: Context, works, index: int | None = None, together: bool = 
 
     # with a warm start nobody trains before the first realization has
     names = [getattr(work, "name", "") for work in works]
-    if whole and "rnn" in names and run.job.rnn.warm_start:
-        first = names.index("rnn") + 1
+    if whole and run.study.leading in names and run.job.warm_start:
+        first = names.index(run.study.leading) + 1
         phases = [(works[:first], True), (works[first:], False)]
     else:
         phases = [(works, False)]

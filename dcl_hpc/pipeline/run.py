@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..job.study import Job
+from ..job.base import AnyJob
 from ..storage import identity, weights
 from ..storage.documents import sync_folder
 from ..storage.foreign import ForeignConfigurations, GivenConfigurations
@@ -19,8 +19,9 @@ from ..storage.identity import Damaged
 from ..storage.progress import progress
 from . import lineage
 from .provenance import provenance
-from .stages import STUDIES, Stage, Study
+from .stages import STUDIES
 from .state import UPDATE, Outdated, State
+from .study import Stage, Study
 
 
 def default_folder() -> Path:
@@ -34,7 +35,7 @@ class Run:
 
     Parameters
     ----------
-    job : Job
+    job : AnyJob
     job_text : str
         The job file verbatim, kept in every output.
     job_path : str
@@ -52,7 +53,7 @@ class Run:
         The user's own configurations, by the address of their file, which the observations have to be of.
     """
 
-    job: Job
+    job: AnyJob
     job_text: str
     job_path: str
     folder: Path
@@ -206,7 +207,7 @@ class Run:
     def _refuse_simulation(self, output: str) -> None:
         """Refuse to put configurations of the job's own chains in the place of imported ones."""
         with contextlib.suppress(Damaged):  # which cannot say where it is from
-            if output == "observe" and self.snapshots is None and (source := self.source()):
+            if output == self.study.imported and self.snapshots is None and (source := self.source()):
                 raise UserError(
                     f"{self.path(output)} was imported from {source}: say with --from which snapshots are to "
                     "take its place, or choose another name (--set name=NEW)"
@@ -242,9 +243,9 @@ class Run:
         path = self.path(output)
         if not self.done(output):
             state = "is not finished" if path.exists() else "does not exist"
-            needs_source = self.stage(output).name == "observe" and not self.job.observe.source
+            needs_source = output == self.study.imported and not self.job.source
             source = self.source() if needs_source else None
-            if needs_source and source is None and not self.job.has_truth:
+            if needs_source and source is None and self.job.needs_snapshots:
                 source = "FILE"
             origin = f"--from {shlex.quote(source)}" if source else ""
             raise UserError(f"{path} {state}; first run: {self.command(self.stage(output).command, origin)}")
@@ -268,7 +269,7 @@ class Run:
 
     def require_source(self) -> None:
         """Raise UserError if there are neither snapshots nor a Hamiltonian to simulate."""
-        if self.job.has_truth or self.snapshots is not None or self.job.observe.source:
+        if self.snapshots is not None or not self.job.needs_snapshots:
             return
         raise UserError(
             "hamiltonian.kind = 'unknown' has nothing to simulate, snapshots are needed: "
@@ -276,6 +277,6 @@ class Run:
         )
 
     def source(self) -> str | None:
-        """File that the observations are imported from; None if they are the job's own."""
-        path = self.path("observe")
-        return identity.read(path).about.get("source") if path.exists() else None
+        """File that the observations are imported from; None if they are the job's own, or if it has none."""
+        path = self.path(self.study.imported) if self.study.imported else None
+        return identity.read(path).about.get("source") if path and path.exists() else None

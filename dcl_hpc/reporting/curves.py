@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.shape import Shape
+from ..pipeline.lattice_study import sweep_name
 from ..pipeline.run import Run
-from ..pipeline.stages import sweep_name
 from ..storage.results import read_sweep
 from . import tables, uncertainty
 from .frames import data_frame

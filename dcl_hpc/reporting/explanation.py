@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ..energy.factory import ENERGIES
-from ..pipeline.stages import check_name
+from ..pipeline.lattice_study import check_name
 from ..storage.checks import Check, read_check
 from .figures import COLOURS, NAMES, STYLE
 

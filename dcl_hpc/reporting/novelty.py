@@ -6,7 +6,7 @@ from ..energy.factory import ENERGIES
 from ..inference.novelty import ENOUGH, Sightings
 from ..physics.shape import Shape
 from ..physics.tiles import MAX_TABLE
-from ..pipeline.stages import sweep_name
+from ..pipeline.lattice_study import sweep_name
 from ..storage import results
 from ..storage.observations import observed_rows
 from ..storage.replicas import last_configurations

@@ -19,6 +19,7 @@ from ..energy.checked import CheckedEnergy
 from ..errors import UserError
 from ..job import file as job_file
 from ..job import toml
+from ..job.base import AnyJob
 from ..job.study import Job
 from ..physics.shape import Shape
 from ..pipeline import opening
@@ -45,7 +46,7 @@ class OpenedRun:
         self._run = run
 
     @property
-    def job(self) -> Job:
+    def job(self) -> AnyJob:
         """The job; of a realization that of a single glass."""
         return self._run.job
 
@@ -166,7 +167,7 @@ class OpenedRun:
         UserError
             If a stage cannot be made.
         """
-        known = [stage.name for stage in self._run.study.stages]
+        known = self._run.study.names
         if unknown := [name for name in stages if name not in known]:
             raise UserError(f"there is no stage {unknown[0]!r}; there are {', '.join(map(repr, known))}")
         if snapshots is not None and self.realizations:
@@ -174,14 +175,15 @@ class OpenedRun:
                 "snapshots: every realization has its own; give them to realizations[k].make('observe', ...)"
             )
         chosen = [name for name in known if name in stages or not stages]
-        if snapshots is not None and "observe" not in chosen:
+        imported = self._run.study.imported
+        if snapshots is not None and imported not in chosen:
             raise UserError("snapshots: they stand for observations, make('observe', snapshots=...)")
         if isinstance(snapshots, (str, Path)):
             snapshots = str(snapshots)
         elif snapshots is not None:
             snapshots = np.asanyarray(snapshots)
-        elif "observe" in chosen:
-            snapshots = self.job.observe.source
+        elif imported in chosen:
+            snapshots = self.job.source
         opening.save(self._run)
         _perform(replace(self._run, snapshots=snapshots), chosen, update)
         return self
@@ -192,17 +194,17 @@ class OpenedRun:
         return "direct" if self.job.uses_direct and not self.job.uses_ednn else "ednn"
 
     def _single(self) -> Run:
+        if not isinstance(self.job, Job):
+            raise UserError(
+                f"{self.folder} is a study of the kind '{self.job.study}', which has no such results"
+            )
         if self._run.realizations:
             raise UserError(f"{self.folder} is an ensemble: ask one of its realizations, realizations[k]")
         return self._run
 
     def __repr__(self) -> str:
-        job = self.job
         number = "" if self.realization is None else f", realization {self.realization}"
-        about = (
-            f"{job.hamiltonian.kind} on {job.build_lattice()}, observed at T = {job.observe.temperature:g}"
-        )
-        return f"<run {job.name!r}{number} in {self.folder}: {about}>"
+        return f"<run {self.job.name!r}{number} in {self.folder}: {self.job.about}>"
 
 
 def open_run(folder: str | Path) -> OpenedRun:
@@ -222,7 +224,7 @@ def open_run(folder: str | Path) -> OpenedRun:
 
 
 def start(
-    job: Job | Mapping | str | Path, folder: str | Path = "runs", overrides: Mapping | None = None
+    job: AnyJob | Mapping | str | Path, folder: str | Path = "runs", overrides: Mapping | None = None
 ) -> OpenedRun:
     """Begin a run, or go on with it: its folder is `folder`/NAME.
 
@@ -249,7 +251,7 @@ def start(
     else:
         if overrides:
             raise UserError("overrides change a job file: give its path, or change the job itself")
-        job = job if isinstance(job, Job) else Job.from_dict(dict(job))
+        job = job if isinstance(job, AnyJob) else AnyJob.from_dict(dict(job))
         path = str(Path(folder) / job.name / opening.JOB_FILE)
         text, changes = toml.document(job.model_dump(mode="json", exclude_unset=True)), ()
     run = Run(job, text, path, Path(folder), 1, changes)

@@ -44,6 +44,15 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
     return Figure(title, caption, path)
 
 
+def fill(template: str, package: str = "dcl_hpc.reporting", **values) -> str:
+    """HTML of a template, escaped; a package's templates may extend those of this folder."""
+    loaders = [jinja2.PackageLoader(name, ".") for name in dict.fromkeys((package, "dcl_hpc.reporting"))]
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template(template).render(**values)
+
+
 def render(
     summary: dict, figures: list[Figure], description: str, provenance: str, job_text: str,
     template: str = "page.html", job=None,
@@ -57,12 +66,8 @@ def render(
     template : str
         "page.html" for a single system, "realizations.html" for an ensemble.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dcl_hpc.reporting", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template(template).render(
+    return fill(
+        template,
         summary=summary,
         learned=LEARNED,
         titles={name: energy.title for name, energy in ENERGIES.items()} | {"true": "true"},
@@ -103,18 +108,40 @@ def publish(
     others : tuple of Path
         More files that were made with the report.
     """
+    source = None if run.realizations or run.job.observe.source else run.source()
+    origin, job_text = sign(run, summary, f"--from {shlex.quote(source)}" if source else "")
+    job = None if run.realizations else run.job
+    text = render(summary, figures, description, origin, job_text, template, job)
+    write(run, summary, figures, text, others)
+
+
+def sign(run, summary: dict, more: str = "") -> tuple[str, str]:
+    """Add to a summary where it comes from.
+
+    Parameters
+    ----------
+    run : Run
+    summary : dict
+        Gets the keys `creator`, `git_commit`, `machine`, `ranks`, `uuid` and `command`.
+    more : str
+        Arguments of the command.
+
+    Returns
+    -------
+    provenance, job_text : str
+        What the page ends with.
+    """
     described = provenance()
     summary |= {key: described[key] for key in ("creator", "git_commit", "machine")} | {"ranks": run.ranks}
     summary["uuid"] = Identity().uuid
-    source = None if run.realizations or run.job.observe.source else run.source()
-    more = f"--ranks {run.ranks}" + (f" --from {shlex.quote(source)}" if source else "")
-    summary["command"] = run.command("run", more)
-    text = render(
-        summary, figures, description,
-        f"{described['creator']}, commit {described['git_commit']}, seed {run.job.seed}; "
-        f"libraries {described['library_versions']}",
-        summary["command"] + "\n\n" + run.job_text, template, None if run.realizations else run.job,
-    )  # fmt: skip
+    summary["command"] = run.command("run", f"--ranks {run.ranks} {more}".strip())
+    origin = f"{described['creator']}, commit {described['git_commit']}, seed {run.job.seed}; "
+    origin += f"libraries {described['library_versions']}"
+    return origin, summary["command"] + "\n\n" + run.job_text
+
+
+def write(run, summary: dict, figures: list[Figure], text: str, others: tuple[Path, ...] = ()) -> None:
+    """Write index.html and summary.json, with digests of all that is shown; parameters as in `publish`."""
     folder = run.root / "report"
     write_text(folder / "index.html", text)
     shown = [folder / "index.html", *(figure.path for figure in figures), *others]

@@ -5,7 +5,7 @@ import numpy as np
 from ..energy.factory import ENERGIES
 from ..physics import exact
 from ..physics.shape import Shape
-from ..pipeline.stages import calibrate_name, sweep_name, sweep_of
+from ..pipeline.lattice_study import calibrate_name, sweep_name, sweep_of
 from ..sampling.statistics import FEWEST_TIMES
 from ..sampling.tempering import communication_barrier
 from ..storage import results

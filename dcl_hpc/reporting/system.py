@@ -6,7 +6,7 @@ import numpy as np
 
 from ..energy.factory import ENERGIES, LEARNED
 from ..pipeline.diagnosis import warnings
-from ..pipeline.stages import calibrate_name
+from ..pipeline.lattice_study import calibrate_name
 from ..storage import results
 from ..storage.evaluation import plain, read_couplings
 from ..storage.observations import observed_rows

@@ -31,6 +31,9 @@ class Purpose(IntEnum):
     MEMBERS = 21
     HALVES = 22
     PLAN = 30
+    SUBSETS = 40
+    TRAJECTORIES = 41
+    REPLICAS = 42
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:

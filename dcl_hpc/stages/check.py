@@ -12,7 +12,7 @@ from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
 from ..physics.structure import Structure
 from ..pipeline.context import Context
-from ..pipeline.stages import check_of
+from ..pipeline.lattice_study import check_of
 from ..sampling.comparison import Mean, batches, compare, mean_of_batches
 from ..sampling.ladder import adapt
 from ..sampling.statistics import autocorrelation_time, too_short

@@ -8,7 +8,7 @@ from ..cluster import mpi
 from ..cluster.groups import share_out
 from ..errors import UserError
 from ..pipeline.context import Context
-from ..pipeline.stages import committee_name, committee_of
+from ..pipeline.lattice_study import committee_name, committee_of
 from ..storage import weights
 from .members import Member
 from .train import train_rnn, train_tiles

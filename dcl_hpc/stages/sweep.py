@@ -11,7 +11,7 @@ from ..cluster.signals import Stopped
 from ..energy.factory import ENERGIES, energy_model
 from ..errors import UserError
 from ..pipeline.context import Context
-from ..pipeline.stages import sweep_of
+from ..pipeline.lattice_study import sweep_of
 from ..sampling.ladder import adapt
 from ..sampling.overlap import Overlaps
 from ..sampling.streams import Purpose

@@ -7,7 +7,7 @@ from ..energy import reference
 from ..energy.ednn import has_table, references, sums_of_patterns
 from ..physics import exact
 from ..pipeline.context import Context
-from ..pipeline.stages import candidate
+from ..pipeline.lattice_study import candidate
 from ..sampling.streams import Purpose, generator
 from ..storage import weights
 from ..storage.rows import Rows

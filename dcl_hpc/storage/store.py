@@ -106,6 +106,11 @@ class Store:
         """A root attribute."""
         return self._file.attrs[name]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all datasets."""
+        return tuple(self._data)
+
     def __contains__(self, name: str) -> bool:
         return name in self._data
 

@@ -11,7 +11,7 @@ from dcl_hpc.job import file as jobs
 from dcl_hpc.job.study import Job
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.shape import Shape
-from dcl_hpc.pipeline.stages import LATTICE, sweep_name, sweep_of
+from dcl_hpc.pipeline.lattice_study import LATTICE, sweep_name, sweep_of
 from dcl_hpc.pipeline.state import first_difference
 
 

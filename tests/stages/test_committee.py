@@ -12,7 +12,7 @@ from dcl_hpc.energy import ednn
 from dcl_hpc.energy.factory import energy_model
 from dcl_hpc.errors import UserError
 from dcl_hpc.pipeline import opening
-from dcl_hpc.pipeline.stages import LATTICE, committee_name
+from dcl_hpc.pipeline.lattice_study import LATTICE, committee_name
 from dcl_hpc.stages.fit import Fit
 from dcl_hpc.stages.members import Member
 from dcl_hpc.storage import weights

@@ -1,0 +1,1 @@
+"""The thermal deep-learning machine: a perceptron whose neurons and weights move by molecular dynamics."""
