@@ -121,7 +121,7 @@ def rank_work(bound: bool) -> None:
 
 
 def ranks(arguments) -> tuple[float, float]:
-    """Time of one rank over that of two, and of products over that of steps on two; medians of runs in turn."""
+    """Time of one rank over that of two, and of products over steps on two; medians of runs in turn."""
     found = []
     for _ in range(RANK_PAIRS):
         one, two = (on_ranks(__file__, n, arguments=arguments) for n in (1, 2))
