@@ -30,6 +30,7 @@ if __name__ == "__main__":
 import numpy as np
 from outcome import add_arguments, finish, on_ranks
 
+from dcl_hpc.cluster import mpi
 from dcl_hpc.energy.rnn import RnnEnergy
 from dcl_hpc.networks.hardware import has_bfloat16
 from dcl_hpc.networks.rnn import Gru
@@ -49,6 +50,8 @@ SITES, BATCH, REPEATS = 64, 500, 7
 # Units of the networks that train, chains of the sweeps, pairs of runs under mpiexec, and numbers of
 # configurations whose memory is compared.
 HIDDEN, CHAINS, EACH, PAIRS, DATA = (256, 512), 512, (1, 16, 64, 256, 1024), 3, (200_000, 2_000_000)
+# Whether work of several ranks is done by processes of their own, and the stages whose memory is compared.
+PROCESSES, STAGES = True, ("observe", "train")
 STATES = np.random.default_rng(1).integers(0, 2, (100_000, SITES)).astype(np.uint8)
 SETTINGS = SimpleNamespace(
     epochs=1,
@@ -82,9 +85,10 @@ class Source:
 
 def shorten() -> None:
     """Sizes of --quick."""
-    global LATTICE, SITES, STATES, BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA
-    LATTICE, SITES, STATES = Lattice((4, 4)), 16, np.ascontiguousarray(STATES[:, :16])
+    global LATTICE, SITES, STATES, BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA, PROCESSES, STAGES
+    LATTICE, SITES, STATES = Lattice((2, 3)), 6, np.ascontiguousarray(STATES[:, :6])
     BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA = 20, 1, (8,), 4, (1,), 1, (4000,)
+    PROCESSES, STAGES = False, ("observe",)
 
 
 def network(
@@ -271,13 +275,11 @@ def monte_carlo() -> dict:
     return result
 
 
-def rank_work(backends: str) -> None:
-    """Train a few steps on these ranks, by each backend in turn; rank 0 prints what they reach.
+def rank_work(backends: str) -> float:
+    """Train a few steps on these ranks, by each backend in turn, and return what they reach.
 
     Of one backend these are configurations/s, of two the time of a step by the second over that by the first.
     """
-    from dcl_hpc.cluster import mpi
-
     comm, steps = mpi.world(), {}
     precision = "bfloat16" if has_bfloat16() else "float32"
     for backend in backends.split(","):
@@ -285,9 +287,8 @@ def rank_work(backends: str) -> None:
         batch = tf.constant(next(training.batches.epoch(0))[0])
         steps[backend] = lambda step=training._step, batch=batch: float(step(batch))
     times = in_turn(steps, 25)
-    if comm.rank == 0:
-        first, *others = steps
-        print(*[ratio(times, other, first) for other in others] or [BATCH / np.median(times[first])])
+    first, *others = steps
+    return ratio(times, others[0], first) if others else float(BATCH / np.median(times[first]))
 
 
 def backends() -> dict:
@@ -307,14 +308,14 @@ def backends() -> dict:
     return {"step_mpi_vs_horovod": float(np.median(runs)), "runs": runs}
 
 
-def two_ranks_vs_two_threads(arguments) -> float:
+def two_ranks_vs_two_threads() -> float:
     """Training speed of two ranks of one thread over that of one process with two."""
 
     def rate(ranks: int, threads: int) -> float:
+        if not PROCESSES:
+            return rank_work("auto")
         bind = "none" if threads > 1 else "core"
-        return on_ranks(
-            __file__, ranks, "--bind-to", bind, arguments=arguments, TF_NUM_INTRAOP_THREADS=str(threads)
-        )
+        return on_ranks(__file__, ranks, "--bind-to", bind, TF_NUM_INTRAOP_THREADS=str(threads))
 
     pairs = [(rate(2, 1), rate(1, 2)) for _ in range(PAIRS)]
     for two_ranks, two_threads in pairs:
@@ -335,7 +336,7 @@ def memory_growth() -> dict:
                 f"[observe]\ntemperature = 4.0\nsamples = {n}\n"
                 "[rnn]\nhidden = 8\nepochs = 1\nbatch = 2000\n[sweep]\ntemperatures = [3.0, 4.0]\n"
             )
-            for module in ("observe", "train"):
+            for module in STAGES:
                 command = [sys.executable, "-m", f"dcl_hpc.{module}", str(job), "--runs", folder]
                 answer = subprocess.run([*LAUNCHER, *command], capture_output=True, text=True, check=True)
             peaks[str(n)] = float(answer.stdout.split()[-1]) / 1024
@@ -353,7 +354,9 @@ def main() -> None:
     if options.quick:
         shorten()
     if options.rank_work:
-        rank_work(options.backend)
+        reached = rank_work(options.backend)
+        if mpi.world().rank == 0:
+            print(reached)
         return
     if options.backends:
         finish(backends(), "rnn.py --backends", options.json)
@@ -363,7 +366,7 @@ def main() -> None:
     if smallest["train_vs_torch"] is None:
         print("PyTorch is not installed (pip install torch): no comparison with it")
     details = {"training": training, "variants": variants(), "monte_carlo": monte_carlo()}
-    two_ranks = two_ranks_vs_two_threads(("--quick",) if options.quick else ())
+    two_ranks = two_ranks_vs_two_threads()
     print(f"two ranks of one thread: {two_ranks:.2f} times one process with two threads")
     details["peak_memory_mib"] = memory_growth()
     peaks = list(details["peak_memory_mib"].values())

@@ -16,9 +16,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
 
 import numpy as np
-from outcome import add_arguments, finish, on_ranks
-
 import tensorflow as tf
+from outcome import add_arguments, finish, on_ranks
 
 from dcl_hpc.thermal.dynamics import Dynamics
 from dcl_hpc.thermal.machine import Machine, start
@@ -122,7 +121,7 @@ def rank_work(bound: bool) -> None:
 
 
 def ranks(arguments) -> tuple[float, float]:
-    """Time of one rank over that of two, and of products over that of steps on two; medians of runs in turn."""
+    """Time of one rank over that of two, and of products over steps on two; medians of runs in turn."""
     found = []
     for _ in range(RANK_PAIRS):
         one, two = (on_ranks(__file__, n, arguments=arguments) for n in (1, 2))

@@ -22,8 +22,8 @@ from outcome import add_arguments, changed, finish
 from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 from dcl_hpc.physics import exact
-from dcl_hpc.pipeline.run import Run
 from dcl_hpc.pipeline.lattice_study import files_of
+from dcl_hpc.pipeline.run import Run
 from dcl_hpc.reporting import tables
 from dcl_hpc.storage import results
 
@@ -55,6 +55,7 @@ def sweep(options, folder: Path, length: int) -> Path:
     sweeps = QUICK_SWEEPS if options.quick else sweeps
     settings = {
         "energies": '["ednn"]', "shapes": f"[[{length}, {length}]]", "temperatures": str(temperatures),
+        "start": '"uniform"',  # walls between domains of large lattices would stay for ever
         "ladders": LADDERS, "rungs": len(temperatures), "thermalization": sweeps // 2, "sweeps": sweeps // 2,
     }  # fmt: skip
     changes = changed(f"sweep.{key}={value}" for key, value in settings.items())

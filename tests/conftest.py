@@ -1,15 +1,21 @@
 """What tests share: a tiny job, ways to start commands with and without mpiexec, a chi-square test."""
 
+import io
 import os
+import runpy
+import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
 from dcl_hpc.cluster.launch import SETTINGS
+from dcl_hpc.cluster.log import LOGGER
 
 TINY = """\
 name = "tiny"
@@ -84,6 +90,40 @@ class Launcher:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+def _call(program, *arguments, environment=None) -> subprocess.CompletedProcess:
+    """What `python -m dcl_hpc.PROGRAM ARGUMENTS` does, in this process, and leaves nothing of it here."""
+    argv = [*map(str, (program, *arguments))]
+    out, err = io.StringIO(), io.StringIO()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    log = mock.patch.multiple(LOGGER, handlers=[], level=LOGGER.level, propagate=LOGGER.propagate)
+    changes = {**SETTINGS, **(environment or {})}
+    with mock.patch.dict(os.environ, changes), mock.patch.object(sys, "argv", argv), log:
+        for name in set(FOREIGN) - set(changes):
+            os.environ.pop(name, None)
+        try:
+            with redirect_stdout(out), redirect_stderr(err):
+                if isinstance(program, Path):
+                    runpy.run_path(program, run_name="__main__")
+                else:
+                    runpy.run_module(f"dcl_hpc.{program}", run_name="__main__")
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Run a command, or a script, in this process: `command("observe", job, "--runs", here)`.
+
+    The result is that of a process: exit code and outputs.
+    """
+    return _call
+
+
 @pytest.fixture(scope="session")
 def python():
     """Start Python programs: `python(script, ..., ranks=2)` waits, `python.start(...)` does not."""
@@ -123,14 +163,17 @@ def runs(tmp_path) -> Path:
 
 
 @pytest.fixture
-def dcl(python, job_file, runs):
-    """Run a command on the tiny job: `dcl("observe", "--set", "seed=3", ranks=2)`."""
+def dcl(python, command, job_file, runs):
+    """Run a command on the tiny job: `dcl("observe", "--set", "seed=3", ranks=2)`.
 
-    def run(module, *arguments, ranks=1, timeout=120, environment=None, job=job_file, folder=runs):
-        return python(
-            "-m", f"dcl_hpc.{module}", job, "--runs", folder, *arguments,
-            ranks=ranks, timeout=timeout, environment=environment,
-        )  # fmt: skip
+    On one rank it runs in this process.
+    """
+
+    def run(module, *arguments, ranks=1, environment=None, job=job_file, folder=runs):
+        arguments = (job, "--runs", folder, *arguments)
+        if ranks == 1:
+            return command(module, *arguments, environment=environment)
+        return python("-m", f"dcl_hpc.{module}", *arguments, ranks=ranks, environment=environment)
 
     return run
 

@@ -41,7 +41,6 @@ def spread(found: LocalEnergy) -> tuple[list[list[dict]], np.ndarray]:
     covariance : float64 (n, n)
         In J^2.
     """
-    order = np.argsort(-np.abs(found.coupling), kind="stable")  # that of the terms
     interactions = [
         [
             {"sites": one.sites, "charges": one.charges, "phase": one.phase, "sign": one.sign}
@@ -49,7 +48,7 @@ def spread(found: LocalEnergy) -> tuple[list[list[dict]], np.ndarray]:
         ]
         for term in found.terms
     ]
-    return interactions, found.covariance[np.ix_(order, order)]
+    return interactions, found.covariance[np.ix_(found.order, found.order)]
 
 
 def independent(covariance: np.ndarray) -> np.ndarray:
@@ -109,10 +108,6 @@ class Spread:
                     turns = sum(c * block[sites] for c, sites in zip(charges, windows.T, strict=True))
                     sums[k] += values[turns % self._n_states].sum(axis=0)
             yield sums
-
-    def sums(self, states: np.ndarray) -> np.ndarray:
-        """Sums of the interactions over the lattice, float64 (n_interactions, n_chains)."""
-        return np.concatenate(list(self._blocks(states)), axis=1)
 
     def errors(self, states: np.ndarray) -> np.ndarray:
         """Standard errors in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""

@@ -37,8 +37,7 @@ class EdnnEnergy(TileTables):
 
     def __init__(self, lattice: Lattice, focus: int, context: int, n_states: int, table, form: str = "box"):
         tiling = Tiling(lattice, focus, context, form)
-        every_point = focus == 1 and lattice.regular
-        super().__init__(lattice, n_states, tiling.offsets, table, None if every_point else tiling.sites)
+        super().__init__(lattice, n_states, tiling.offsets, table, tiling.sites)
 
 
 class TileNetworkEnergy:

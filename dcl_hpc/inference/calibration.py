@@ -98,29 +98,20 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
     every = fit(observations, found, law.coupling / t)
     plain = fit(replace(some, given=NOTHING), found, every.parameters)
     together = _together(some, found, plain)
-    projection, rest, weight, shift, influence = (
-        np.zeros(n),
-        0.0,
-        0.0,
-        np.zeros(n),
-        np.zeros((len(rows), n + 1)),
-    )
-    if together is not None:
-        h, weight = together.information, together.parameters[-1]
-        projection = inverted(h[:n, :n]) @ h[:n, n]
-        rest = float(1 - h[n, :n] @ projection / h[n, n])
-        both = _influence(together)
-        influence[:, 0] = both[:, n]
-        influence[:, 1:] = both[:, :n] + both[:, n:] * projection - _influence(plain)
-        shift = together.parameters[:n] + weight * projection - plain.parameters
+    weight, rest, projection, couplings = 0.0, 0.0, np.zeros(n), every.parameters
     total = np.zeros((len(observations.states), n + 1))
     total[:, 1:] = _influence(every)
-    total[rows] += influence
+    if together is not None:
+        weight, (projection, rest) = together.parameters[n], _split(together.information)
+        couplings = couplings + together.parameters[:n] + weight * projection - plain.parameters
+        both = _influence(together)
+        total[rows, 0] = both[:, n]
+        total[rows, 1:] += both[:, :n] + both[:, n:] * projection - _influence(plain)
     units = np.concatenate([[1.0], np.full(n, t)])
     covariance = observations.sum_of_squares(total) * np.outer(units, units)
-    if rest:
+    if together is not None:
         weight, covariance = _shrunk(weight, covariance)
-    law = replace(law, coupling=t * (every.parameters + shift), covariance=covariance[1:, 1:])
+    law = replace(law, coupling=t * couplings, covariance=covariance[1:, 1:])
     return Calibration(float(weight), scale, scale_error, rest, law, t * projection, covariance)
 
 
@@ -150,9 +141,13 @@ def _together(some: Samples, found: Interactions, plain: Fit) -> Fit | None:
         together = fit(some, found, np.append(plain.parameters, 0.0))
     except ValueError:  # singular: the interactions are all that the network has
         return None
-    h, n = together.information, len(found)
-    rest = h[n, n] - h[n, :n] @ inverted(h[:n, :n]) @ h[:n, n]
-    return together if rest > LEAST_REST * h[n, n] else None
+    return together if _split(together.information)[1] > LEAST_REST else None
+
+
+def _split(information: np.ndarray) -> tuple[np.ndarray, float]:
+    """The last function's projection on the others, float64 (n,), and the share of it that is left."""
+    projection = inverted(information[:-1, :-1]) @ information[:-1, -1]
+    return projection, float(1 - information[-1, :-1] @ projection / information[-1, -1])
 
 
 def _influence(found: Fit) -> np.ndarray:

@@ -86,12 +86,13 @@ def shrunk(estimate: np.ndarray, covariance: np.ndarray, group: np.ndarray):
         prior = kinds @ variance
         # (1/prior + 1/covariance)^-1, also where prior vanishes
         gain = np.linalg.solve(covariance + np.diag(prior), np.diag(prior)).T
-        mean, posterior = gain @ estimate, gain @ covariance
+        mean = gain @ estimate
         # the number of parameters of each group that the data determine
         determined = kinds.T @ np.diag(gain)
         old, variance = variance, (kinds.T @ mean**2) / np.maximum(determined, 1e-9)
         if np.allclose(old, variance, rtol=1e-3, atol=1e-12):
             break
+    posterior = gain @ covariance
     return mean, (posterior + posterior.T) / 2
 
 

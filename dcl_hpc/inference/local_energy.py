@@ -103,6 +103,11 @@ class LocalEnergy:
         return Window(window.offsets[used] if used.any() else window.offsets[:1], window.n_states)
 
     @cached_property
+    def order(self) -> np.ndarray:
+        """Numbers of the interactions, strongest first, int64 (n,)."""
+        return np.argsort(-np.abs(self.coupling), kind="stable")
+
+    @cached_property
     def terms(self) -> list[Term]:
         """The interactions, strongest first."""
         words, n = self.interactions.words, len(self.coupling)
@@ -114,8 +119,7 @@ class LocalEnergy:
             sites = tuple(map(tuple, (offsets - offsets.min(axis=0)).tolist()))
             phase = "sin" if sine else "cos"
             members[owner].append(Member(sites, tuple(charges[places].tolist()), phase, int(sign)))
-        order = np.argsort(-np.abs(self.coupling), kind="stable")
-        return [Term(tuple(members[k]), float(self.coupling[k]), float(self.error[k])) for k in order]
+        return [Term(tuple(members[k]), float(self.coupling[k]), float(self.error[k])) for k in self.order]
 
     def __str__(self):
         return "\n".join([f"symmetry: {self.symmetry}", *map(str, self.terms)])
@@ -160,8 +164,9 @@ class LocalEnergy:
         """
         energy, error = np.empty((2, len(states)))
         step = max(CHUNK // max(len(self.coupling), 1), 1)
+        prepared = self._prepared(states, lattice)
         for rows in (slice(k, k + step) for k in range(0, len(states), step)):
-            sums = self.sums(states[rows], lattice)
+            sums = _summed(states[rows], *prepared)
             energy[rows] = -(sums @ self.coupling)
             variance = np.einsum("sk,sk->s", sums @ self.covariance, sums)
             error[rows] = np.sqrt(np.maximum(variance, 0))
@@ -169,16 +174,13 @@ class LocalEnergy:
 
     def sums(self, states: np.ndarray, lattice: Lattice) -> np.ndarray:
         """Each interaction's sum over the lattice, float64 (n, n_interactions); see `energy`."""
-        states = np.asarray(states)
-        q, lost = self.window.n_states, np.any(states == ABSENT)
+        return _summed(states, *self._prepared(states, lattice))
+
+    def _prepared(self, states, lattice: Lattice) -> tuple[Window, np.ndarray, np.ndarray]:
+        """The window, its tiles on a lattice, and the functions of its states."""
+        lost = np.any(np.asarray(states) == ABSENT)
         window = replace(self.window, absent=lost or not lattice.regular)
-        functions, tiles = self.functions(window), window.tiles(lattice)
-        part = np.ascontiguousarray(states, np.uint8)
-        if window.absent:
-            part = np.minimum(np.pad(part, ((0, 0), (0, 1)), constant_values=ABSENT), np.uint8(q))
-        sums = np.zeros((len(part), len(self.coupling)))
-        _sums(part, tiles, window.powers, functions, sums)
-        return sums
+        return window, window.tiles(lattice), self.functions(window)
 
 
 def tile_model(lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.ndarray) -> TileTables:
@@ -215,6 +217,17 @@ def restricted(table: np.ndarray, n_states: int, present: np.ndarray) -> np.ndar
     """
     absent = tuple(np.flatnonzero(~np.asarray(present)))
     return table.reshape([n_states] * len(present)).mean(axis=absent, dtype=np.float64).ravel()
+
+
+def _summed(states, window: Window, tiles: np.ndarray, functions: np.ndarray) -> np.ndarray:
+    """Every function's sum over the lattice, float64 (n, n_functions)."""
+    states = np.ascontiguousarray(states, np.uint8)
+    if window.absent:
+        states = np.pad(states, ((0, 0), (0, 1)), constant_values=ABSENT)
+        states = np.minimum(states, np.uint8(window.n_states))
+    sums = np.zeros((len(states), functions.shape[1]))
+    _sums(states, tiles, window.powers, functions, sums)
+    return sums
 
 
 @njit(**OPTIONS)

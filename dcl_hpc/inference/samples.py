@@ -82,6 +82,8 @@ class Samples:
             raise ValueError("all samples are equal; observe at a higher temperature")
         object.__setattr__(self, "states", np.ascontiguousarray(states, np.uint8))
         object.__setattr__(self, "weights", weights)
+        if self.blocks is not None and len(np.unique(self.blocks)) == len(states):  # nothing is correlated
+            object.__setattr__(self, "blocks", None)
         if not self.lattice.regular or lost.any():
             object.__setattr__(self, "window", replace(self.window, absent=True))
 

@@ -82,7 +82,9 @@ def _score_tests(observations, candidates, chosen, current) -> list[tuple[int, f
     regression = h[n:, :n] @ inverted(h[:n, :n])
     residual = scores[:, n:] - scores[:, :n] @ regression.T
     gradient = gradient[n:] - regression @ gradient[:n]
-    z2 = gradient**2 / np.diag(observations.sum_of_squares(residual))
+    scatter = np.diag(observations.sum_of_squares(residual))
+    certain = np.where(gradient == 0, 0.0, np.inf)  # where all samples have the same score, as frozen ones do
+    z2 = np.divide(gradient**2, scatter, out=certain, where=scatter > 0)
     return [(shortlist[j], z2[j]) for j in np.argsort(-z2)]
 
 

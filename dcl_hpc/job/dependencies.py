@@ -29,7 +29,7 @@ def dependencies(
         kept = ("epochs",) if output.count("_") > 1 else ("members", "epochs")
         result["uncertainty"] = {key: values["uncertainty"][key] for key in kept}
     if "sweep" in result:  # other energies and shapes do not matter to this one
-        shared = ("temperatures", "ladders", "exchange", "rungs")
+        shared = ("temperatures", "ladders", "start", "exchange", "rungs")
         result["sweep"] = {key: values["sweep"][key] for key in shared}
     if "check" in result:
         result["check"] = _check(result["check"], output)
@@ -101,6 +101,8 @@ def canonical(values: dict) -> dict:
             sweep["temperatures"] = Grid(**sweep["temperatures"]).listed.tolist()
         elif "temperatures" in sweep:
             sweep["temperatures"] = sorted(set(sweep["temperatures"]))
+        if sweep.get("start") == "random":
+            sweep.pop("start")
         if not sweep.get("exchange", True):
             sweep.pop("rungs", None)
     return values

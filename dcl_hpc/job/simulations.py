@@ -138,6 +138,11 @@ class Sweep(Section):
     rnn_sweeps: Annotated[int, Field(ge=2)] = Field(
         500, description="as sweeps, for the RNN", json_schema_extra=SWEEPS
     )
+    start: Literal["random", "uniform"] = Field(
+        "random",
+        description="where chains start; uniform: all sites in one state, drawn for each chain, for large "
+        "lattices far below a transition, where walls between domains hardly move",
+    )
     exchange: bool = Field(True, description="whether neighbouring temperatures exchange replicas")
     rungs: Rungs = Field("auto", description="temperatures of the ladder in all; auto keeps acceptance > 1/2")
 

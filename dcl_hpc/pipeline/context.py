@@ -47,10 +47,13 @@ class Context:
             complete, said = mpi.on_root(self.comm, self.run.prepare, output, self.update)
             for line in said:
                 self.log(f"{output}: {line}")
-            if complete and not self.run.stage(output).always:
+            stage = self.run.stage(output)
+            if complete and not stage.always:
                 self.log(f"{output}: {self.run.path(output)} is complete")
             else:
-                self.run.stage(output).perform(self, output)
+                for name in stage.needs(self.run.job, output):
+                    mpi.on_root(self.comm, self.run.require, name)
+                stage.perform(self, output)
                 mpi.on_root(self.comm, opening.save, self.run)
             self.comm.Barrier()
 

@@ -30,9 +30,10 @@ class SweepCurves:
     """Thermodynamics per site at the temperatures of a sweep.
 
     Errors `NAME_error` are standard errors of the Monte Carlo, by the jackknife over blocks longer than the
-    autocorrelation time; `NAME_data_error` those by the finite observations that the energy was fitted to;
-    `NAME_low` ... `NAME_high` are intervals of 68 % that contain both. These three are nan where errors of
-    the energy are not known. The additive constant of learned energies is fixed at infinite temperature.
+    autocorrelation time; `NAME_data_error` those by the finite observations that the energy was fitted to,
+    `NAME_training_error` those by the seeds of its training, of a committee; `NAME_low` ... `NAME_high` are
+    intervals of 68 % that contain all. They are nan where such errors of the energy are not known.
+    The additive constant of learned energies is fixed at infinite temperature.
 
     Attributes
     ----------
@@ -42,13 +43,13 @@ class SweepCurves:
         Of the lattice: a tuple of int, with its `boundary` (None: as observed).
     temperature : float64 (n,)
         Those that the job lists, ascending, in J/k_B.
-    u, u_error, u_data_error, u_low, u_high : float64 (n,)
+    u, u_error, u_data_error, u_training_error, u_low, u_high : float64 (n,)
         Energy per site, in J.
-    c, c_error, c_data_error, c_low, c_high : float64 (n,)
+    c, c_error, c_data_error, c_training_error, c_low, c_high : float64 (n,)
         Specific heat per site, in k_B.
-    m, m_error, m_data_error, m_low, m_high : float64 (n,)
+    m, m_error, m_data_error, m_training_error, m_low, m_high : float64 (n,)
         Order parameter per site.
-    chi, chi_error, chi_data_error, chi_low, chi_high : float64 (n,)
+    chi, chi_error, chi_data_error, chi_training_error, chi_low, chi_high : float64 (n,)
         Its susceptibility, N (<m^2> - <m>^2)/T, in 1/J.
     autocorrelation_time : float64 (n,)
         Integrated, of the energy, in sweeps; 1/2 for independent ones.
@@ -68,21 +69,25 @@ class SweepCurves:
     u: FloatArray
     u_error: FloatArray
     u_data_error: FloatArray
+    u_training_error: FloatArray
     u_low: FloatArray
     u_high: FloatArray
     c: FloatArray
     c_error: FloatArray
     c_data_error: FloatArray
+    c_training_error: FloatArray
     c_low: FloatArray
     c_high: FloatArray
     m: FloatArray
     m_error: FloatArray
     m_data_error: FloatArray
+    m_training_error: FloatArray
     m_low: FloatArray
     m_high: FloatArray
     chi: FloatArray
     chi_error: FloatArray
     chi_data_error: FloatArray
+    chi_training_error: FloatArray
     chi_low: FloatArray
     chi_high: FloatArray
     autocorrelation_time: FloatArray
@@ -175,6 +180,7 @@ def _bands(series, columns: dict, n_sites: int) -> dict:
     result = {"band_holds": found["band_holds"] or [False] * n}
     for name in tables.QUANTITIES:
         band = found[f"{name}_band_68"] or np.full((n, 2), np.nan)
-        result[f"{name}_data_error"] = found[f"{name}_data_error"] or np.full(n, np.nan)
+        for kind in uncertainty.KINDS:
+            result[f"{name}_{kind}"] = found[f"{name}_{kind}"] or np.full(n, np.nan)
         result[f"{name}_low"], result[f"{name}_high"] = np.transpose(band)
     return result

@@ -76,6 +76,7 @@ def render(
         worth=worth,
         largest=np.argmax,
         propagated=[sweep for sweep in summary["sweeps"] if sweep.get("u_data_error")],
+        trained=any(sweep.get("u_training_error") for sweep in summary["sweeps"]),
         bands=uncertainty.warnings(summary["sweeps"]),
         warnings=warnings(
             summary["sweeps"], len(summary["realizations"]) if "realizations" in summary else None

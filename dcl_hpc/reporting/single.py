@@ -20,9 +20,6 @@ def report(context: Context, output: str) -> None:
 
 
 def _draw_if_needed(run, output: str, update: bool) -> None:
-    """Also a report that is there is shown only if all that it tells of can be used."""
-    for name in run.data:
-        run.require(name)
     if update or not run.state(output).current:
         write_report(run)
 

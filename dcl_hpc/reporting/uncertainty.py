@@ -7,6 +7,9 @@ from ..sampling.peaks import QUANTITIES as PEAKS
 from ..sampling.peaks import peaks
 from .tables import QUANTITIES
 
+# Errors of the energy: by the finite observations, and by the seeds of training, where there is a committee.
+KINDS = ("data_error", "training_error")
+
 
 def table(series, rows: dict, n_sites: int) -> dict:
     """What is known of errors at the temperatures that a job lists.
@@ -26,17 +29,15 @@ def table(series, rows: dict, n_sites: int) -> dict:
         intervals that contain both and those by the Monte Carlo; all of them None where no such errors of the
         energy are known. `band_holds`: whether bands at a temperature can be trusted, or None. For c and chi
         `NAME_peak`, temperature and height of the largest value, and their errors, `NAME_peak_error` by the
-        Monte Carlo and `NAME_peak_data_error`; None
-        where temperatures are too far apart or the peak is not between them.
+        Monte Carlo, `NAME_peak_data_error` and `NAME_peak_training_error`; None where temperatures are too
+        far apart or the peak is not between them.
     """
     return bands(series, rows, n_sites) | _peaks(series, n_sites)
 
 
 def bands(series, rows: dict, n_sites: int) -> dict:
     """The part of `table` that is not about peaks."""
-    names = [f"{name}_{what}" for name in QUANTITIES for what in ("data_error", "training_error", *LEVELS)]
-    given = {"data_error": series.modes, "training_error": series.training_modes}
-    kinds = {name: modes for name, modes in given.items() if modes is not None}
+    names, kinds = [f"{name}_{what}" for name in QUANTITIES for what in (*KINDS, *LEVELS)], _kinds(series)
     if not kinds:
         return dict.fromkeys((*names, "band_holds"))
     found: dict[str, list] = {name: [] for name in (*names, "band_holds")}
@@ -57,20 +58,22 @@ def bands(series, rows: dict, n_sites: int) -> dict:
 
 
 def _peaks(series, n_sites: int) -> dict:
-    energy, order = series.energy, series.order
-    if series.modes is not None:
-        energy, order = energy[:, :, series.records], order[:, :, series.records]
-    found_peaks, result = peaks(energy, order, series.temperature, n_sites, series.modes), {}
+    records = slice(None) if series.records is None else series.records
+    about = series.energy, series.order, series.temperature, n_sites
+    found_peaks, result = peaks(*about, _kinds(series), records), {}
     for name in PEAKS:
         found = found_peaks.get(name)
-        result |= {
-            f"{name}_peak": found and [found.temperature, found.height],
-            f"{name}_peak_error": found and found.error.tolist(),
-            f"{name}_peak_data_error": None
-            if found is None or found.data_error is None
-            else found.data_error.tolist(),
-        }
+        errors = {"error": found.error, **found.errors} if found else {}
+        result[f"{name}_peak"] = found and [found.temperature, found.height]
+        for kind in ("error", *KINDS):
+            result[f"{name}_peak_{kind}"] = errors[kind].tolist() if kind in errors else None
     return result
+
+
+def _kinds(series) -> dict:
+    """Modes of each kind of error that is known, by its name."""
+    given = dict(zip(KINDS, (series.modes, series.training_modes), strict=True))
+    return {name: modes for name, modes in given.items() if modes is not None}
 
 
 def warnings(sweeps: list[dict]) -> list[str]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from .statistics import overlapping
+
 BINS = 4096
-# Share of samples that neighbouring temperatures must have in common, and how many are looked at for it.
-LEAST_OVERLAP, LOOKED_AT = 0.05, 1000
+# Samples of each temperature of which the overlap with its neighbours is found.
+LOOKED_AT = 1000
 MAX_STEPS, LAST_STEP = 100, 1e-8
 
 
@@ -53,7 +55,7 @@ class Histograms:
             Ladders are put into so many groups by turns, at most.
         """
         beta, energies = 1 / np.asarray(temperatures, float), [np.atleast_2d(e) for e in energies]
-        if not _overlap(beta, energies):
+        if not overlapping([e.ravel()[:: max(1, e.size // LOOKED_AT)] for e in energies], temperatures):
             return None
         group = [np.broadcast_to((np.arange(len(e)) % groups)[:, None], e.shape).ravel() for e in energies]
         group, pooled = np.concatenate(group), np.concatenate([e.ravel() for e in energies])
@@ -117,17 +119,6 @@ def _likelihood(free, exponents, counts, samples):
     joint = free[:, None] + exponents
     mixture = logsumexp(joint, axis=0)
     return samples @ free - counts @ mixture, np.exp(joint - mixture)
-
-
-def _overlap(beta, energies) -> bool:
-    """Whether all neighbouring temperatures have enough energies in common, by their exchange rate."""
-    few = [e.ravel()[:: max(1, e.size // LOOKED_AT)] for e in energies]
-    for k in range(len(beta) - 1):
-        n = min(len(few[k]), len(few[k + 1]))
-        exponent = (beta[k] - beta[k + 1]) * (few[k][:n] - few[k + 1][:n])
-        if np.exp(np.minimum(exponent, 0)).mean() < LEAST_OVERLAP:
-            return False
-    return True
 
 
 def reweight(energies, temperatures, targets) -> tuple[np.ndarray, np.ndarray] | None:

@@ -24,14 +24,14 @@ class Peak:
     temperature, height : float
     error : float64 (2,)
         Standard errors of both by the sampling.
-    data_error : float64 (2,), optional
-        Standard errors of both by the observations; None where they are not known.
+    errors : dict of str to float64 (2,)
+        Standard errors of both by each kind of error of the energy.
     """
 
     temperature: float
     height: float
     error: np.ndarray
-    data_error: np.ndarray | None
+    errors: dict[str, np.ndarray]
 
 
 def vertex(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -45,7 +45,7 @@ def vertex(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return float(x[top] + step * (x[1] - x[0])), float(middle - 0.25 * (left - right) * step)
 
 
-def peaks(energy, order, temperatures, n_sites: int, modes=None) -> dict[str, Peak]:
+def peaks(energy, order, temperatures, n_sites: int, kinds=None, records=slice(None)) -> dict[str, Peak]:
     """The peaks of c and chi, by all samples of the temperatures around them together, see `Histograms`.
 
     Parameters
@@ -55,8 +55,10 @@ def peaks(energy, order, temperatures, n_sites: int, modes=None) -> dict[str, Pe
     temperatures : float64 (n_temperatures,), ascending
         In J/k_B.
     n_sites : int
-    modes : float (n_temperatures, n_ladders, n, n_modes), optional
-        See `bands.propagate`.
+    kinds : dict of str to float (n_temperatures, n_ladders, n_records, n_modes), optional
+        Modes of each kind of error of the energy, see `bands.propagate`.
+    records : ndarray of int, shape (n_records,), optional
+        Which of the n samples they are of.
 
     Returns
     -------
@@ -75,21 +77,23 @@ def peaks(energy, order, temperatures, n_sites: int, modes=None) -> dict[str, Pe
     if found is None:
         return {}
     curves = [_of_averages(found, targets, n_sites, k) for k in (None, *range(groups if groups > 1 else 0))]
-    moved = None
-    if modes is not None:
-        stride = max(1, energy[0].size // SAMPLES)
-        few = (x[used, :, ::stride] for x in (energy, order, modes))
-        moved = _of_random_energies(*few, temperatures[used], targets, n_sites)
+    e, o, moved = e[:, :, records], o[:, :, records], {}
+    few = slice(None, None, max(1, e[0].size // SAMPLES))
+    for kind, modes in (kinds or {}).items():
+        about = temperatures[used], targets, n_sites
+        moved[kind] = _of_random_energies(e[:, :, few], o[:, :, few], modes[used, :, few], *about)
     result = {}
     for k, name in enumerate(QUANTITIES):
         whole, *left_out = (one[k] for one in curves)
         if 0 < np.argmax(whole) < POINTS - 1:
             places = np.array([vertex(targets[k], curve) for curve in left_out])
             error = np.sqrt((len(places) - 1) * places.var(axis=0)) if left_out else np.full(2, np.nan)
-            data_error = None
-            if moved is not None:
-                data_error = np.std([vertex(targets[k], curve) for curve in moved[k]], axis=0)
-            result[name] = Peak(*vertex(targets[k], whole), error, data_error)
+            by_energy = {
+                kind: np.std([vertex(targets[k], curve) for curve in curves_of[k]], axis=0)
+                for kind, curves_of in moved.items()
+                if curves_of is not None
+            }
+            result[name] = Peak(*vertex(targets[k], whole), error, by_energy)
     return result
 
 

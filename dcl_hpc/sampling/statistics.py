@@ -95,6 +95,24 @@ def jackknife_of_strata(estimator, values: np.ndarray, strata, groups) -> tuple[
     return value, np.sqrt((n_groups - 1) * left_out.var(axis=0))
 
 
+def overlapping(energies, temperatures) -> bool:
+    """Whether all neighbouring temperatures have enough energies in common, by their rate of exchange.
+
+    Parameters
+    ----------
+    energies : sequence of ndarray, shape (n,)
+        In J, drawn at each temperature.
+    temperatures : ndarray, in J/k_B
+    """
+    beta = 1 / np.asarray(temperatures, float)
+    for k in range(len(beta) - 1):
+        n = min(len(energies[k]), len(energies[k + 1]))
+        exponent = (beta[k] - beta[k + 1]) * (energies[k][:n] - energies[k + 1][:n])
+        if np.exp(np.minimum(exponent, 0)).mean() < LEAST_OVERLAP:
+            return False
+    return True
+
+
 def log_mixture(energies: list[np.ndarray], temperatures) -> np.ndarray | None:
     """Logarithm of the probability of each energy among samples of several temperatures, by MBAR.
 
@@ -114,13 +132,10 @@ def log_mixture(energies: list[np.ndarray], temperatures) -> np.ndarray | None:
     logging.getLogger("pymbar").setLevel(logging.ERROR)  # which recommends another library on import
     from pymbar import MBAR
 
-    beta, kept = 1 / np.asarray(temperatures, float), energies
-    for k in range(len(beta) - 1):
-        n = min(len(kept[k]), len(kept[k + 1]))
-        exponent = (beta[k] - beta[k + 1]) * (kept[k][:n] - kept[k + 1][:n])
-        if np.exp(np.minimum(exponent, 0)).mean() < LEAST_OVERLAP:
-            return None
-    counts, pooled = np.array([len(e) for e in kept]), np.concatenate(kept)
+    if not overlapping(energies, temperatures):
+        return None
+    beta = 1 / np.asarray(temperatures, float)
+    counts, pooled = np.array([len(e) for e in energies]), np.concatenate(energies)
     pooled = pooled - pooled.mean()
     free = MBAR(beta[:, None] * pooled, counts).f_k
     return logsumexp(free[:, None] - beta[:, None] * pooled, b=counts[:, None], axis=0)

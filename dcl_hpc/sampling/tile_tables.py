@@ -87,10 +87,12 @@ class TileTables:
             if table is not None:
                 table += factor * self.tiles.tables[0].astype(np.float64)
                 return TileTables(lattice, self.n_states, self._offsets, table, sites)
-        offsets = np.unique(np.concatenate([self._offsets, other._offsets]), axis=0)
+        parts = [(self._offsets, self.tiles, factor), (other._offsets, other.tiles, 1.0)]
+        parts = parts[: 2 if other.tiles.flat.any() else 1]
+        offsets = np.unique(np.concatenate([part[0] for part in parts]), axis=0)
         if not lattice.separates(offsets):
             raise ValueError(f"tiles of {len(offsets)} sites do not fit the {lattice} lattice")
-        tiles = _joined(offsets, [(self._offsets, self.tiles, factor), (other._offsets, other.tiles, 1.0)])
+        tiles = _joined(offsets, parts)
         result = TileTables.__new__(TileTables)
         result._start(lattice, offsets, tiles, tiles, np.arange(len(offsets)))
         return result

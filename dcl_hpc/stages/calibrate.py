@@ -29,8 +29,6 @@ def calibrate(context: Context, output: str) -> None:
     """Make one calibration of a job; rank 0 fits, all ranks ask the network."""
     run, comm, job = context.run, context.comm, context.run.job
     energy, started = output.split("_")[1], time.monotonic()
-    for name in run.stage(output).needs(job, output):
-        mpi.on_root(comm, run.require, name)
     model = energy_model(run, energy, calibrated=False)
     with complete_rows(run.path("observe"), job.observe.incomplete, job.held_out) as source:
         most = MOST // (model.lattice.n_sites * model.n_states)
@@ -78,8 +76,7 @@ def _fit(context, output: str, source, n: int, rows: np.ndarray, given: np.ndarr
         log(f"{output}: the network's energy is left as it is ({error})")
         found = unchanged(law)
     functions, _ = spread(found.law)
-    order = np.argsort(-np.abs(found.law.coupling), kind="stable")  # as there
-    every = np.concatenate([[0], 1 + order])
+    every = np.concatenate([[0], 1 + found.law.order])  # as the functions are
     settings = {
         "weight": found.weight, "weight_error": found.weight_error, "rest": found.rest,
         "scale": _plain(found.scale), "scale_error": _plain(found.scale_error), "samples": n,
@@ -88,17 +85,19 @@ def _fit(context, output: str, source, n: int, rows: np.ndarray, given: np.ndarr
         "interactions": described(found.law), "symmetry": law.symmetry,
     }  # fmt: skip
     arrays = {
-        "table": found.correction.table(found.law.window), "projection": found.projection[order],
+        "table": found.correction.table(found.law.window), "projection": found.projection[found.law.order],
         "covariance": found.covariance[np.ix_(every, every)],
     }  # fmt: skip
     weights.save(
         run.path(output), run.attributes(output), settings, arrays, {}, 1, 1, time.monotonic() - started
     )
-    log(f"{output}: scale of the network's energy {found.scale:.4f} +- {found.scale_error:.4f}")
-    if len(order) and found.rest:
+    if not np.isnan(found.scale):
+        log(f"{output}: scale of the network's energy {found.scale:.4f} +- {found.scale_error:.4f}")
+    if len(functions) and found.rest:
         log(
-            f"{output}: beside {len(order)} interactions the rest of the network ({found.rest:.2g} of its "
-            f"differences) has the weight {found.weight:.2f} +- {found.weight_error:.2f}"
+            f"{output}: beside {len(functions)} interactions the rest of the network"
+            f" ({found.rest:.2g} of its differences) has the weight"
+            f" {found.weight:.2f} +- {found.weight_error:.2f}"
         )
 
 

@@ -37,8 +37,6 @@ def check(context: Context, output: str) -> None:
         raise UserError.everywhere(
             f"{comm.size} ranks for check.chains = {settings.chains}: start at most as many ranks as chains"
         )
-    for name in run.stage(output).needs(run.job, output):
-        mpi.on_root(comm, run.require, name)
     temperature = settings.sets[number - 1].temperature if number else run.job.observe.temperature
     model = energy_model(run, energy)
     simulated = _Simulation(context, output, energy, model, temperature)

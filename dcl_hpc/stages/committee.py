@@ -17,8 +17,6 @@ from .train import train_rnn, train_tiles
 def committee(context: Context, output: str) -> None:
     """Train the committee of an energy, or go on with it; members are shared out to groups of ranks."""
     run, comm, energy = context.run, context.comm, committee_of(output)
-    for name in run.stage(output).needs(run.job, output):
-        mpi.on_root(comm, run.require, name)
     networks.start()
 
     def work(number: int, group, which: int) -> None:

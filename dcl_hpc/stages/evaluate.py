@@ -15,7 +15,6 @@ from ..energy.factory import energy_model
 from ..energy.true import TrueEnergy
 from ..inference.estimate import described, estimate
 from ..pipeline.context import Context
-from ..pipeline.lattice_study import files_of
 from ..sampling.levels import BETAS, collect
 from ..sampling.streams import Purpose, generator
 from ..storage.complete import complete_rows
@@ -33,9 +32,6 @@ def evaluate(context: Context, output: str) -> None:
     """Make the test set and the energies that each model gives it."""
     run, comm, log = context.run, context.comm, context.log
     job = run.job
-    for name in job.learned:
-        for needed in files_of(job, name):
-            mpi.on_root(comm, run.require, needed)
     started = time.monotonic()
     if job.has_truth:
         true = TrueEnergy(job.build_hamiltonian(), job.levels.ladders * len(BETAS))

@@ -25,15 +25,13 @@ def label(context: Context, output: str) -> None:
     """Make the labels of a job, or go on with them."""
     run, comm, log = context.run, context.comm, context.log
     path = run.path(output)
-    observations = mpi.on_root(comm, run.require, "observe")
-    mpi.on_root(comm, run.require, "rnn")
     started = time.monotonic()
     if not mpi.on_root(comm, path.exists):
         mpi.on_root(comm, _create, run)
     model = energy_model(run, "rnn", calibrated=False)
     symmetry = _symmetry(context)
     log(f"label: {run.job.labels.count} configurations on {comm.size} ranks")
-    source = complete_rows(observations, run.job.observe.incomplete, run.job.held_out)
+    source = complete_rows(run.path("observe"), run.job.observe.incomplete, run.job.held_out)
     with source, Store(path, comm, write=True) as store:
         _fill(context, store, model, source, symmetry, started)
 

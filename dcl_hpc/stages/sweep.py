@@ -39,8 +39,6 @@ def sweep(context: Context, output: str) -> None:
         )
     energy, shape = sweep_of(output)
     path = run.path(output)
-    for name in run.stage(output).needs(run.job, output):
-        mpi.on_root(comm, run.require, name)
     started = time.monotonic()
     model = energy_model(run, energy, shape)
     if not mpi.on_root(comm, path.exists):
@@ -143,6 +141,8 @@ class _Sweep:
         self.replicas = Replicas(
             model, self.ladders, self.mine, seed, Purpose.SWEEP, key, everyone, exchanges=job.sweep.exchange
         )
+        if job.sweep.start == "uniform":
+            self.replicas.chains.states[:] = self.replicas.chains.states[0]
         self.overlaps = Overlaps(self.replicas, share, everyone) if OVERLAP in store else None
         self.recorded = {name: modes for name, modes in _recorded(model).items() if name in store}
         self.recorded_at = store.read(RECORDED_AT) if RECORDED_AT in store else np.empty(0, int)

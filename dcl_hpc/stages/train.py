@@ -24,7 +24,6 @@ CHUNK = 10_000
 def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
     """Train the RNN of a job, or a member of its committee, or go on with it."""
     run, job = context.run, context.run.job
-    mpi.on_root(context.comm, run.require, "observe")
     seed, section = member.seed(job), member.section(job, job.rnn)
     network = job.build_rnn(seed)
     if job.rnn.warm_start and run.first is not None:
@@ -52,7 +51,6 @@ def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
 def train_ednn(context: Context, output: str) -> None:
     """Find the local energy of a job as `ednn.fit` says, or go on with it."""
     run = context.run
-    mpi.on_root(context.comm, run.require, "label" if run.job.uses_labels else "observe")
     if not run.job.ednn.is_network:
         section, number = run.job.ednn, run.job.ednn.contexts[0]
         offsets = section.offsets(run.job.build_lattice())

@@ -1,9 +1,17 @@
 """Data-parallel training, by Horovod or by MPI itself, does what one process does."""
 
+import os
+
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from dcl_hpc.errors import UserError
+from dcl_hpc.training import data_parallel
 
 SCRIPT = """\
 import sys
@@ -14,34 +22,38 @@ import numpy as np
 import tensorflow as tf
 
 from dcl_hpc.cluster import mpi
+from dcl_hpc.networks.rnn import Gru
+from dcl_hpc.training import data_parallel
+from dcl_hpc.training.batches import Batches
+from dcl_hpc.training.loop import Trainer
 
 
 class Source:
     n = 2000
-    states = np.random.default_rng(5).integers(0, 2, (n, 36), np.uint8)
+    states = np.random.default_rng(5).integers(0, 2, (n, 12), np.uint8)
 
     def read(self, start, stop):
         return [self.states[start:stop]]
 
 
 def work(comm):
-    from dcl_hpc.training import data_parallel
-    from dcl_hpc.training.batches import Batches
-    from dcl_hpc.networks.rnn import Gru
-    from dcl_hpc.training.loop import Trainer
+    *backends, folder = sys.argv[1:]
+    for backend in backends:
+        epoch(comm, backend, folder)
 
-    backend, folder = sys.argv[1:]
+
+def epoch(comm, backend, folder):
     parallel = data_parallel.connect(comm, backend)
     assert type(parallel).__name__ == ("SingleProcess" if comm.size == 1 else backend.title())
     # other ranks begin with other weights, so that they must be given those of rank 0
     network = Gru(
-        np.random.default_rng(comm.rank), 8, n_states=2, order=np.arange(36), positional=True
+        np.random.default_rng(comm.rank), 8, n_states=2, order=np.arange(12), positional=True
     )
     settings = SimpleNamespace(
         epochs=1, validations=1, learning_rate=1e-2, warmup=0.05, clip=1.0, decay="cosine", patience=None,
         average=0.0,
     )
-    batches = Batches(Source(), 100, 0.05, 3, parallel.rank, parallel.size)
+    batches = Batches(Source(), 99, 0.05, 3, parallel.rank, parallel.size)
     trainer = Trainer(
         network.trainable_variables, lambda s, seed=None: -network.log_prob(s, seed), batches, parallel,
         settings,
@@ -70,33 +82,31 @@ mpi.run(work)
 """
 
 
-HOROVOD = pytest.param(
-    "horovod", marks=pytest.mark.skipif(find_spec("horovod") is None, reason="Horovod is not installed")
-)
+# Not a power of two, where sums of ranks differ in their order.
+RANKS = 3
+HOROVOD = pytest.mark.skipif(find_spec("horovod") is None, reason="Horovod is not installed")
+BACKENDS = ["horovod"] * (find_spec("horovod") is not None) + ["mpi"]
 
 
 @pytest.fixture(scope="module")
-def epoch(python, tmp_path_factory):
-    """What each rank has after an epoch from the same start: `epoch("mpi", 2)`."""
-    folder, made = tmp_path_factory.mktemp("epoch"), {}
+def epochs(python, command, tmp_path_factory):
+    """What one process and each of three ranks have after an epoch from the same start, by backend."""
+    folder = tmp_path_factory.mktemp("epoch")
     script = folder / "epoch.py"
     script.write_text(SCRIPT)
+    for done in (command(script, "mpi", folder), python(script, *BACKENDS, folder, ranks=RANKS)):
+        assert done.returncode == 0, done.stderr
 
-    def results(backend, ranks):
-        if (backend, ranks) not in made:
-            done = python(script, backend, folder, ranks=ranks)
-            assert done.returncode == 0, done.stderr
-            files = [folder / f"{backend}_{ranks}_{rank}.npz" for rank in range(ranks)]
-            made[backend, ranks] = [dict(np.load(file)) for file in files]
-        return made[backend, ranks]
+    def load(backend, size):
+        return [dict(np.load(folder / f"{backend}_{size}_{rank}.npz")) for rank in range(size)]
 
-    return results
+    return {backend: [*load("mpi", 1), *load(backend, RANKS)] for backend in BACKENDS}
 
 
-@pytest.fixture(scope="module", params=[HOROVOD, "mpi"])
-def results(request, epoch):
-    """What one process and each of two ranks have after an epoch from the same start."""
-    return [*epoch("mpi", 1), *epoch(request.param, 2)]
+@pytest.fixture(params=[pytest.param("horovod", marks=HOROVOD), "mpi"])
+def results(request, epochs):
+    """What one process and each of three ranks have."""
+    return epochs[request.param]
 
 
 def arrays(result, kind) -> list[np.ndarray]:
@@ -107,84 +117,65 @@ def arrays(result, kind) -> list[np.ndarray]:
 
 
 @pytest.mark.mpi
-def test_gradients_of_two_ranks_are_those_of_one(results):
-    """The mean gradient of two halves of a batch is the gradient of the batch to float32 rounding."""
-    single, first, second = results
-    assert single["rows"] == 100 and first["rows"] + second["rows"] == 100
+def test_gradients_of_ranks_are_those_of_one(results):
+    """The mean gradient of the parts of a batch is the gradient of the batch to float32 rounding."""
+    single, first, *others = results
+    assert single["rows"] == 99 == sum(ranks["rows"] for ranks in (first, *others))
     np.testing.assert_allclose(first["value"], single["value"], rtol=1e-5)
-    for one, two, same in zip(*(arrays(r, "gradient") for r in results), strict=True):
+    for one, mean, *same in zip(*(arrays(r, "gradient") for r in results), strict=True):
         assert np.linalg.norm(one) > 0
-        assert np.linalg.norm(two - one) <= 1e-5 * np.linalg.norm(one)
-        np.testing.assert_array_equal(two, same)
+        assert np.linalg.norm(mean - one) <= 1e-5 * np.linalg.norm(one)
+        assert all(np.array_equal(mean, other) for other in same)
 
 
 @pytest.mark.mpi
-def test_a_few_steps_of_two_ranks_are_those_of_one(results):
+def test_a_few_steps_of_ranks_are_those_of_one(results):
     """After five steps the weights are those of one process to float32 rounding."""
-    for one, two, same in zip(*(arrays(r, "few") for r in results), strict=True):
-        assert np.linalg.norm(two - one) <= 1e-5 * np.linalg.norm(one)
-        np.testing.assert_array_equal(two, same)
+    for one, weights, *same in zip(*(arrays(r, "few") for r in results), strict=True):
+        assert np.linalg.norm(weights - one) <= 1e-5 * np.linalg.norm(one)
+        assert all(np.array_equal(weights, other) for other in same)
 
 
 @pytest.mark.mpi
-@pytest.mark.skipif(find_spec("horovod") is None, reason="Horovod is not installed")
-def test_both_backends_give_the_same_weights(epoch):
+@HOROVOD
+def test_both_backends_give_the_same_weights(epochs):
     """After five steps Horovod and MPI itself have the same weights to float32 rounding."""
-    ours, theirs = epoch("mpi", 2)[0], epoch("horovod", 2)[0]
-    for one, two in zip(arrays(ours, "few"), arrays(theirs, "few"), strict=True):
+    for one, two in zip(arrays(epochs["mpi"][1], "few"), arrays(epochs["horovod"][1], "few"), strict=True):
         assert np.linalg.norm(two - one) <= 1e-5 * np.linalg.norm(one)
-
-
-@pytest.mark.mpi
-def test_three_ranks_keep_equal_weights(epoch):
-    """Sums over a number of ranks that is no power of two have the same bits everywhere, too."""
-    first, *others = (arrays(result, "weights") for result in epoch("mpi", 3))
-    for other in others:
-        for one, two in zip(first, other, strict=True):
-            np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.mpi
 def test_ranks_keep_equal_weights(results):
     """After an epoch all ranks have the same bits, although they began with other weights."""
-    _, first, second = results
-    for one, two in zip(arrays(first, "weights"), arrays(second, "weights"), strict=True):
-        np.testing.assert_array_equal(one, two)
+    for weights, *same in zip(*(arrays(r, "weights") for r in results[1:]), strict=True):
+        assert all(np.array_equal(weights, other) for other in same)
 
 
 @pytest.mark.mpi
-def test_weights_of_two_ranks_are_those_of_one(results):
-    """After an epoch two ranks have the weights and the validation loss of one process."""
-    single, first, _ = results
-    for one, two in zip(arrays(single, "weights"), arrays(first, "weights"), strict=True):
-        np.testing.assert_allclose(two, one, rtol=0, atol=1e-4)
+def test_weights_of_ranks_are_those_of_one(results):
+    """After an epoch three ranks have the weights and the validation loss of one process."""
+    single, first = results[:2]
+    for one, weights in zip(arrays(single, "weights"), arrays(first, "weights"), strict=True):
+        np.testing.assert_allclose(weights, one, rtol=0, atol=1e-4)
     np.testing.assert_allclose(first["validation"], single["validation"], rtol=1e-5)
 
 
-@pytest.mark.mpi
-@pytest.mark.parametrize(("ranks", "code"), [(2, 2), (1, 0)])
-def test_horovod_that_is_not_there(python, tmp_path, job_file, runs, ranks, code):
+def test_horovod_that_is_not_there(monkeypatch):
     """Asked for on several ranks it is refused in one line; one process has nothing to average."""
-    script = tmp_path / "without.py"
-    script.write_text(
-        "import sys\n"
-        "sys.modules['horovod'] = None\n"
-        "from dcl_hpc.pipeline import command\n"
-        "command.main(command.parser('run', ''), 'observe', 'rnn')\n"
-    )
-    done = python(
-        script, job_file, "--runs", runs, "--set", "training.backend=horovod", ranks=ranks
-    )  # fmt: skip
-    said = [line for line in done.stderr.splitlines() if line.startswith("dcl_hpc: error: ")]
-    assert done.returncode == code and len(said) == (ranks > 1), done.stderr
-    assert all("training.backend = 'horovod'" in line and "'mpi'" in line for line in said)
+    monkeypatch.setattr(data_parallel, "find_spec", lambda name: None)
+    several = SimpleNamespace(size=2, allgather=lambda value: [value] * 2)
+    with pytest.raises(UserError, match=r"training.backend = 'horovod': .* or take 'mpi'") as caught:
+        data_parallel.connect(several, "horovod")
+    assert caught.value.on_all_ranks and "\n" not in str(caught.value)
+    assert isinstance(data_parallel.connect(SimpleNamespace(size=1), "horovod"), data_parallel.SingleProcess)
 
 
 @pytest.mark.mpi
 def test_backend_is_no_part_of_a_result(dcl, runs):
     """A network that one backend has begun is complete for the other."""
-    assert dcl("observe").returncode == 0
-    done = dcl("train", "--network", "rnn", "--set", "training.backend=mpi", ranks=2)
+    small = ("--set", "lattice.shape=[4, 4]", "--set", "rnn.epochs=1")
+    assert dcl("observe", *small).returncode == 0
+    done = dcl("train", "--network", "rnn", *small, "--set", "training.backend=mpi", ranks=2)
     assert done.returncode == 0 and "on 2 ranks by MPI" in done.stdout, done.stderr
-    done = dcl("train", "--network", "rnn")
+    done = dcl("train", "--network", "rnn", *small)
     assert done.returncode == 0 and "is complete" in done.stdout, done.stderr

@@ -98,8 +98,9 @@ def test_mistake_on_all_ranks_is_told_once(python, script, how):
 @pytest.mark.mpi
 def test_divergence_is_told_once(dcl):
     """A training that diverges on all ranks is one line and exit code 2."""
-    assert dcl("observe").returncode == 0
-    done = dcl("train", "--network", "rnn", "--set", "rnn.learning_rate=1e38", ranks=2)
+    small = ("--set", "lattice.shape=[4, 4]")
+    assert dcl("observe", *small).returncode == 0
+    done = dcl("train", "--network", "rnn", *small, "--set", "rnn.learning_rate=1e38", ranks=2)
     assert done.returncode == 2, done.stderr
     assert len(errors(done)) == 1 and "diverged" in errors(done)[0]
 

@@ -163,7 +163,7 @@ def test_groups_train_by_themselves(dcl, glass_file, runs, tmp_path):
         assert found
         return np.concatenate([array.ravel() for array in found])
 
-    small = {"rnn.hidden": 4, "rnn.precision": "float32"}
+    small = {"rnn.hidden": 4, "rnn.precision": "float32", "rnn.epochs": 1, "lattice.shape": [3, 3]}
     dcl_hpc.start(glass_file, runs, small).make("observe")
     groups, one, warm = (tmp_path / name for name in ("groups", "one", "warm"))
     for folder in (groups, one, warm):
@@ -190,11 +190,10 @@ def test_one_ensemble_is_made_by_one_job(dcl, glass_file, runs):
     assert dcl("observe", "--set", "rnn.hidden=9", job=glass_file).returncode == 0
 
 
-@pytest.mark.mpi
 def test_unfinished_realization_is_named(dcl, glass_file, runs):
     """A stage that lacks the files before it names the realization's; the index is checked."""
     assert dcl("observe", "--index=1", job=glass_file).returncode == 0
-    done = dcl("train", "--network=rnn", "--set", "rnn.epochs=1", job=glass_file, ranks=2)
+    done = dcl("train", "--network=rnn", "--set", "rnn.epochs=1", job=glass_file)
     assert done.returncode == 2 and done.stderr.count("dcl_hpc: error:") == 1
     assert "realization_5/observations.h5 does not exist" in done.stderr
     assert "error: realization 5: " in done.stderr and "(1 of 2 failed)" in done.stderr

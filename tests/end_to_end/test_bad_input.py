@@ -23,10 +23,10 @@ def refused(done) -> str:
 
 
 @pytest.fixture(scope="module")
-def observations(python, tiny_job, tmp_path_factory) -> bytes:
+def observations(command, tiny_job, tmp_path_factory) -> bytes:
     """Complete observations of the tiny job."""
     folder = tmp_path_factory.mktemp("observed")
-    done = python("-m", "dcl_hpc.observe", tiny_job, "--runs", folder)
+    done = command("observe", tiny_job, "--runs", folder)
     assert done.returncode == 0, done.stderr
     return (folder / "tiny" / "observations.h5").read_bytes()
 

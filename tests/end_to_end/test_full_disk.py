@@ -44,11 +44,12 @@ sweep.COMMIT_SECONDS = 0.05
 parser = command.parser(stage, "")
 command.accept_snapshots(parser)
 parser.add_argument("--energy")
+parser.add_argument("--network")
 command.main(parser, stage, argv=arguments)
 """
 BEGUN = {  # what is there before a stage begins
     "observe": (), "rnn": ("observations.h5",), "sweep_true_6x6": (),
-    "evaluate": ("observations.h5", "ednn"), "sweep_ednn_6x6": ("observations.h5", "ednn"),
+    "evaluate": ("observations.h5", "ednn"),
     "report": ("observations.h5", "ednn", "evaluation.h5", "sweeps"),
 }  # fmt: skip
 
@@ -97,11 +98,11 @@ def disk(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(python, tmp_path_factory):
+def undisturbed(command, tmp_path_factory):
     """Folder with the job and its finished run, which is not to be changed."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "job.toml").write_text(JOB)
-    done = python("-m", "dcl_hpc.run", folder / "job.toml", "--runs", folder / "runs", timeout=300)
+    done = command("run", folder / "job.toml", "--runs", folder / "runs")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -128,11 +129,10 @@ def data(path) -> dict[str, bytes]:
         ("rnn", "late", 150, 1),
         ("evaluate", "late", 40, 1),
         ("sweep_true_6x6", "late", 350, 2),
-        ("sweep_ednn_6x6", "late", 350, 1),
         ("report", "", 60, 1),
     ],
 )
-def test_full_disk(python, disk, undisturbed, output, late, room, ranks):
+def test_full_disk(python, command, disk, undisturbed, output, late, room, ranks):
     """It is told in one line, the stage is not complete, and goes on when there is room again."""
     runs, before = disk.path / "runs", undisturbed / "runs" / "disk"
     for name in BEGUN[output]:
@@ -141,18 +141,19 @@ def test_full_disk(python, disk, undisturbed, output, late, room, ranks):
         copy(before / name, runs / "disk" / name)
     disk.leave(room * 1024)
     stage, _, energy = output.partition("_")
-    command = [late, stage, undisturbed / "job.toml", "--runs", runs]
-    command += ["--energy", energy.partition("_")[0]] if energy else []
+    arguments = [undisturbed / "job.toml", "--runs", runs]
+    arguments += ["--energy", energy.partition("_")[0]] if energy else []
+    arguments += ["--network", "rnn"] if output == "rnn" else []
     changes = ('sweep.energies=["rnn"]',) if output == "rnn" else ()
-    command += [f"--set={change}" for change in changes]
-    failed = python("-c", LATE, *command, ranks=ranks)
+    arguments += [f"--set={change}" for change in changes]
+    failed = python("-c", LATE, late, stage, *arguments, ranks=ranks)
     assert failed.returncode == 2, failed.stderr
     (line,) = [line for line in failed.stderr.splitlines() if line.startswith("dcl_hpc: error:")]
     assert "cannot write" in line and "Traceback" not in failed.stderr
     run = Run(*jobs.load(undisturbed / "job.toml", changes), "job.toml", runs, 1)
     assert not run.state(output).current
     disk.free()
-    again = python("-c", LATE, "", *command[1:], ranks=ranks)
+    again = command("train" if stage == "rnn" else stage, *arguments)
     assert again.returncode == 0, again.stderr
     assert run.state(output, content=True).current
     assert not [path for path in runs.rglob("*") if path.suffix == ".tmp" or ".lock" in path.name]
@@ -161,18 +162,18 @@ def test_full_disk(python, disk, undisturbed, output, late, room, ranks):
 
 
 @pytest.mark.mpi
-def test_import_on_a_full_disk(python, disk, undisturbed, tmp_path):
+def test_import_on_a_full_disk(python, command, disk, undisturbed, tmp_path):
     """An import goes on, too, where the disk was full."""
     runs, snapshots = disk.path / "runs", tmp_path / "snapshots.npy"
     states = np.random.default_rng(1).integers(0, 2, (20_000, 6, 6), np.uint8)
     np.save(snapshots, states)
     disk.leave(500 * 1024)
-    command = ["observe", undisturbed / "job.toml", "--runs", runs, "--from", snapshots]
-    failed = python("-c", LATE, "late", *command, ranks=2)
+    arguments = [undisturbed / "job.toml", "--runs", runs, "--from", snapshots]
+    failed = python("-c", LATE, "late", "observe", *arguments, ranks=2)
     assert failed.returncode == 2 and "Traceback" not in failed.stderr, failed.stderr
     assert failed.stderr.count("dcl_hpc: error: cannot write") == 1
     disk.free()
-    again = python("-c", LATE, "", *command)
+    again = command("observe", *arguments)
     assert again.returncode == 0, again.stderr
     with h5py.File(runs / "disk" / "observations.h5", "r") as file:
         np.testing.assert_array_equal(file["observations/states/value"][:, 0], states)

@@ -216,8 +216,7 @@ def test_correlated_configurations_are_told(dcl, tmp_path, observations, chains)
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize(("how", "ranks"), [("SIGKILL", 2), ("SIGTERM", 1)])
 def test_interrupted_import_goes_on(dcl, interrupted, source, observations, ranks, how):
     """Killed or stopped after some commits, an import goes on behind the last one."""
     done = interrupted(source, 40, how, ranks)
@@ -275,7 +274,7 @@ def test_unfinished_import_needs_its_source(dcl, interrupted, source, observatio
     """Without --from the command says how to go on, and no chains are started in the imported file."""
     interrupted(source, 40, "SIGKILL")
     before = observations.read_bytes()
-    for command, ranks in (("observe", 1), ("observe", 2), ("run", 2)):
+    for command, ranks in (("observe", 2), ("run", 1)):
         message = refused(dcl(command, ranks=ranks))
         assert "observations.h5 is not finished; first run: python -m dcl_hpc.observe" in message
         assert f"{job_file} --from {source}" in message
@@ -307,12 +306,11 @@ def test_settings_of_chains_do_not_matter_to_an_import(dcl, source, observations
         require("temperature=3.0")
 
 
-@pytest.mark.mpi
 def test_chain_on_imported_observations(dcl, source, runs):
     """All stages of a job run on imported observations, and the report tells where they came from."""
     settings = ("--set", 'sweep.energies=["true"]')
     assert dcl("observe", "--from", source, *settings).returncode == 0
-    done = dcl("run", *settings, ranks=2)
+    done = dcl("run", *settings)
     assert done.returncode == 0, done.stderr
     assert "observations.h5 is complete" in done.stdout
     summary = json.loads((runs / "tiny" / "report" / "summary.json").read_text())

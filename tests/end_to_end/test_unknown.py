@@ -115,7 +115,7 @@ def test_nothing_tells_of_a_truth(run):
         run.energy("true")
 
 
-def test_energies_of_whole_snapshots(run, folder, python):
+def test_energies_of_whole_snapshots(run, folder, command):
     """From Python and by the command into three formats, with the errors that the fit gives."""
     states, named = np.load(folder / "snapshots.npy")[:100], folder / "new.npz"
     energy = run.energy()
@@ -124,7 +124,7 @@ def test_energies_of_whole_snapshots(run, folder, python):
     np.testing.assert_allclose(energy.energies(states), expected, atol=1e-4)
     np.testing.assert_allclose(energy.errors(states), errors, rtol=1e-9)
     np.savez(named, states)
-    done = python("-m", "dcl_hpc.label", folder / "mine.toml", "--runs", folder / "runs", "--from", named)
+    done = command("label", folder / "mine.toml", "--runs", folder / "runs", "--from", named)
     assert done.returncode == 0, done.stderr
     with h5py.File(run.folder / "energies" / "new_direct.h5") as file:
         np.testing.assert_array_equal(file["energy"][()], energy.energies(states))
@@ -177,11 +177,11 @@ def test_all_energies_side_by_side(folder):
     assert all(sweep["u_band_68"] for sweep in summary["sweeps"])
 
 
-def test_what_is_missing_is_told(folder, python):
+def test_what_is_missing_is_told(folder, command):
     """In one line, with a command that has --runs and --set as they were given."""
     given = ("--runs", folder / "other", "--set", "name=new")
     more = f"--from FILE --runs {folder / 'other'} --set name=new"
-    line = refusal(python("-m", "dcl_hpc.run", folder / "mine.toml", *given))
+    line = refusal(command("run", folder / "mine.toml", *given))
     assert (
         f"snapshots are needed: python -m dcl_hpc.run {folder / 'mine.toml'} {more}, or set observe" in line
     )
@@ -194,14 +194,14 @@ def test_what_is_missing_is_told(folder, python):
     assert not list((folder / "other").rglob("*.h5"))
 
 
-def test_job_file_names_the_snapshots(folder, python):
+def test_job_file_names_the_snapshots(folder, command):
     """Relative to the job file, for the commands and for batch jobs, which keep a copy of it elsewhere."""
     job, inner = folder / "named.toml", folder / "inner"
     inner.mkdir()
     job.write_text(JOB + 'observe.source = "snapshots.npy"\n')
-    done = python("-m", "dcl_hpc.observe", job, "--runs", inner)
+    done = command("observe", job, "--runs", inner)
     assert done.returncode == 0, done.stderr
     assert dcl_hpc.open_run(inner / "mine").observations.source == str(folder / "snapshots.npy")
-    done = python("-m", "dcl_hpc.submit", job, "--runs", inner, "--set", "name=b", "--dry-run")
+    done = command("submit", job, "--runs", inner, "--set", "name=b", "--dry-run")
     first = done.stdout.splitlines()[0]
     assert "b-observe" in first and f'observe.source="{folder / "snapshots.npy"}"' in first

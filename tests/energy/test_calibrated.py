@@ -11,6 +11,7 @@ from dcl_hpc.energy import direct
 from dcl_hpc.energy.calibrated import CalibratedEnergy, differences
 from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy
 from dcl_hpc.energy.rnn import RnnEnergy
+from dcl_hpc.inference.local_energy import LocalEnergy
 from dcl_hpc.networks.rnn import Gru
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
@@ -113,6 +114,16 @@ def test_small_tiles_are_part_of_large_ones(shape, focus, opened):
     states = random.integers(0, 2, (lattice.n_sites, 30), np.uint8)
     expected = 0.3 * large.energies(states) + small.energies(states)
     assert both.energies(states) == pytest.approx(expected, abs=1e-4)
+
+
+def test_scale_of_a_glass():
+    """Beside no interaction the tiles, each with a table of its own, stay as many as they are."""
+    lattice, random = Lattice((4, 4)), np.random.default_rng(8)
+    model = EdnnEnergy(lattice, 1, 1, 2, random.normal(size=(16, 2**9)))
+    nothing = LocalEnergy.nothing(2, 2).model(lattice)
+    scaled, states = model.plus(nothing, 0.9), random.integers(0, 2, (16, 30), np.uint8)
+    assert scaled.energies(states) == pytest.approx(0.9 * model.energies(states), abs=1e-4)
+    assert len(scaled.tiles.sites) == 16
 
 
 def test_errors_follow_from_the_covariance():

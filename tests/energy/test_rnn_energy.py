@@ -62,7 +62,7 @@ def test_energies_of_many_configurations():
 def test_stationary_distribution(p_value, q, shape, architecture):
     """At beta = factor/T_o configurations occur with probability P^factor, normalised."""
     energy, network = model(q, shape, architecture)
-    n, n_sites, factors = 3000, int(np.prod(shape)), np.array([1.0, 2.0, -0.5])
+    n, n_sites, factors = 1000, int(np.prod(shape)), np.array([1.0, 2.0, -0.5])
     chains = Chains.start(energy, np.repeat(factors / T_O, n), range(3 * n), 5, Purpose.SWEEP)
     energy.sweep(chains.states, chains.beta, chains.streams, 40)
     codes = q ** np.arange(n_sites - 1, -1, -1) @ chains.states

@@ -164,15 +164,15 @@ def test_job_file_of_a_job(path, tmp_path):
     assert run.job == job == dcl_hpc.Job.load(run.folder / "job.toml") == dcl_hpc.open_run(run.folder).job
 
 
-def test_commands_make_the_same(python, tmp_path, monkeypatch):
-    """Observations of a command and of this process are the same bits; each goes on where the other ended."""
+def test_commands_make_the_same(python, command, tmp_path):
+    """Observations of two processes are the same bits; each goes on where the other ended."""
     values = ISING | {"name": "same", "observe": ISING["observe"] | {"samples": 2000}}
     here = dcl_hpc.start(values, tmp_path / "here").make("observe")
     done = python("-m", "dcl_hpc.observe", here.folder / "job.toml", "--runs", tmp_path / "there")
     assert done.returncode == 0, done.stderr
     there = dcl_hpc.open_run(tmp_path / "there" / "same")
     np.testing.assert_array_equal(there.observations, here.observations)
-    done = python("-m", "dcl_hpc.observe", here.folder / "job.toml", "--runs", tmp_path / "here")
+    done = command("observe", here.folder / "job.toml", "--runs", tmp_path / "here")
     assert "is complete" in done.stdout
 
 

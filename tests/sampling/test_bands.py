@@ -106,13 +106,13 @@ def test_peaks_and_their_errors(exact):
     for seed in range(2):
         drawn = [exact.draw(t, 100 * seed + k) for k, t in enumerate(temperatures)]
         energy, order, modes = (np.stack(column)[:, ::2, :40] for column in zip(*drawn, strict=True))
-        found.append(peaks(energy, order, temperatures, N, 0.01 * modes[..., :1]))
+        found.append(peaks(energy, order, temperatures, N, {"data": 0.01 * modes[..., :1]}))
     for name, column in (("c", 2), ("chi", 3)):
         expected = np.array(vertex(fine, curve[:, column]))
         rows = [row[name] for row in found]
         errors = np.array([row.error for row in rows])
         z = (np.array([[row.temperature, row.height] for row in rows]) - expected) / errors
         assert np.abs(z).max() < 6 and 0.25 < np.sqrt((z**2).mean()) < 2.5
-        assert np.mean([row.data_error[0] for row in rows]) == pytest.approx(0.01 * expected[0], rel=0.3)
-    assert max(row["c"].data_error[1] for row in found) < 0.005
+        assert np.mean([row.errors["data"][0] for row in rows]) == pytest.approx(0.01 * expected[0], rel=0.3)
+    assert max(row["c"].errors["data"][1] for row in found) < 0.005
     assert found[0].keys() == peaks(energy, order, temperatures, N).keys()

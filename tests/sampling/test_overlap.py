@@ -167,12 +167,12 @@ def exact():
 
 
 @pytest.fixture(scope="module")
-def path(python, tmp_path_factory):
+def path(command, tmp_path_factory):
     """File of a sweep by the command."""
     folder = tmp_path_factory.mktemp("overlap")
     job = JOB.format(couplings=MODEL.couplings.tolist(), temperatures=TEMPERATURES)
     (folder / "glass.toml").write_text(job)
-    done = python("-m", "dcl_hpc.sweep", folder / "glass.toml", "--runs", folder)
+    done = command("sweep", folder / "glass.toml", "--runs", folder)
     assert done.returncode == 0, done.stderr
     return folder / "glass" / "sweeps" / "true_3x4.h5"
 
