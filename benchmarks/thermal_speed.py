@@ -3,9 +3,9 @@
     python benchmarks/thermal_speed.py [--quick] [--json]
 
 The bound is one step's products of the same sizes, all 784 pixels among them, compiled in the same way.
-Both are timed in turn, on one core, by the processor's time, and the median ratio counts. The images are random but for as many
-constant pixels as 2000 zeros and ones of MNIST have. Ranks share trajectories out; the two-rank rows run
-the same work under mpiexec on one rank and on two.
+Both are timed in turn, on one core, by the processor's time, and the median ratio counts. The images are
+random but for as many constant pixels as 2000 zeros and ones of MNIST have. Ranks share trajectories out;
+the two-rank rows run the same work under mpiexec on one rank and on two.
 """
 
 import argparse
