@@ -26,7 +26,11 @@ class MachineSection(Section):
     depth: Depth = Field(10, description="layers of weights, L")
     width: Count = Field(10, description="neurons of a hidden layer, N")
     images: Images = Field(2000, description="training images, M")
-    tanh_normalized: bool = Field(True, description="whether the argument of tanh has the factor N^(-1/2)")
+    tanh_scale: Literal["fan_in", "width", "none"] = Field(
+        "fan_in",
+        description="factor of the argument of tanh: (inputs of the layer)^(-1/2), N^(-1/2) in all "
+        "layers, or 1",
+    )
 
 
 class DataSection(Section):
@@ -167,7 +171,7 @@ class ThermalJob(AnyJob):
         ranges = (scan.depth or (one.depth,), scan.width or (one.width,), scan.images or (one.images,))
         inputs = N_INPUTS[self.data.source]
         machines = (
-            Machine(depth, width, images, inputs=inputs, normalized=one.tanh_normalized)
+            Machine(depth, width, images, inputs=inputs, scale=one.tanh_scale)
             for depth, width, images in itertools.product(*ranges)
         )
         return tuple(dict.fromkeys(machines))

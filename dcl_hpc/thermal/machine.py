@@ -6,7 +6,8 @@ S_0 is the image and S_L the label. The energy (arXiv:2506.06789, Eq. 2) is
 
     H = sum_l E_l,    E_l = sqrt( sum_mu |S_l^mu - tanh(c_l J_l S_{l-1}^mu)|^2 ),
 
-with c_l = 1 (Eq. 2) or N_{l-1}^(-1/2) (Eq. 12). H = 0 is a perceptron that knows all its images.
+with c_l = 1 as Eq. 2 is printed, N_{l-1}^(-1/2) as in Eq. 12, or N^(-1/2), the same in all layers, also in
+the one that sees the N_0 > N pixels. H = 0 is a perceptron that knows all its images.
 """
 
 from collections.abc import Iterable
@@ -32,8 +33,8 @@ class Machine:
         Neurons N of a hidden layer; number M of training images.
     inputs, outputs : int
         N_0 and N_L.
-    normalized : bool
-        Whether the argument of tanh has the factor N_{l-1}^(-1/2).
+    scale : "fan_in", "width" or "none"
+        Factor of the argument of tanh: N_{l-1}^(-1/2), N^(-1/2) or 1.
     """
 
     depth: int
@@ -41,7 +42,7 @@ class Machine:
     images: int
     inputs: int = 784
     outputs: int = 2
-    normalized: bool = True
+    scale: str = "fan_in"
 
     @property
     def name(self) -> str:
@@ -71,7 +72,9 @@ class Machine:
     @cached_property
     def scales(self) -> list[float]:
         """c_l for l = 1 ... L."""
-        return [columns**-0.5 if self.normalized else 1.0 for _, columns in self.weight_shapes]
+        fan_in = [columns**-0.5 for _, columns in self.weight_shapes]
+        every = {"fan_in": fan_in, "width": [self.width**-0.5] * self.depth, "none": [1.0] * self.depth}
+        return every[self.scale]
 
     def split(self, weights: np.ndarray) -> list[np.ndarray]:
         """Views (n, N_l, N_{l-1}) of weights (n, W), l = 1 ... L."""

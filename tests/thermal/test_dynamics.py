@@ -43,11 +43,11 @@ def total(dynamics, state, inputs, labels):
     return sum(part.sum(axis=1) for part in energies(dynamics.machine, whole, inputs, labels))
 
 
-@pytest.mark.parametrize("normalized", [True, False])
+@pytest.mark.parametrize("scale", ["fan_in", "none"])
 @pytest.mark.parametrize("inputs", [12, 70])
-def test_forces(normalized, inputs):
+def test_forces(scale, inputs):
     """Against automatic differentiation, with all pixels' columns and with constant ones lumped."""
-    machine = Machine(4, 5, 7, inputs, 2, normalized)
+    machine = Machine(4, 5, 7, inputs, 2, scale)
     images, labels = data(machine, 2, constant=inputs // 2)
     state = start(machine, KEYS[:2], "double", 1.0)
     found = Dynamics(machine, 1.0, 1e-2, 1e-3, precision="double").forces(state, images, labels)

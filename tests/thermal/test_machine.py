@@ -8,10 +8,10 @@ from dcl_hpc.thermal.machine import Machine, State, energies, noise_keys, start,
 KEYS = np.array([[1, 2], [1, 3], [2**63, 7]], np.uint64)
 
 
-@pytest.mark.parametrize("normalized", [True, False])
-def test_energies(normalized):
+@pytest.mark.parametrize("scale", ["fan_in", "width", "none"])
+def test_energies(scale):
     """Against the formula, written out neuron by neuron."""
-    machine = Machine(depth=3, width=4, images=5, inputs=6, outputs=2, normalized=normalized)
+    machine = Machine(depth=3, width=4, images=5, inputs=6, outputs=2, scale=scale)
     state = start(machine, KEYS, "double", 0.5)
     random = np.random.default_rng(1)
     inputs, labels = random.choice([-1, 1], (3, 5, 6)), random.choice([-1, 1], (3, 5, 2))
@@ -27,7 +27,7 @@ def test_energies(normalized):
             for image in range(5):
                 for i in range(rows):
                     field = sum(weights[i, j] * layers[layer - 1][image, j] for j in range(columns))
-                    field *= columns**-0.5 if normalized else 1
+                    field *= {"fan_in": columns, "width": 4, "none": 1}[scale] ** -0.5
                     total += (layers[layer][image, i] - np.tanh(field)) ** 2
             assert potential[n, layer - 1] == pytest.approx(total**0.5, rel=1e-12)
             part = state.weight_velocities[n, first:end]
