@@ -17,6 +17,7 @@ samples say plus what the rest changes in it on these, a control variate: only t
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import expit
 
 from .interactions import Interactions
 from .likelihood import Fit, fit, inverted
@@ -34,7 +35,7 @@ class Calibration:
     Attributes
     ----------
     weight : float
-        w of the rest, see `_shrunk`; the scale if there is no interaction.
+        w of the rest, see `_posterior`; the scale if there is no interaction.
     scale, scale_error : float
         Factor of the network's energy that makes the observations most likely, with nothing beside it.
     rest : float
@@ -109,23 +110,38 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
         total[rows, 1:] += both[:, :n] + both[:, n:] * projection - _influence(plain)
     units = np.concatenate([[1.0], np.full(n, t)])
     covariance = observations.sum_of_squares(total) * np.outer(units, units)
+    couplings = t * couplings
     if together is not None:
-        weight, covariance = _shrunk(weight, covariance)
-    law = replace(law, coupling=t * couplings, covariance=covariance[1:, 1:])
+        weight, change, covariance = _posterior(weight, covariance)
+        couplings = couplings + change
+    law = replace(law, coupling=couplings, covariance=covariance[1:, 1:])
     return Calibration(float(weight), scale, scale_error, rest, law, t * projection, covariance)
 
 
-def _shrunk(weight: float, covariance: np.ndarray) -> tuple[float, np.ndarray]:
-    """Posterior mean and covariance, where the weight is normal with mean 0 and standard deviation 1.
+def _posterior(weight: float, covariance: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Mean and covariance after the data, if before them the rest may as well be noise as not.
 
-    It matters where few samples say little: noise should not be taken for knowledge. A bound at 0 would do
-    that, too, but the energy would be off to one side wherever the rest is noise.
+    A prior of a spike and a slab (T. Mitchell and J. Beauchamp, J. Am. Stat. Assoc. 83, 1023 (1988)): with
+    probability 1/2 the weight is 0, else normal with mean 0 and standard deviation 1. Where few samples say
+    little, noise is not taken for knowledge; where they say that the rest is real, the prior hardly
+    matters. A bound at 0 would do the first, too, but the energy would be off to one side wherever the rest
+    is noise.
+
+    Returns
+    -------
+    weight : float
+    couplings : float64 (n,)
+        What is added to the couplings.
+    covariance : float64 (n + 1, n + 1)
     """
-    gain = 1 / (1 + covariance[0, 0])
-    covariance = covariance.copy()
-    covariance[0] *= gain
-    covariance[1:, 0] *= gain
-    return gain * weight, covariance
+    variance = covariance[0, 0]
+    slab, kept = 1 / (1 + variance), weight**2 / variance
+    real = expit((np.log(variance * slab) + kept * slab) / 2)
+    mean = real * slab * weight
+    spread = real * (slab * variance + (slab * weight) ** 2) - mean**2
+    response = covariance[0] / variance  # of all parameters to a change of the weight
+    change = (spread - variance) * np.outer(response, response)
+    return mean, (mean - weight) * response[1:], covariance + change
 
 
 def unchanged(law: LocalEnergy) -> Calibration:
