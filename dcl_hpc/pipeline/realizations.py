@@ -39,7 +39,7 @@ class Work:
         if not wanted and self.alone:
             context.log(f"{self.name}: this job asks for none")
         most = context.run.stage(self.name).most_ranks(context.run.job)
-        groups = min(len(wanted), context.comm.size // most) if most else 1
+        groups = min(len(wanted), -(-context.comm.size // most)) if most else 1
         if groups > 1:
             self._share_out(context, wanted, groups)
             return

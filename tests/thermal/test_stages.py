@@ -46,6 +46,21 @@ if float(pause):
     trajectories.COMMIT_SECONDS, trajectories.ASK_SECONDS = 0.0, 0.02
 command.main(command.parser("run", ""), "thermalize", "replicate", argv=arguments)
 """
+# Tells who makes what, and makes nothing.
+SHARED = """\
+import sys
+
+from dcl_hpc.pipeline import command, study
+
+
+def tell(context, output):
+    if context.comm.rank == 0:
+        print(output, context.comm.size, context.run.ranks, flush=True)
+
+
+study.load = lambda function: tell
+command.main(command.parser("thermalize", ""), "thermalize", argv=sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +163,19 @@ def test_trajectories_begin_and_are_correlated_as_they_should(reference):
     np.testing.assert_allclose(large[0, ..., 2, 0], np.broadcast_to(last, (2, 2, 2)), rtol=1e-5)
     assert (overlap[-1, :, 0, 1, :, 1] < 0.999).any()
     assert np.array_equal(overlap, overlap.swapaxes(2, 3))
+
+
+@pytest.mark.mpi
+def test_ranks_that_one_point_cannot_use_make_others(python, tmp_path):
+    """Three ranks for two samples: points are shared out to groups of two ranks and of one."""
+    (tmp_path / "shared.py").write_text(SHARED)
+    (tmp_path / "small.toml").write_text(JOB + "scan.images = [5, 6, 7]\n")
+    done = python(tmp_path / "shared.py", tmp_path / "small.toml", "--runs", tmp_path, ranks=3)
+    assert done.returncode == 0, done.stderr
+    told = sorted(line.split() for line in done.stdout.splitlines())
+    assert [name for name, *_ in told] == [f"thermalize_M{images}-N3-L3" for images in (5, 6, 7)]
+    assert sorted(size for _, size, _ in told) == ["1", "2", "2"]
+    assert all(size == ranks for _, size, ranks in told)
 
 
 @pytest.mark.mpi
