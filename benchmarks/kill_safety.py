@@ -169,6 +169,7 @@ class Campaign:
 
 
 def main() -> int:
+    global JOB
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=100, help="kills (default 100)")
     parser.add_argument("--ranks", type=int, default=2, help="MPI ranks (default 2)")
@@ -176,7 +177,7 @@ def main() -> int:
     add_arguments(parser)
     options = parser.parse_args()
     if options.quick:
-        options.times = 1
+        options.times, JOB = 1, JOB.replace("samples = 8000", "samples = 2000")
     kinds = ["exchange"] if options.quick else list(KINDS)
     ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphaned ranks become children
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

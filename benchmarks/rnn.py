@@ -86,7 +86,7 @@ class Source:
 def shorten() -> None:
     """Sizes of --quick."""
     global LATTICE, SITES, STATES, BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA, PROCESSES, STAGES
-    LATTICE, SITES, STATES = Lattice((2, 3)), 6, np.ascontiguousarray(STATES[:, :6])
+    LATTICE, SITES, STATES = Lattice((3, 3)), 9, np.ascontiguousarray(STATES[:, :9])
     BATCH, REPEATS, HIDDEN, CHAINS, EACH, PAIRS, DATA = 20, 1, (8,), 4, (1,), 1, (4000,)
     PROCESSES, STAGES = False, ("observe",)
 

@@ -55,7 +55,13 @@ class Fit:
     @property
     def wald(self) -> np.ndarray:
         """Square of each parameter over its variance, float64 (n,)."""
-        return self.parameters**2 / np.diag(self.covariance)
+        return squared_z(self.parameters, np.diag(self.covariance))
+
+
+def squared_z(values: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Squares over variances, float64 (n,); what does not scatter, as in frozen samples, is 0 or certain."""
+    certain = np.where(values == 0, 0.0, np.inf)
+    return np.divide(values**2, variances, out=certain, where=variances != 0)
 
 
 def fit(observations, interactions, start=None) -> Fit:

@@ -12,7 +12,7 @@ samples and 400 candidates, abs(z) > 4.8: one false interaction in some two thou
 import numpy as np
 
 from .interactions import Interactions
-from .likelihood import Fit, derivatives, fit, inverted, table_scores
+from .likelihood import Fit, derivatives, fit, inverted, squared_z, table_scores
 from .samples import Samples
 
 # Candidates whose score test is done with all samples, the most promising of a sample of samples.
@@ -82,9 +82,7 @@ def _score_tests(observations, candidates, chosen, current) -> list[tuple[int, f
     regression = h[n:, :n] @ inverted(h[:n, :n])
     residual = scores[:, n:] - scores[:, :n] @ regression.T
     gradient = gradient[n:] - regression @ gradient[:n]
-    scatter = np.diag(observations.sum_of_squares(residual))
-    certain = np.where(gradient == 0, 0.0, np.inf)  # where all samples have the same score, as frozen ones do
-    z2 = np.divide(gradient**2, scatter, out=certain, where=scatter > 0)
+    z2 = squared_z(gradient, np.diag(observations.sum_of_squares(residual)))
     return [(shortlist[j], z2[j]) for j in np.argsort(-z2)]
 
 
