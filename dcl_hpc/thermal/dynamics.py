@@ -16,11 +16,7 @@ A misfit E_l is a cone, where a motion at distance E_l from its tip has frequenc
 E_l = T M N_l, so dt has to stay below 2 (T M N_l)^(1/2), with a margin for the weights.
 """
 
-import os
 from functools import partial
-
-# Products by several threads may add in another order. Read when the first function is compiled.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +24,7 @@ import tensorflow as tf
 from . import noise
 from .inputs import Inputs
 from .machine import PRECISIONS, Machine, State, noise_keys
+from .threads import use_one
 
 THERMOSTATS = ("balanced", "printed")
 
@@ -64,6 +61,7 @@ class Dynamics:
         over = {"balanced": 1.0, "printed": dt}[thermostat]
         self.kept = 1 - eta * over
         self.amplitude = (eta * (2 - eta) * temperature) ** 0.5 * over
+        use_one()
         self._advance = tf.function(self._steps, jit_compile=True)
         self._find_forces = tf.function(self._forces, jit_compile=True)
 
@@ -71,7 +69,7 @@ class Dynamics:
         """Trajectories after n_steps steps, numbered step ... step + n_steps - 1.
 
         Each depends on its key, start and data and on the numbers of the steps alone, bit for bit: not on
-        the others, nor on how steps are cut into calls.
+        the others, nor on how steps are cut into calls. It takes one thread: ranks share trajectories out.
 
         Parameters
         ----------
