@@ -25,7 +25,7 @@ from dcl_hpc.thermal.machine import Machine, start
 WIDTH, DEPTH, CONSTANT = 10, 10, 259
 IMAGES = [250, 500, 1000, 2000, 4000]
 FULL = 2000
-REPEATS = 9
+REPEATS = 7
 # Seconds that one timing should last.
 DURATION = 0.5
 RANK_STEPS, RANK_PAIRS = 500, 5

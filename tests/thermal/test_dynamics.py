@@ -173,3 +173,23 @@ def test_same_bits():
         )
         hashes.append(done.stdout.split()[-1])
     assert hashes[0] == hashes[1]
+
+
+def test_equilibrium():
+    """<E_l> = T M N_l before the last layer, where any misfit is a shift of the neurons.
+
+    The last one's is larger, since tanh does not reach the labels.
+    """
+    machine = Machine(depth=4, width=10, images=50, inputs=20)
+    inputs, _ = data(machine, 1)
+    labels = np.stack([inputs[:, :, 0], -inputs[:, :, 0]], axis=2)  # easy to learn: no glass
+    dynamics = Dynamics(machine, 1e-5, 1e-2, 1e-3)
+    state, step, found = start(machine, KEYS[:1], "single", 1e-5), 20000, []
+    state = dynamics.advance(state, inputs, labels, KEYS[:1], 0, step)
+    for step in range(20000, 60000, 200):
+        state = dynamics.advance(state, inputs, labels, KEYS[:1], step, 200)
+        found.append(energies(machine, state, inputs, labels)[0][0])
+    expected = 1e-5 * machine.images * np.array(machine.widths[1:])
+    ratio = np.mean(found, axis=0) / expected
+    assert ratio[:-1] == pytest.approx(1, abs=0.05)
+    assert ratio[-1] > 1
