@@ -34,8 +34,8 @@ class Machine:
     inputs, outputs : int
         N_0 and N_L.
     scale : "fan_in", "width" or "none"
-        Factor of the argument of tanh: N_{l-1}^(-1/2), N^(-1/2) or 1. Where it is large tanh saturates, and the
-        signs of a perceptron with the same weights often differ from those of the neurons.
+        Factor of the argument of tanh: N_{l-1}^(-1/2), N^(-1/2) or 1. Where it is large tanh saturates, and
+        the signs of a perceptron with the same weights often differ from those of the neurons.
     """
 
     depth: int
