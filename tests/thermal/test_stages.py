@@ -189,16 +189,8 @@ def test_ranks_that_one_point_cannot_use_make_others(python, tmp_path):
         ("run", ("--from", "a.npy"), 1, "--from: a study of the kind 'thermal' takes no snapshots"),
     ],
 )
-def test_wrong_commands_are_told_in_one_line(python, tmp_path, module, arguments, ranks, told):
+def test_wrong_commands_are_told_in_one_line(dcl, tmp_path, module, arguments, ranks, told):
     """Exit code 2 and what is wrong."""
     (tmp_path / "small.toml").write_text(JOB)
-    done = python(
-        "-m",
-        f"dcl_hpc.{module}",
-        tmp_path / "small.toml",
-        "--runs",
-        tmp_path / "runs",
-        *arguments,
-        ranks=ranks,
-    )
+    done = dcl(module, *arguments, ranks=ranks, job=tmp_path / "small.toml")
     assert done.returncode == 2 and told in done.stderr and "Traceback" not in done.stderr
