@@ -67,8 +67,8 @@ class AnyJob(Section):
         return cls.model_json_schema()
 
     @property
-    def places(self) -> dict[str, str]:
-        """Keys that name files or folders outside of the job file's own, with absolute paths."""
+    def places(self) -> dict[str, object]:
+        """Keys that name files or folders outside of the job file's own, with absolute paths as values."""
         return {}
 
     def dependencies(

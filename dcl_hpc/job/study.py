@@ -1,5 +1,6 @@
 """The job file: one TOML document per study, validated as a whole before anything starts."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal
@@ -91,9 +92,13 @@ class Job(AnyJob):
         return self.observe.source
 
     @property
-    def places(self) -> dict[str, str]:
+    def places(self) -> dict[str, object]:
         """See `AnyJob.places`."""
-        return {"observe.source": self.source} if self.source else {}
+        found: dict[str, object] = {"observe.source": self.source} if self.source else {}
+        if self.check.sets:
+            sets = ({"temperature": one.temperature, "from": one.source} for one in self.check.sets)
+            found["check.sets"] = [one | {"from": os.path.abspath(one["from"])} for one in sets]
+        return found
 
     @property
     def needs_snapshots(self) -> bool:

@@ -160,7 +160,7 @@ class ThermalJob(AnyJob):
         return f"{shown} at T = {self.dynamics.temperature:g}"
 
     @property
-    def places(self) -> dict[str, str]:
+    def places(self) -> dict[str, object]:
         """See `AnyJob.places`."""
         return {"data.folder": os.path.abspath(self.data.folder)} if self.data.folder else {}
 

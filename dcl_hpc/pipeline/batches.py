@@ -145,7 +145,7 @@ def arguments(run: Run, job_file: Path, options, batch: Batch, before: list[tupl
     result += ["--update"] * options.update
     result += [f"--set={_absolute(change, run)}" for change in run.overrides]
     # absolute paths, wherever the job file is kept
-    return result + [f"--set={toml.override(key, path)}" for key, path in run.job.places.items()]
+    return result + [f"--set={toml.override(key, value)}" for key, value in run.job.places.items()]
 
 
 def _absolute(change: str, run: Run) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dcl_hpc.errors import UserError
+from dcl_hpc.job import toml
 from dcl_hpc.job.dependencies import canonical
 from dcl_hpc.job.file import load
 from dcl_hpc.job.study import Job
@@ -880,3 +881,14 @@ def test_shapes_on_which_tiles_meet_themselves_are_refused():
     """Before anything is fitted."""
     with pytest.raises(UserError, match="is too small for the 9 sites"):
         Job.from_dict(UNKNOWN, ("sweep.shapes=[[6, 6], [2, 2]]",))
+
+
+def test_other_snapshots_are_found_from_wherever_the_job_file_is_kept(job_file):
+    """A batch job reads a copy of the job file elsewhere, and gets their places on the command line."""
+    job_file.write_text(job_file.read_text() + '[[check]]\ntemperature = 2.5\nfrom = "cold.npy"\n')
+    (key, sets), *_ = load(job_file)[0].places.items()
+    copy = job_file.parent / "elsewhere" / "copy.toml"
+    copy.parent.mkdir()
+    copy.write_text(job_file.read_text())
+    (one,) = load(copy, (toml.override(key, sets),))[0].check.sets
+    assert one.temperature == 2.5 and one.source == str(job_file.parent / "cold.npy")
