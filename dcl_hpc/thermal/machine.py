@@ -33,8 +33,8 @@ class Machine:
     inputs, outputs : int
         N_0 and N_L.
     normalized : bool
-        Whether the argument of tanh has the factor N_{l-1}^(-1/2). Without it tanh saturates, and the signs of
-        a perceptron with the same weights often differ from those of the neurons.
+        Whether the argument of tanh has the factor N_{l-1}^(-1/2). Without it tanh saturates, and the
+        signs of a perceptron with the same weights often differ from those of the neurons.
     """
 
     depth: int
