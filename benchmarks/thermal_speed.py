@@ -101,8 +101,8 @@ def measure(timed: dict) -> dict[str, np.ndarray]:
 
 def shorten() -> None:
     """Sizes and times of --quick."""
-    global IMAGES, FULL, REPEATS, DURATION, RANK_STEPS, RANK_PAIRS
-    IMAGES, FULL, REPEATS, DURATION, RANK_STEPS, RANK_PAIRS = [20, 40], 40, 1, 0.05, 50, 1
+    global DEPTH, IMAGES, FULL, REPEATS, DURATION, RANK_STEPS, RANK_PAIRS
+    DEPTH, IMAGES, FULL, REPEATS, DURATION, RANK_STEPS, RANK_PAIRS = 2, [20, 40], 40, 1, 0.05, 50, 1
 
 
 def rank_work(bound: bool) -> None:
