@@ -14,13 +14,8 @@ an error of either sign that falls as dt.
 
 E_l has a cone's tip at 0. In equilibrium <E_l> = T M N_l for l < L, where any misfit is a shift of the
 neurons (the Jacobian is 1), and more for the last layer, whose labels tanh does not reach. A motion at this
-<<<<<<< HEAD
-distance from the tip has frequency E_l^(-1/2) or, along weights, up to c_l |S_{l-1}| times that; dt must stay
-well below 2 over the largest, or the layer cannot cool down.
-=======
 distance from the tip has frequency E_l^(-1/2), or along weights up to c_l times the largest singular value
 of S_{l-1} more; dt must stay well below 2 over the largest, or the layer cannot cool down.
->>>>>>> thermal-engine
 """
 
 from functools import partial

@@ -8,6 +8,7 @@ import tensorflow as tf
 from ..sampling.streams import Purpose, generator
 from ..training.loop import Adam
 from .correlations import accuracy
+from .threads import use_one
 
 # Images of a batch, and how many times at most a training is looked at.
 BATCH, LOOKS = 20, 50
@@ -89,6 +90,7 @@ def train(machine, subset, section, seed: int, sample: int) -> Training:
         With `epochs`, `learning_rate` and `optimizer`, "adam" or "sgd".
     seed, sample : int
     """
+    use_one()  # whichever stage a process begins with
     network = Perceptron(machine, generator(seed, Purpose.WEIGHTS, 0, sample))
     optimizer = _optimizer(section, network.layers)
     inputs, labels = (tf.constant(x, tf.float32) for x in (subset.inputs, subset.labels))
