@@ -92,7 +92,8 @@ def test_imports_have_no_side_effects(script, tensorflow):
     """No import moves a file descriptor, a variable, a signal or numba's cache, or initialises MPI."""
     changed, initialized, missing = json.loads(script(IMPORTS, tensorflow))
     assert not changed and not initialized
-    needing = ("dcl_hpc.networks.", "dcl_hpc.training.", "dcl_hpc.energy.rnn")
+    thermal = (f"dcl_hpc.thermal.{name}" for name in ("dynamics", "inputs", "noise", "perceptron", "threads"))
+    needing = ("dcl_hpc.networks.", "dcl_hpc.training.", "dcl_hpc.energy.rnn", *thermal)
     assert all(name.startswith(needing) for name in missing)
     assert bool(missing) == (tensorflow == "without")
 

@@ -146,7 +146,7 @@ def test_snapshots_to_report(light, job, tmp_path):
         (
             ("--set", "ednn.fit=labels"),
             {},
-            "needs TensorFlow and TensorBoard; pip install 'dcl_hpc[networks]'",
+            "need TensorFlow and TensorBoard; pip install 'dcl_hpc[networks]'",
         ),
     ],
 )
