@@ -119,8 +119,9 @@ def _wanted(run: Run, options, stages) -> tuple:
             raise UserError(f"this command is not for studies of the kind '{run.job.study}'")
         return stages
     wanted = run.study.chosen(stages or run.study.names)
-    several = len(wanted) == 1 and len(run.study.stage(wanted[0]).wanted(run.job)) > 1
-    if options.index is not None and not (run.realizations or several):
+    # stages that may make several outputs name each of them, also where it is the only one
+    array = len(wanted) == 1 and any("_" in output for output in run.study.stage(wanted[0]).wanted(run.job))
+    if options.index is not None and not (run.realizations or array):
         raise UserError("--index: this job is one system, not several realizations")
     if any(run.study.stage(name).networks(run.job) for name in wanted):
         networks.require(run.study.instead)
