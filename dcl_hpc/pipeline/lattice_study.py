@@ -78,10 +78,6 @@ def _swept(job: Job, output: str) -> tuple[str, ...]:
     return (*files_of(job, name), *committees) if ENERGIES[name].learned else ()
 
 
-def _reported(job: Job, output: str) -> tuple[str, ...]:
-    return tuple(name for stage in LATTICE.stages[:-1] for name in stage.wanted(job))
-
-
 def _of_energy(output: str) -> tuple[str, ...]:
     """Sections of the energy that an output is about."""
     return ENERGIES[output.split("_")[1]].sections
@@ -177,7 +173,7 @@ LATTICE = Study(
         Stage(
             "report", "reporting.single:report", "report", "report/summary.json",
             wanted=lambda job: ("report",),
-            needs=_reported,
+            needs=lambda job, output: LATTICE.results(job),
             depends_on=("name",),
             resources=Resources(ranks=1, threads=1, time="00:30:00"),
             always=True,

@@ -105,6 +105,10 @@ class Study:
         """Names of the stages, in order."""
         return tuple(stage.name for stage in self.stages)
 
+    def results(self, job: AnyJob) -> tuple[str, ...]:
+        """All outputs that a job asks for but the report, in order."""
+        return tuple(output for stage in self.stages[:-1] for output in stage.wanted(job))
+
     def stage(self, output: str) -> Stage:
         """The stage that makes an output."""
         return next(stage for stage in self.stages if stage.name == output.partition("_")[0])

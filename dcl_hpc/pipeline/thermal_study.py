@@ -74,7 +74,7 @@ THERMAL = Study(
         Stage(
             "report", "thermal.page:report", "report", "report/summary.json",
             wanted=lambda job: ("report",),
-            needs=lambda job, output: _at_points("analyse")(job),
+            needs=lambda job, output: THERMAL.results(job),
             depends_on=("name",),
             resources=Resources(ranks=1, threads=1, time="00:30:00"),
             always=True,

@@ -9,9 +9,10 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
+from ..cluster import mpi
 from ..energy.factory import ENERGIES, LEARNED
 from ..pipeline.provenance import provenance
-from ..storage.documents import cannot_write, digest_of, write_json, write_text
+from ..storage.documents import cannot_write, digest_of, read_json, write_json, write_text
 from ..storage.identity import Identity
 from . import law, uncertainty
 from .figures import close
@@ -42,6 +43,29 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
     finally:
         close(figure)
     return Figure(title, caption, path)
+
+
+def renew(context, output: str, write_report, headline) -> None:
+    """Write a report unless it is current, and log its headline; rank 0 works.
+
+    Parameters
+    ----------
+    context : Context
+    output : str
+    write_report : callable (run)
+    headline : callable (summary)
+        Text that says what summary.json has.
+    """
+    run = context.run
+
+    def work():
+        if context.update or not run.state(output).current:
+            write_report(run)
+
+    mpi.on_root(context.comm, work)
+    context.log(f"report: {run.root / 'report' / 'index.html'}")
+    if context.comm.rank == 0:
+        context.log(headline(read_json(run.path(output))))
 
 
 def fill(template: str, package: str = "dcl_hpc.reporting", **values) -> str:

@@ -2,26 +2,17 @@
 
 import time
 
-from ..cluster import mpi
 from ..energy.factory import LEARNED
 from ..job.units import PHYSICAL
 from ..pipeline.context import Context
 from ..pipeline.lineage import report_inputs
-from ..storage.documents import read_json
 
 
 def report(context: Context, output: str) -> None:
     """Write the report of a system from all its results, unless it is current; rank 0 works."""
-    run = context.run
-    mpi.on_root(context.comm, _draw_if_needed, run, output, context.update)
-    context.log(f"report: {run.root / 'report' / 'index.html'}")
-    if context.comm.rank == 0:
-        context.log(headline(read_json(run.path(output))))
+    from .page import renew
 
-
-def _draw_if_needed(run, output: str, update: bool) -> None:
-    if update or not run.state(output).current:
-        write_report(run)
+    renew(context, output, write_report, headline)
 
 
 def write_report(run) -> None:

@@ -1,6 +1,7 @@
 """Averages over samples of all that the stages measured at one point of the scan, with jackknife errors."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -52,9 +53,7 @@ def of_trajectories(machine, measured: dict[str, np.ndarray], waiting, steps: in
         "final/time": Quantity((), "t*, steps", times[last]),
     }
 
-    def add(name, axes, about, values, estimator=lambda mean: mean):
-        found[name] = Quantity(axes, about, *analysis.over_samples(values, estimator))
-
+    add = partial(_add, found)
     energy = _samples_first(measured["energy/potential"])
     total = energy.sum(axis=2)
     add("energy/layers", ("time", "layer"), "potential energy E_l", energy)
@@ -101,9 +100,7 @@ def of_replicas(measured: dict[str, np.ndarray]) -> dict[str, Quantity]:
     times = measured["time/value"]
     found = {"replicas/time": Quantity(("time",), "steps since the replicas parted", times)}
 
-    def add(name, axes, about, values, estimator=lambda mean: mean):
-        found[name] = Quantity(axes, about, *analysis.over_samples(values, estimator))
-
+    add = partial(_add, found)
     accuracy = measured["accuracy/value"]
     add("replicas/accuracy", ("time",), "share of test images told right", accuracy.mean(axis=2).T)
     energy = measured["energy/potential"].sum(axis=3)
@@ -153,6 +150,11 @@ def of_training(measured: dict[str, np.ndarray]) -> dict[str, Quantity]:
         value, error = analysis.over_samples(measured[f"{name}/value"].T)
         found[f"training/{name}"] = Quantity(("epoch",), about, value, error)
     return found
+
+
+def _add(found, name, axes, about, values, estimator=lambda mean: mean) -> None:
+    """Add an estimate from means over samples, which come first in the values, with its jackknife error."""
+    found[name] = Quantity(axes, about, *analysis.over_samples(values, estimator))
 
 
 def _samples_first(values: np.ndarray) -> np.ndarray:

@@ -9,26 +9,14 @@ import numpy as np
 from ..cluster import mpi
 from ..pipeline.context import Context
 from ..pipeline.lineage import report_inputs
-from ..reporting.page import Figure, fill, save, sign, write
-from ..storage.documents import read_json
+from ..reporting.page import Figure, fill, renew, save, sign, write
 from . import analysis, figures, published, results
 from .results import RAW, Point
 
 
 def report(context: Context, output: str) -> None:
     """Write the report from the analyses of all points, unless it is current; rank 0 works."""
-    run = context.run
-    mpi.on_root(context.comm, _write_if_needed, run, output, context.update)
-    context.log(f"report: {run.root / 'report' / 'index.html'}")
-    if context.comm.rank == 0:
-        context.log(headline(read_json(run.path(output))))
-
-
-def _write_if_needed(run, output: str, update: bool) -> None:
-    for name in run.data:
-        run.require(name)
-    if update or not run.state(output).current:
-        write_report(run)
+    renew(context, output, write_report, headline)
 
 
 def write_report(run) -> None:
