@@ -89,7 +89,7 @@ def drawers() -> dict:
 
     def transposed(n):
         for _ in range(n):
-            multispin._draw(random, rows)
+            multispin.draw(random, rows)
 
     return {"word": (words, out.size), "third": (transposed, multispin.LANES * multispin.PER_WORD)}
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..physics.clusters import ClusterHamiltonian
 from ..physics.hamiltonian import Hamiltonian
-from ..sampling import kernels, multispin
+from ..sampling import folded, kernels, multispin
 from ..sampling.tile_tables import TileTables
 
 
@@ -43,7 +43,8 @@ class PairEnergy:
     hamiltonian : Hamiltonian
     n_chains : int, optional
         How many chains it is for, on all ranks together. Ising models and bimodal glasses without a field
-        use the multi-spin coded kernel, unless there are few.
+        use the multi-spin coded kernel, unless there are few; the fewest use one that is for single large
+        lattices.
     """
 
     def __init__(self, hamiltonian: Hamiltonian, n_chains: int = multispin.WORTHWHILE):
@@ -51,7 +52,7 @@ class PairEnergy:
         self.n_states = hamiltonian.n_states
         fields = hamiltonian.site_field if hamiltonian.site_field.any() else None
         self._energy = _or_itself(self.lattice.forward), hamiltonian.couplings, hamiltonian.pair, fields
-        self._kernel, self._model, self._block = _choose_kernel(hamiltonian, n_chains >= multispin.WORTHWHILE)
+        self._kernel, self._model, self._block = _choose_kernel(hamiltonian, n_chains)
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
@@ -68,8 +69,10 @@ def _or_itself(neighbours: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.where(neighbours >= 0, neighbours, own), np.int32)
 
 
-def _choose_kernel(hamiltonian: Hamiltonian, multi_spin: bool):
+def _choose_kernel(hamiltonian: Hamiltonian, n_chains: int):
     """The fastest kernel for a Hamiltonian, its arrays, and its block of chains."""
+    if n_chains < folded.WORTHWHILE and (model := folded.fold(hamiltonian)) is not None:
+        return folded.sweeps, model, kernels.BLOCK
     pair, n_states, fields = hamiltonian.pair, hamiltonian.n_states, None
     neighbours, couplings = hamiltonian.lattice.neighbours, hamiltonian.neighbour_couplings
     if hamiltonian.site_field.any():
@@ -87,7 +90,7 @@ def _choose_kernel(hamiltonian: Hamiltonian, multi_spin: bool):
         return kernels.like_sweeps, (*model, fields, n_states), kernels.BLOCK
     magnitude = np.abs(cost[neighbours >= 0])
     few = neighbours.shape[1] <= multispin.MAX_NEIGHBOURS
-    if multi_spin and few and fields is None and np.all(magnitude == magnitude[:1]):
+    if n_chains >= multispin.WORTHWHILE and few and fields is None and np.all(magnitude == magnitude[:1]):
         order = np.argsort(neighbours < 0, axis=1, kind="stable")  # those that exist first
         ordered = np.take_along_axis(neighbours, order, axis=1).astype(np.int32)
         opposed = np.take_along_axis(cost, order, axis=1) < 0

@@ -69,13 +69,13 @@ def sweeps(states, beta, streams, n_sweeps, neighbours, opposed, cost):
     _set_probabilities(beta, cost, degrees, bits, thresholds, rows)
     for _ in range(n_sweeps):
         for first in range(0, n_sites, PER_WORD):
-            _draw(random, rows)
+            draw(random, rows)
             for turn in range(min(PER_WORD, n_sites - first)):
                 site = first + turn
                 degree = degrees[site]
                 _count_unsatisfied(neighbours[site, :degree], opposed[site], site, rows)
-                if _compare(RANDOM + (32 - (turn + 1) * DIGITS) * WIDTH, degree, rows):
-                    _refine(random, degree, thresholds, rows)
+                if compare(RANDOM + (32 - (turn + 1) * DIGITS) * WIDTH, degree, rows):
+                    refine(random, degree, thresholds, rows)
                 for g in range(WIDTH):
                     rows[np.uint64(SPINS + site * WIDTH + g)] ^= rows[FLIP + g]
     _unload(rows, bits, states)
@@ -83,7 +83,7 @@ def sweeps(states, beta, streams, n_sweeps, neighbours, opposed, cost):
 
 
 @njit(**OPTIONS)
-def _pack(bits, rows, start):
+def pack(bits, rows, start):
     """Put the lowest bit of bits[c * WIDTH + g] into bit c of rows[start + g]; destroys bits."""
     for k in range(LANES):
         bits[k] = np.uint32((bits[k] & np.uint32(1)) << np.uint32(k // WIDTH))
@@ -97,8 +97,8 @@ def _pack(bits, rows, start):
 
 
 @njit(**OPTIONS)
-def _unpack(rows, start, bits):
-    """Undo `_pack`."""
+def unpack(rows, start, bits):
+    """Undo `pack`."""
     for g in range(WIDTH):
         bits[g] = rows[np.uint64(start + g)]
     half = 1
@@ -116,14 +116,14 @@ def _load(states, bits, rows):
     for site in range(states.shape[0]):
         for c in range(states.shape[1]):
             bits[c] = np.uint32(states[site, c])
-        _pack(bits, rows, SPINS + site * WIDTH)
+        pack(bits, rows, SPINS + site * WIDTH)
 
 
 @njit(**OPTIONS)
 def _unload(rows, bits, states):
     """Unpack spins."""
     for site in range(states.shape[0]):
-        _unpack(rows, SPINS + site * WIDTH, bits)
+        unpack(rows, SPINS + site * WIDTH, bits)
         for c in range(states.shape[1]):
             states[site, c] = np.uint8(bits[c])
 
@@ -133,11 +133,11 @@ def _set_probabilities(beta, cost, degrees, bits, thresholds, rows):
     """Acceptance probabilities as 32-bit thresholds and as rows of their leading digits."""
     for c in range(len(beta)):  # satisfied and unsatisfied bonds change roles below zero
         bits[c] = np.uint32(beta[c] < 0)
-    _pack(bits, rows, NEGATIVE)
+    pack(bits, rows, NEGATIVE)
     needed = np.zeros(MAX_NEIGHBOURS + 1, np.bool_)
     for degree in degrees:
         for unsatisfied in range(3):
-            needed[_excess(degree, unsatisfied)] = True
+            needed[excess(degree, unsatisfied)] = True
     thresholds[0] = FREE
     for d in range(DIGITS):
         if (FREE >> np.uint32(32 - DIGITS + d)) & np.uint32(1):
@@ -152,17 +152,17 @@ def _set_probabilities(beta, cost, degrees, bits, thresholds, rows):
                 shift = np.uint32(32 - DIGITS + d)
                 for c in range(LANES):
                     bits[c] = np.uint32(thresholds[bonds, c] >> shift)
-                _pack(bits, rows, PROBABILITY + bonds * TABLE + d * WIDTH)
+                pack(bits, rows, PROBABILITY + bonds * TABLE + d * WIDTH)
 
 
 @njit(inline="always", **OPTIONS)
-def _excess(degree, unsatisfied):
+def excess(degree, unsatisfied):
     """Satisfied bonds of a site less its unsatisfied ones, and 0 if these are more."""
     return max(degree - 2 * unsatisfied, 0)
 
 
 @njit(**OPTIONS)
-def _draw(random, rows):
+def draw(random, rows):
     """Next word of every chain, transposed within each group of 32 chains (Warren, Hacker's Delight, 7-3)."""
     for c in range(LANES):
         rows[RANDOM + c] = next_word(random, c)
@@ -197,7 +197,7 @@ def _count_unsatisfied(neighbours, opposed, site, rows):
 
 
 @njit(**OPTIONS)
-def _compare(random, degree, rows):
+def compare(random, degree, rows):
     """Whether u < p in each chain by leading digits, from the last of them to the first.
 
     Digits beyond can decide only where both outcomes for them, `least` and `most`, differ.
@@ -208,9 +208,9 @@ def _compare(random, degree, rows):
         Whether any chain is undecided.
     """
     any_open = np.uint32(0)
-    p_none = PROBABILITY + _excess(degree, 0) * TABLE
-    p_one = PROBABILITY + _excess(degree, 1) * TABLE
-    p_two = PROBABILITY + _excess(degree, 2) * TABLE
+    p_none = PROBABILITY + excess(degree, 0) * TABLE
+    p_one = PROBABILITY + excess(degree, 1) * TABLE
+    p_two = PROBABILITY + excess(degree, 2) * TABLE
     for g in range(WIDTH):
         none, one, two = rows[NONE + g], rows[ONE + g], rows[TWO + g]
         free = np.uint32(~(none | one | two))
@@ -231,7 +231,7 @@ def _compare(random, degree, rows):
 
 
 @njit(**OPTIONS)
-def _refine(random, degree, thresholds, rows):
+def refine(random, degree, thresholds, rows):
     """Draw more digits for the undecided chains."""
     for g in range(WIDTH):
         undecided = rows[UNDECIDED + g]
@@ -240,11 +240,11 @@ def _refine(random, degree, thresholds, rows):
             undecided = np.uint32(undecided ^ bit)
             c = (np.int64(np.float64(bit).view(np.int64)) >> 52) - 1023  # its place, from the exponent
             if rows[NONE + g] & bit:
-                k = _excess(degree, 0)
+                k = excess(degree, 0)
             elif rows[ONE + g] & bit:
-                k = _excess(degree, 1)
+                k = excess(degree, 1)
             elif rows[TWO + g] & bit:
-                k = _excess(degree, 2)
+                k = excess(degree, 2)
             else:
                 k = 0
             lane = c * WIDTH + g

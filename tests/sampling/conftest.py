@@ -209,3 +209,26 @@ def _together(size, run):
 def together():
     """Run the share of every process: `together(3, lambda share, gather: ...)` gives their results."""
     return _together
+
+
+def _next_word(s):
+    """Blackman and Vigna's xoshiro128++ on a list of four Python integers."""
+
+    def rotate(x, k):
+        return ((x << k) | (x >> (32 - k))) & 0xFFFFFFFF
+
+    word = (rotate((s[0] + s[3]) & 0xFFFFFFFF, 7) + s[0]) & 0xFFFFFFFF
+    t = (s[1] << 9) & 0xFFFFFFFF
+    s[2] ^= s[0]
+    s[3] ^= s[1]
+    s[1] ^= s[2]
+    s[0] ^= s[3]
+    s[2] ^= t
+    s[3] = rotate(s[3], 11)
+    return word
+
+
+@pytest.fixture(scope="session")
+def next_word():
+    """The generator of the kernels in Python: `next_word(state)`."""
+    return _next_word

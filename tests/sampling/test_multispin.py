@@ -28,24 +28,7 @@ def bimodal(shape, seed=1):
     )
 
 
-def next_word(s):
-    """Blackman and Vigna's xoshiro128++ on a list of four Python integers."""
-
-    def rotate(x, k):
-        return ((x << k) | (x >> (32 - k))) & MASK
-
-    word = (rotate((s[0] + s[3]) & MASK, 7) + s[0]) & MASK
-    t = (s[1] << 9) & MASK
-    s[2] ^= s[0]
-    s[3] ^= s[1]
-    s[1] ^= s[2]
-    s[0] ^= s[3]
-    s[2] ^= t
-    s[3] = rotate(s[3], 11)
-    return word
-
-
-def reference(states, beta, stream, n_sweeps, neighbours, opposed, cost):
+def reference(next_word, states, beta, stream, n_sweeps, neighbours, opposed, cost):
     """One chain, one spin after the other: states, generator, and how often ten digits were not enough."""
     s, random, refined = [int(x) for x in states], [int(x) for x in stream], 0
     n_sites, z = neighbours.shape
@@ -80,7 +63,7 @@ def reference(states, beta, stream, n_sweeps, neighbours, opposed, cost):
     ],
     ids=["bimodal", "antiferromagnet", "cubic", "delta", "ring"],
 )
-def test_chains_are_those_of_a_plain_implementation(model):
+def test_chains_are_those_of_a_plain_implementation(model, next_word):
     """Digits from the top of a word, three flips a word, a word more if they tie: the same bits."""
     n, n_sweeps = 60, 30
     energy = TrueEnergy(model)
@@ -92,7 +75,7 @@ def test_chains_are_those_of_a_plain_implementation(model):
     arrays = model.lattice.neighbours, cost < 0, abs(cost[0, 0])
     refined = 0
     for c in range(n):
-        states, random, ties = reference(before[:, c], beta[c], streams[:, c], n_sweeps, *arrays)
+        states, random, ties = reference(next_word, before[:, c], beta[c], streams[:, c], n_sweeps, *arrays)
         assert chains.states[:, c].tolist() == states
         assert chains.streams[:, c].tolist() == random
         refined += ties
