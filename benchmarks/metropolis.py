@@ -1,4 +1,4 @@
-"""Speed of the Metropolis kernels in flips per nanosecond and core, beside peapods in the same run.
+"""Speed of the Metropolis kernels in flips per nanosecond and core, beside two peers in the same run.
 
     python benchmarks/metropolis.py [--quick] [--json]
 
@@ -28,6 +28,8 @@ from dcl_hpc.sampling.streams import Purpose
 CHAINS = 4096
 TEMPERATURE = 4.0
 REPEATS = 7
+# Sides of single square lattices with one chain.
+LARGE = (64, 512, 1024)
 # Seconds that one timing should last.
 DURATION = 0.3
 RANK_FLIPS, RANK_PAIRS = 1.5e10, 5
@@ -56,10 +58,11 @@ def models() -> dict:
     }
 
 
-def sweeper(model):
+def sweeper(model, n_chains: int | None = None):
     """A function that sweeps n times, and the flips of one sweep."""
-    chains = Chains.start(model, np.full(CHAINS, 1 / TEMPERATURE), range(CHAINS), 1, Purpose.OBSERVE)
-    return lambda n: chains.sweep(model, n), model.lattice.n_sites * CHAINS
+    n_chains = n_chains or CHAINS
+    chains = Chains.start(model, np.full(n_chains, 1 / TEMPERATURE), range(n_chains), 1, Purpose.OBSERVE)
+    return lambda n: chains.sweep(model, n), model.lattice.n_sites * n_chains
 
 
 def peapods_sweeper(couplings: str):
@@ -75,6 +78,23 @@ def peapods_sweeper(couplings: str):
             system.sample(n, sweep_mode="metropolis", sequential=True, warmup_ratio=1.0)
 
     return sweep, 64 * 64 * 4
+
+
+def single_lattices() -> dict:
+    """Sweepers of one chain of large square lattices, and of mcising for them and for 8x8, if it is there."""
+    ours = {
+        f"L = {side}": sweeper(TrueEnergy(hamiltonian.ising(Lattice((side, side))), 1), 1) for side in LARGE
+    }
+    try:
+        import mcising
+    except ImportError:
+        return ours
+
+    def peer(side):
+        lattice = mcising.IsingSimulation(side, 1.0, 0.0, 0.0, 0.0, 1, algorithm="metropolis")
+        return lambda n: lattice.sweep(n, temperature=TEMPERATURE), side**2
+
+    return ours | {f"mcising L = {side}": peer(side) for side in (8, *LARGE)}
 
 
 def drawers() -> dict:
@@ -119,8 +139,8 @@ def measure(sweepers: dict) -> dict[str, float]:
 
 def shorten() -> None:
     """Sizes and times of --quick."""
-    global CHAINS, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS
-    CHAINS, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS = 256, 1, 0.002, 1e7, 1
+    global CHAINS, LARGE, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS
+    CHAINS, LARGE, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS = 256, (64,), 1, 0.002, 1e7, 1
 
 
 def rank_work() -> None:
@@ -164,7 +184,8 @@ def main() -> None:
         print("peapods is not installed (pip install peapods): no comparison")
         peers = {}
     drawn = drawers()
-    rates = measure({**work, **peers, **drawn})
+    single = single_lattices()
+    rates = measure({**work, **peers, **drawn, **single})
     result = {}
     print(f"{'kernel':<16}{'flips/ns':>10}{'x peapods':>11}{'ns/flip':>9}{'of it draw':>12}")
     for name, (_, words) in known.items():
@@ -179,6 +200,16 @@ def main() -> None:
     for name in peers:
         print(f"{name:<16}{rates[name]:>10.3f}")
         result[name.replace(" ", "_")] = {"flips_per_ns": rates[name]}
+    for name in single:
+        print(f"{name:<16}{rates[name]:>10.3f}")
+    result["single_lattices"] = {name: rates[name] for name in single}
+    if "mcising L = 8" in rates:
+        many = rates["bit_parallel"] / rates["mcising L = 8"]
+        large = {str(side): rates[f"L = {side}"] / rates[f"mcising L = {side}"] for side in LARGE}
+        result["vs_mcising"] = {"many_chains": many, **large}
+        print("times mcising:", ", ".join(f"{name} {x:.1f}" for name, x in result["vs_mcising"].items()))
+    else:
+        print("mcising is not installed (pip install mcising): no comparison")
     result["two_ranks_speedup"] = two_ranks_speedup(("--quick",) if options.quick else ())
     print(f"two ranks on two cores: {result['two_ranks_speedup']:.2f} times one rank")
     finish(result, "metropolis.py", options.json)

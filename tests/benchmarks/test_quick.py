@@ -15,7 +15,10 @@ SCRIPTS = {
     "ednn": ({"ednn_vs_true", "ednn_vs_multispin", "ns_per_flip", "details"}, "flips/ns"),
     "exact_checks": ({"command", "p_value", "largest_z", "ising_4x4"}, "largest |z| of u"),
     "kill_safety": ({"kills", "losses", "resumptions", "moments"}, "losses"),
-    "metropolis": ({"ising_vector", "bit_parallel", "ednn_table", "two_ranks_speedup"}, "flips/ns"),
+    "metropolis": (
+        {"ising_vector", "bit_parallel", "ednn_table", "two_ranks_speedup", "single_lattices"},
+        "flips/ns",
+    ),
     "plan": ({"predicted", "found", "pilot", "sets", "details"}, "error of u(2.5) predicted"),
     "rnn": ({"train_fraction_of_gemm", "suffix_speedup", "memory_growth_10x_data", "details"}, "hidden 8"),
     "stale": ({"count", "not_told", "ways"}, "0 not told or not mended"),
