@@ -132,17 +132,8 @@ def ranks() -> tuple[float, float]:
     return tuple(map(float, np.median(found, axis=0)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    add_arguments(parser)
-    parser.add_argument("--rank-work", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--bound", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.quick:
-        shorten()
-    if options.rank_work:
-        rank_work(options.bound)
-        return
+def speeds(quick: bool = False) -> dict:
+    """All rows; the quick form starts no ranks."""
     result = {"width": WIDTH, "depth": DEPTH, "sizes": []}
     print(f"{'images':>8}{'ms/step':>10}{'products':>10}{'fraction':>10}{'us/image':>10}")
     for images in IMAGES:
@@ -159,11 +150,25 @@ def main() -> None:
     times = measure({str(n): walker(FULL // 8, n) for n in (1, 4)})
     result["four_trajectories_over_one"] = float(np.median(times["4"] / times["1"]))
     print(f"four trajectories take {result['four_trajectories_over_one']:.2f} times as long as one")
-    if not options.quick:  # several starts of TensorFlow
+    if not quick:  # several starts of TensorFlow
         speedup, fraction = ranks()
         result |= {"two_ranks_speedup": speedup, "fraction_on_two_ranks": fraction}
         print(f"two ranks on two cores: {speedup:.2f} times one rank, {fraction:.2f} of the products' speed")
-    finish(result, "thermal_speed.py", options.json)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add_arguments(parser)
+    parser.add_argument("--rank-work", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--bound", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.quick:
+        shorten()
+    if options.rank_work:
+        rank_work(options.bound)
+        return
+    finish(speeds(options.quick), "thermal_speed.py", options.json)
 
 
 if __name__ == "__main__":

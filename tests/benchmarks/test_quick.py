@@ -22,6 +22,7 @@ SCRIPTS = {
     "plan": ({"predicted", "found", "pilot", "sets", "details"}, "error of u(2.5) predicted"),
     "rnn": ({"train_fraction_of_gemm", "suffix_speedup", "memory_growth_10x_data", "details"}, "hidden 8"),
     "stale": ({"count", "not_told", "ways"}, "0 not told or not mended"),
+    "thermal": ({"gradient_error", "t_kin_over_t", "reversible", "energy_over_tmn"}, "t_kin_over_t"),
     "thermal_speed": ({"fraction_of_products", "sizes"}, "four trajectories take"),
     "transfer": ({"observed", "sizes"}, "largest error of u"),
     "unknown": ({"open", "command"}, "nearest neighbours"),

@@ -1,0 +1,170 @@
+"""The thermal machine: checks that need no paper, and the rows of finished studies beside the published ones.
+
+    python benchmarks/thermal.py [--scan RUN] [--column RUN] [--speeds FILE] [--quick] [--json]
+
+RUN is the folder of a finished study of jobs/thermal_scan.toml or jobs/thermal.toml; FILE has the JSON object
+of thermal_speed.py. The checks take a minute.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
+
+import numpy as np
+import tensorflow as tf
+from outcome import add_arguments, finish
+
+from dcl_hpc.thermal.dynamics import Dynamics
+from dcl_hpc.thermal.machine import Machine, State, energies, start
+
+KEYS = np.array([[1, 1], [1, 2]], np.uint64)
+# Images, and steps until equilibrium and in it, of the check of temperatures.
+IMAGES, STEPS = 40, (100_000, 200_000)
+SCALES = ("fan_in", "width", "none")
+# What is kept of a point of a study; errors too.
+KEPT = ("q_star", "xi_s", "accuracy", "log10_energy_ratio", "training_accuracy", "training_accuracy_tanh")
+
+
+def images(machine: Machine) -> tuple[np.ndarray, np.ndarray]:
+    """Random images and labels."""
+    random = np.random.default_rng(1)
+    shapes = ((len(KEYS), machine.images, n) for n in (machine.inputs, machine.outputs))
+    return tuple(random.choice(np.array([-1, 1], np.int8), shape) for shape in shapes)
+
+
+def gradient_error(scale: str) -> float:
+    """Largest difference of forces and automatic derivatives, over the largest force."""
+    machine = Machine(10, 10, 20, scale=scale)
+    inputs, labels = images(machine)
+    state = start(machine, KEYS, "double", 1.0)
+    found = Dynamics(machine, 1.0, 1e-2, 1e-3, precision="double").forces(state, inputs, labels)
+    neurons, weights = (
+        tf.constant(state.neurons),
+        [tf.constant(part) for part in machine.split(state.weights)],
+    )
+    with tf.GradientTape() as tape:
+        tape.watch([neurons, weights])
+        layers = [tf.cast(inputs, tf.float64), *tf.unstack(neurons, axis=1), tf.cast(labels, tf.float64)]
+        energy = 0.0
+        for factor, part, before, after in zip(machine.scales, weights, layers, layers[1:], strict=False):
+            misfit = after - tf.tanh(factor * tf.matmul(before, part, transpose_b=True))
+            energy += tf.sqrt(tf.reduce_sum(misfit**2, axis=(1, 2)))
+    on_neurons, on_weights = tape.gradient(energy, [neurons, weights])
+    flat = np.concatenate([part.numpy().reshape(len(KEYS), -1) for part in on_weights], axis=1)
+    pairs = zip(found, (on_neurons.numpy(), flat), strict=True)
+    return max(np.max(np.abs(force + slope)) / np.max(np.abs(force)) for force, slope in pairs)
+
+
+def turned(dynamics, state, data, dt: float) -> State:
+    """State with the velocities dt later (a kick)."""
+    kicks = dynamics.forces(state, *data)
+    velocities = (state.neuron_velocities, state.weight_velocities)
+    return State(state.neurons, state.weights, *(v + dt * k for v, k in zip(velocities, kicks, strict=True)))
+
+
+def reversal_error() -> float:
+    """Largest distance from the start after 500 steps without noise, walls among them, and back."""
+    machine = Machine(3, 6, 8, 12)
+    data, dynamics = images(machine), Dynamics(machine, 0.0, 0.01, 0.0, precision="double")
+    state = start(machine, KEYS, "double", 0.1)
+    there = turned(dynamics, dynamics.advance(state, *data, KEYS, 0, 500), data, dynamics.dt)
+    there.neuron_velocities *= -1
+    there.weight_velocities *= -1
+    back = dynamics.advance(there, *data, KEYS, 0, 500)
+    return float(
+        max(np.max(np.abs(back.neurons - state.neurons)), np.max(np.abs(back.weights - state.weights)))
+    )
+
+
+def drift_ratio() -> float:
+    """Energy's error at dt = 0.04 over that at 0.01, away from walls: 16 if it falls as dt^2."""
+    machine, errors = Machine(3, 6, 8, 12), []
+    data, state = images(machine), start(machine, KEYS, "double", 0.02)
+    state.neurons *= 0.3
+    state.weights *= 0.3
+    for dt in (0.04, 0.01):
+        dynamics, totals = Dynamics(machine, 0.0, dt, 0.0, precision="double"), []
+        for one in (state, dynamics.advance(state, *data, KEYS, 0, round(1 / dt))):
+            parts = energies(machine, turned(dynamics, one, data, dt / 2), *data)
+            totals.append(sum(part.sum(axis=1) for part in parts))
+        errors.append(np.sqrt(np.mean((totals[1] - totals[0]) ** 2)))
+    return float(errors[0] / errors[1])
+
+
+def equilibrium(temperature: float = 1e-5) -> dict:
+    """Kinetic temperature over T, of neurons and weights, and E_l / (T M N_l) of the hidden layers."""
+    machine = Machine(10, 10, IMAGES)
+    data, dynamics = images(machine), Dynamics(machine, temperature, 1e-2, 1e-3)
+    state = dynamics.advance(start(machine, KEYS, "single", temperature), *data, KEYS, 0, STEPS[0])
+    rows = []
+    for step in range(*STEPS, 500):
+        state = dynamics.advance(state, *data, KEYS, step, 500)
+        u, k_neurons, k_weights = (part.sum(axis=0) / len(KEYS) for part in energies(machine, state, *data))
+        rows.append([*u[:-1], k_neurons.sum(), k_weights.sum()])
+    mean = np.mean(rows, axis=0)
+    freedoms = np.array([*[IMAGES * 10] * 9, IMAGES * 90 / 2, machine.n_weights / 2])
+    return {
+        "t_kin_over_t": float(mean[-2:].sum() / freedoms[-2:].sum() / temperature),
+        "t_kin_over_t_of_neurons_and_weights": (mean[-2:] / freedoms[-2:] / temperature).tolist(),
+        "energy_over_tmn": (mean[:-2] / freedoms[:-2] / temperature).tolist(),
+    }
+
+
+def rows(folder: Path) -> dict:
+    """Rows of a finished study, with published values and differences in units of the errors."""
+    summary = json.loads((folder / "report" / "summary.json").read_text())
+    found = []
+    for point in summary["scan"]:
+        row = {key: point[key] for key in ("M", "N", "L", "ln_alpha", "samples", "replicas", "steps")}
+        row |= {name: point[name] for key in KEPT for name in (key, f"{key}_error")}
+        known = [key for key in KEPT if point.get(f"published_{key}") is not None]
+        row |= {name: point[name] for key in known for name in (f"published_{key}", f"difference_{key}")}
+        found.append(row)
+    keys = ("provenance", "slopes")
+    return {"rows": found, **{key: summary[key] for key in keys if key in summary}}
+
+
+def main() -> None:
+    """Check, gather, print."""
+    global IMAGES, STEPS
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--scan", type=Path, metavar="RUN", help="a finished phase diagram")
+    parser.add_argument("--column", type=Path, metavar="RUN", help="a finished point of the paper's size")
+    parser.add_argument(
+        "--speeds", type=Path, metavar="FILE", help="what thermal_speed.py --json printed last"
+    )
+    add_arguments(parser)
+    options = parser.parse_args()
+    if options.quick:
+        IMAGES, STEPS = 5, (10, 1010)
+    result = {"gradient_errors": {scale: gradient_error(scale) for scale in SCALES}}
+    result["gradient_error"] = max(result["gradient_errors"].values())
+    result["reversal_error"] = reversal_error()
+    result["reversible"] = result["reversal_error"] < 1e-9
+    result["energy_error_dt_4_over_1"] = drift_ratio()
+    result |= equilibrium()
+    for name in ("gradient_error", "reversal_error", "energy_error_dt_4_over_1", "t_kin_over_t"):
+        print(f"{name:<26}{result[name]:>12.3g}")
+    if options.speeds:
+        result |= json.loads(options.speeds.read_text().splitlines()[-1])
+    command = "thermal.py"
+    for name, folder in (("scan", options.scan), ("column", options.column)):
+        if folder:
+            command += f" --{name} {folder.name}"
+            found = rows(folder)
+            if name == "scan":
+                result |= {"scan": found["rows"], "slopes": found["slopes"]}
+            else:
+                result["paper_column"] = found["rows"][0]
+            for row in found["rows"]:
+                q = " ".join(f"{x:.2f}" for x in row["q_star"])
+                print(f"M {row['M']}, N {row['N']}: q* {q}, A* {row['accuracy']:.3f}")
+    finish(result, command, options.json)
+
+
+if __name__ == "__main__":
+    main()
