@@ -6,7 +6,8 @@ import numpy as np
 
 from ..inference.local_energy import tile_model
 from ..storage.weights import load
-from .direct import Spread, at_most, independent
+from .direct import Spread, at_most, functions_of, independent
+from .guided import Guide, GuidedEnergy
 
 # Configurations whose differences are found together.
 BLOCK = 4096
@@ -54,13 +55,17 @@ class CalibratedEnergy:
         With a method `plus`, on any lattice.
     settings, arrays : dict
         What the file of the calibration has.
+    slow : bool
+        Whether the network is so slow that the interactions alone should guide its sweeps.
     """
 
-    def __init__(self, network, settings: dict, arrays: dict):
+    def __init__(self, network, settings: dict, arrays: dict, slow: bool = False):
         self.lattice, self.n_states, self.network = network.lattice, network.n_states, network
         self.weight, self._functions = settings["weight"], settings["functions"]
         beside = tile_model(self.lattice, self.n_states, settings["offsets"], arrays["table"])
         self._sum = network.plus(beside, self.weight)
+        if slow and (guide := self._guide(settings)) is not None:
+            self._sum = GuidedEnergy(self._sum, guide, network.temperature)
         self._projection, self._covariance = arrays["projection"], arrays["covariance"]
         self._modes = lru_cache(self._of_modes)
         if hasattr(network, "training_modes"):
@@ -73,6 +78,18 @@ class CalibratedEnergy:
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
         self._sum.sweep(states, beta, streams, n_sweeps)
+
+    def _guide(self, settings: dict) -> Guide | None:
+        """E_clusters by itself; None where there is none, or it cannot be swept back."""
+        found = functions_of(self.lattice, self.n_states, self._functions)
+        if found is None:
+            return None
+        window, functions = found
+        table = -functions @ np.array([term["coupling"] for term in settings["interactions"]])
+        try:
+            return Guide(self.lattice, self.n_states, window.offsets, table)
+        except ValueError:
+            return None
 
     def modes(self, states: np.ndarray, most: int | None = None) -> np.ndarray:
         """See `Spread.modes`."""
@@ -109,7 +126,7 @@ class CalibratedEnergy:
         return self._spread(np.linalg.lstsq(sums.T, deviations.T, rcond=None)[0].T * -1)
 
 
-def of_run(run, energy: str, network) -> CalibratedEnergy:
-    """A run's network energy, calibrated."""
+def of_run(run, energy: str, network, slow: bool = False) -> CalibratedEnergy:
+    """A run's network energy, calibrated; parameters as of `CalibratedEnergy`."""
     settings, arrays, _ = load(run.require(f"calibrate_{energy}"))
-    return CalibratedEnergy(network, settings, arrays)
+    return CalibratedEnergy(network, settings, arrays, slow)

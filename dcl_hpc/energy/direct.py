@@ -147,20 +147,44 @@ class Spread:
 
     def _tabulate(self, most: int | None) -> TabulatedModes | None:
         """Modes as tables over the states of the smallest window that holds all; None if it is too large."""
-        members = [(k, one) for k, group in enumerate(self._interactions) for one in group]
-        sites = np.unique([site for _, one in members for site in one["sites"]], axis=0) if members else []
-        lattice, q = self._lattice, self._n_states
-        base = q + (not lattice.regular)
-        if not members or base ** len(sites) * len(members) > MAX_ENTRIES or not lattice.separates(sites):
+        regular = self._lattice.regular
+        found = functions_of(self._lattice, self._n_states, self._interactions, absent=not regular)
+        if found is None:
             return None
-        window = Window(sites, q, absent=not lattice.regular)
-        charges = np.zeros((len(members), window.n_places), np.uint8)
-        for row, (_, one) in zip(charges, members, strict=True):
-            row[window.places(np.array(one["sites"]))] = one["charges"]
-        words = Words(window, charges, np.array([one["phase"] == "sin" for _, one in members]))
-        signs = np.array([one["sign"] for _, one in members], np.int8)
-        functions = Interactions(words, np.array([k for k, _ in members]), signs).functions()
-        return TabulatedModes(lattice, window, -(functions @ self._combinations(most).T))
+        window, functions = found
+        return TabulatedModes(self._lattice, window, -(functions @ self._combinations(most).T))
+
+
+def functions_of(
+    lattice: Lattice, n_states: int, interactions, absent: bool = False
+) -> tuple[Window, np.ndarray] | None:
+    """The smallest window that holds all interactions, and their values in each of its states.
+
+    Parameters
+    ----------
+    interactions : list of list of dict
+        See `spread`.
+    absent : bool
+        Whether places of the window may lack a site.
+
+    Returns
+    -------
+    window : Window
+    functions : float64 (window.size, n_interactions)
+        Or None if there is no interaction, or the tables would be too large.
+    """
+    members = [(k, one) for k, group in enumerate(interactions) for one in group]
+    sites = np.unique([site for _, one in members for site in one["sites"]], axis=0) if members else []
+    base = n_states + absent
+    if not members or base ** len(sites) * len(members) > MAX_ENTRIES or not lattice.separates(sites):
+        return None
+    window = Window(sites, n_states, absent)
+    charges = np.zeros((len(members), window.n_places), np.uint8)
+    for row, (_, one) in zip(charges, members, strict=True):
+        row[window.places(np.array(one["sites"]))] = one["charges"]
+    words = Words(window, charges, np.array([one["phase"] == "sin" for _, one in members]))
+    signs = np.array([one["sign"] for _, one in members], np.int8)
+    return window, Interactions(words, np.array([k for k, _ in members]), signs).functions()
 
 
 class DirectEnergy(TileTables):

@@ -142,4 +142,4 @@ def energy_model(
         return model
     from .calibrated import of_run
 
-    return of_run(run, energy, model)
+    return of_run(run, energy, model, ENERGIES[energy].slow)

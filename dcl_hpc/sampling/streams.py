@@ -34,6 +34,7 @@ class Purpose(IntEnum):
     SUBSETS = 40
     TRAJECTORIES = 41
     REPLICAS = 42
+    GUIDE = 43
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:

@@ -20,7 +20,7 @@ SCRIPTS = {
         "flips/ns",
     ),
     "plan": ({"predicted", "found", "pilot", "sets", "details"}, "error of u(2.5) predicted"),
-    "rnn": ({"train_fraction_of_gemm", "suffix_speedup", "memory_growth_10x_data", "details"}, "hidden 8"),
+    "rnn": ({"train_fraction_of_gemm", "sweep_vs_full_energies", "memory_growth_10x_data"}, "hidden 8"),
     "stale": ({"count", "not_told", "ways"}, "0 not told or not mended"),
     "thermal": ({"gradient_error", "t_kin_over_t", "reversible", "energy_over_tmn"}, "t_kin_over_t"),
     "thermal_speed": ({"fraction_of_products", "sizes"}, "four trajectories take"),
