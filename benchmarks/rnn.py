@@ -278,8 +278,8 @@ def monte_carlo() -> dict:
     result = {"suffix_speedup": ratio(times, "full", "suffix")}
     result["sweep_vs_full_energies"] = ratio(times, "full", "guided")
     print(
-        f"a sweep of {CHAINS} chains: {result['suffix_speedup']:.2f} times faster than full energies, guided by "
-        f"interactions {result['sweep_vs_full_energies']:.1f} times"
+        f"a sweep of {CHAINS} chains: {result['suffix_speedup']:.2f} times faster than full energies, "
+        f"guided by interactions {result['sweep_vs_full_energies']:.1f} times"
     )
     cost = in_turn({n: sweeps(n) for n in EACH}, 3)
     result["ms_per_sweep_and_chain"] = {str(n): 1e3 * float(np.median(t)) / n for n, t in cost.items()}
