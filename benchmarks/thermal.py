@@ -1,23 +1,28 @@
 """The thermal machine: checks that need no paper, and the rows of finished studies beside the published ones.
 
-    python benchmarks/thermal.py [--scan RUN] [--column RUN] [--speeds FILE] [--quick] [--json]
+    python benchmarks/thermal.py [--scan RUN] [--column RUN] [--forms RUN ...] [--speeds FILE] [--json]
 
-RUN is the folder of a finished study of jobs/thermal_scan.toml or jobs/thermal.toml; FILE has the JSON object
-of thermal_speed.py. The checks take a minute.
+RUN is the folder of a finished study of jobs/thermal_scan.toml or jobs/thermal.toml; those of --forms have
+other temperatures or factors of tanh, and need the stage `thermalize` only. FILE has the JSON object of
+thermal_speed.py. The checks take a minute.
 """
 
 import argparse
 import json
 import os
+import re
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
 
+import h5py
 import numpy as np
 import tensorflow as tf
 from outcome import add_arguments, finish
 
+from dcl_hpc.job import file as jobs
+from dcl_hpc.thermal import published
 from dcl_hpc.thermal.dynamics import Dynamics
 from dcl_hpc.thermal.machine import Machine, State, energies, start
 
@@ -128,12 +133,39 @@ def rows(folder: Path) -> dict:
     return {"rows": found, **{key: summary[key] for key in keys if key in summary}}
 
 
+def forms(folder: Path) -> dict:
+    """Accuracy and energy of all points of a study at the last time, from its trajectories alone."""
+    job = jobs.from_dict(json.loads((folder / "job.json").read_text())["job"])
+    files = {tuple(map(int, re.findall(r"\d+", path.stem))): path for path in folder.glob("thermalize/*.h5")}
+    found = []
+    for (n_images, width, depth), path in sorted(files.items()):
+        machine = Machine(depth, width, n_images)
+        with h5py.File(path, "r") as file:
+            energy, accuracy = file["energy/potential"][()].sum(axis=2), file["accuracy/value"][()]
+            per_layer = file["energy/potential"][-1].mean(axis=0)
+        ratio, n = np.log10(energy[-1] / energy[0]), len(accuracy[0])
+        expected = job.dynamics.temperature * machine.images * machine.width
+        row = {"M": machine.images, "ln_alpha": float(np.log(machine.alpha)), "samples": n}
+        for name, values in (("accuracy", accuracy[-1]), ("log10_energy_ratio", ratio)):
+            row |= {name: float(values.mean()), f"{name}_error": float(values.std(ddof=1) / n**0.5)}
+        row["energy_over_tmn"] = (per_layer[:-1] / expected).tolist()
+        known = published.of(machine.images, machine.width, machine.depth, row["ln_alpha"])
+        row["published_accuracy"] = known.accuracy
+        row["published_log10_energy_ratio"] = known.log10_energy_ratio
+        found.append(row)
+    return {
+        "tanh_scale": job.machine.tanh_scale, "temperature": job.dynamics.temperature,
+        "steps": job.dynamics.steps, "rows": found,
+    }  # fmt: skip
+
+
 def main() -> None:
     """Check, gather, print."""
     global IMAGES, STEPS
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scan", type=Path, metavar="RUN", help="a finished phase diagram")
     parser.add_argument("--column", type=Path, metavar="RUN", help="a finished point of the paper's size")
+    parser.add_argument("--forms", type=Path, nargs="+", default=[], metavar="RUN", help="other studies")
     parser.add_argument(
         "--speeds", type=Path, metavar="FILE", help="what thermal_speed.py --json printed last"
     )
@@ -163,6 +195,15 @@ def main() -> None:
             for row in found["rows"]:
                 q = " ".join(f"{x:.2f}" for x in row["q_star"])
                 print(f"M {row['M']}, N {row['N']}: q* {q}, A* {row['accuracy']:.3f}")
+    for study in map(forms, options.forms):
+        result.setdefault("forms", []).append(study)
+        print(f"{study['tanh_scale']}, T = {study['temperature']:g}")
+        for row in study["rows"]:
+            print(
+                f"  M {row['M']:>4}: A* {row['accuracy']:.3f}({row['accuracy_error']:.3f}), published "
+                f"{row['published_accuracy']}; log10 E*/E(0) {row['log10_energy_ratio']:.2f}, published "
+                f"{row['published_log10_energy_ratio']}"
+            )
     finish(result, command, options.json)
 
 

@@ -26,10 +26,10 @@ class MachineSection(Section):
     depth: Depth = Field(10, description="layers of weights, L")
     width: Count = Field(10, description="neurons of a hidden layer, N")
     images: Images = Field(2000, description="training images, M")
-    tanh_scale: Literal["fan_in", "width", "none"] = Field(
-        "fan_in",
-        description="factor of the argument of tanh: (inputs of the layer)^(-1/2), N^(-1/2) in all "
-        "layers, or 1",
+    tanh_scale: Literal["width", "fan_in", "none"] = Field(
+        "width",
+        description="factor of the argument of tanh: N^(-1/2) in all layers, (inputs of the layer)^(-1/2), "
+        "or 1",
     )
 
 

@@ -6,8 +6,8 @@ S_0 is the image and S_L the label. The energy (arXiv:2506.06789, Eq. 2) is
 
     H = sum_l E_l,    E_l = sqrt( sum_mu |S_l^mu - tanh(c_l J_l S_{l-1}^mu)|^2 ),
 
-with c_l = 1 as Eq. 2 is printed, N_{l-1}^(-1/2) as in Eq. 12, or N^(-1/2), the same in all layers, also in
-the one that sees the N_0 > N pixels. H = 0 is a perceptron that knows all its images.
+with c_l = N^(-1/2), the same in all layers, also in that which sees the N_0 > N pixels; N_{l-1}^(-1/2) as in
+Eq. 12; or 1 as Eq. 2 is printed. H = 0 is a perceptron that knows all its images.
 """
 
 from collections.abc import Iterable
@@ -33,8 +33,8 @@ class Machine:
         Neurons N of a hidden layer; number M of training images.
     inputs, outputs : int
         N_0 and N_L.
-    scale : "fan_in", "width" or "none"
-        Factor of the argument of tanh: N_{l-1}^(-1/2), N^(-1/2) or 1. Where it is large tanh saturates, and
+    scale : "width", "fan_in" or "none"
+        Factor of the argument of tanh: N^(-1/2), N_{l-1}^(-1/2) or 1. Where it is large tanh saturates, and
         the signs of a perceptron with the same weights often differ from those of the neurons.
     """
 
@@ -43,7 +43,7 @@ class Machine:
     images: int
     inputs: int = 784
     outputs: int = 2
-    scale: str = "fan_in"
+    scale: str = "width"
 
     @property
     def name(self) -> str:

@@ -108,7 +108,7 @@ def test_points_do_not_depend_on_each_other():
     assert dependencies(one, output) == dependencies(more, output)
     assert dependencies(one, "replicate_M10-N5-L4") != dependencies(more, "replicate_M10-N5-L4")
     assert dependencies(one, output)["machine"] == {
-        "depth": 4, "width": 5, "images": 10, "tanh_scale": "fan_in",
+        "depth": 4, "width": 5, "images": 10, "tanh_scale": "width",
     }  # fmt: skip
     for change in (
         {"seed": 2}, {"dynamics": {"noise": "normal"}}, {"data": {"test": 10}}, {"samples": {"samples": 2}},
