@@ -44,7 +44,7 @@ class Store:
             if comm.size > 1:
                 self._file = h5py.File(path, "r+" if write else "r", driver="mpio", comm=comm)
             elif write:
-                self._disk = Disk(path, "r+b")
+                self._disk = Disk(path)
                 self._file = h5py.File(self._disk, "r+")
             else:
                 self._file = h5py.File(path, "r", locking=False)
