@@ -58,7 +58,7 @@ _MODULES = {
 
 if sys.argv[:1] == ["-m"] and any(word.startswith(f"{__name__}.") for word in sys.orig_argv):
     # Python is about to run a command of this package: its imports take long enough to be interrupted
-    import_module(".cluster.interruption", __name__).listen()
+    import_module(".cluster.interruption", __name__).hear()
 
 
 def __getattr__(name: str):

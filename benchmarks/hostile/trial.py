@@ -109,10 +109,15 @@ def command(module: str, *arguments, **changes: str) -> Answer:
 
     def work():
         os.environ.update(changes)
-        sys.argv = [f"dcl_hpc.{module}", *map(str, arguments)]
-        runpy.run_module(f"dcl_hpc.{module}", run_name="__main__", alter_sys=True)
+        called(module, *arguments)
 
     return forked(work)
+
+
+def called(module: str, *arguments) -> None:
+    """Do here what `python -m dcl_hpc.MODULE ARGUMENTS` does."""
+    sys.argv = [f"dcl_hpc.{module}", *map(str, arguments)]
+    runpy.run_module(f"dcl_hpc.{module}", run_name="__main__", alter_sys=True)
 
 
 def forked(work: Callable, seconds: float = SECONDS) -> Answer:

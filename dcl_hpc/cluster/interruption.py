@@ -12,10 +12,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 UNFINISHED, INTERRUPTED = 85, 130
 
 
-def listen() -> None:
-    """From now on a signal ends this process at once, in order."""
+def hear(handler=None) -> None:
+    """Give signals to a handler; without one they end this process at once, in order.
+
+    Where a shell has SIGINT ignored, as for what runs in the background of a script, that stays so.
+    """
     for number in SIGNALS:
-        signal.signal(number, _before)
+        if number != signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler or _before)
 
 
 def end(text: str, code: int = INTERRUPTED) -> None:

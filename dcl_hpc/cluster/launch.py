@@ -51,8 +51,7 @@ def start_ranks(module: str, ranks: int, arguments: list[str]) -> None:
         asked.append(number)
         process.send_signal(signal.SIGTERM if asked.count(signal.SIGINT) > 1 else signal.SIGUSR1)
 
-    for number in interruption.SIGNALS:
-        signal.signal(number, ask)
+    interruption.hear(ask)
     code = process.wait()
     if asked and code not in (0, 2, interruption.UNFINISHED):
         code = interruption.INTERRUPTED  # or it had not begun

@@ -80,8 +80,7 @@ class StopRequest:
             return
         if "SLURM_STEP_ID" in os.environ:
             self._watch()
-        for number in interruption.SIGNALS:
-            signal.signal(number, self._note)
+        interruption.hear(self._note)
 
     def _note(self, number, frame):
         self.received = True
@@ -117,8 +116,7 @@ class StopRequest:
         way out, where Python has no handlers any more, and their exit code has to stay.
         """
         if self._listens:
-            for number in interruption.SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
+            interruption.hear(signal.SIG_IGN)
 
     def check(self, comm) -> None:
         """Raise `Stopped` on all ranks if any was asked to stop; collective."""

@@ -61,7 +61,7 @@ def beside(path: Path):
 
 
 def is_behind_link(path: Path, root: Path) -> bool:
-    """Whether a folder between a file and the folder of its run is a link; its files may be those of others."""
+    """Whether a folder between a file and its run is a link, so that it may hold files of others."""
     return any(folder.is_symlink() for folder in path.parents if root in folder.parents)
 
 
