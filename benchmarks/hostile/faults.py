@@ -28,7 +28,7 @@ class Faults:
             self._map = mmap.mmap(file.fileno(), FORM.size)
 
     def set(self, first: int = 0, error: int = 0, lasting: bool = False) -> None:
-        """From now on fail the call of this number, counted from 1 or none, and if `lasting` all later ones."""
+        """From now on fail the call of this number (0: none) and, if `lasting`, all later ones."""
         FORM.pack_into(self._map, 0, 0, first, error, lasting)
 
     @property

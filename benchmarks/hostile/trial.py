@@ -109,15 +109,10 @@ def command(module: str, *arguments, **changes: str) -> Answer:
 
     def work():
         os.environ.update(changes)
-        called(module, *arguments)
+        sys.argv = [f"dcl_hpc.{module}", *map(str, arguments)]
+        runpy.run_module(f"dcl_hpc.{module}", run_name="__main__", alter_sys=True)
 
     return forked(work)
-
-
-def called(module: str, *arguments) -> None:
-    """Do here what `python -m dcl_hpc.MODULE ARGUMENTS` does."""
-    sys.argv = [f"dcl_hpc.{module}", *map(str, arguments)]
-    runpy.run_module(f"dcl_hpc.{module}", run_name="__main__", alter_sys=True)
 
 
 def forked(work: Callable, seconds: float = SECONDS) -> Answer:
