@@ -57,6 +57,8 @@ class Store:
         except BlockingIOError:
             raise UserError(f"{path} is being written by another process; wait for it") from None
         except (OSError, KeyError) as error:
+            if write and comm.size == 1 and self._disk is None:
+                raise cannot_write(path, error) from None
             raise Damaged(f"{path} is damaged or not a file of this program ({error})") from None
 
     def __enter__(self):
