@@ -14,6 +14,7 @@ temperature and, with the EDNN, every size comes out.
 Importing this package imports nothing else: names below come from their modules when they are asked for.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,11 @@ _MODULES = {
     "open_run": "reporting.opened",
     "start": "reporting.opened",
 }
+
+
+if sys.argv[:1] == ["-m"] and any(word.startswith(f"{__name__}.") for word in sys.orig_argv):
+    # Python is about to run a command of this package: its imports take long enough to be interrupted
+    import_module(".cluster.interruption", __name__).hear()
 
 
 def __getattr__(name: str):

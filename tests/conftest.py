@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from dcl_hpc.cluster.interruption import SIGNALS
 from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.cluster.log import LOGGER
 
@@ -94,7 +95,7 @@ def _call(program, *arguments, environment=None) -> subprocess.CompletedProcess:
     """What `python -m dcl_hpc.PROGRAM ARGUMENTS` does, in this process, and leaves nothing of it here."""
     argv = [*map(str, (program, *arguments))]
     out, err = io.StringIO(), io.StringIO()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     log = mock.patch.multiple(LOGGER, handlers=[], level=LOGGER.level, propagate=LOGGER.propagate)
     changes = {**SETTINGS, **(environment or {})}
     with mock.patch.dict(os.environ, changes), mock.patch.object(sys, "argv", argv), log:

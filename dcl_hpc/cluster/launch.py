@@ -1,11 +1,16 @@
 """Starting MPI ranks on this machine."""
 
+import ctypes
 import importlib.util
 import os
 import shutil
+import signal
+import subprocess
 import sys
+from functools import partial
 
 from ..errors import UserError
+from . import interruption
 
 # Open MPI: root is allowed (containers), more ranks than cores too, and a rank's threads may use all
 # cores. Other MPI libraries ignore these.
@@ -18,7 +23,10 @@ SETTINGS = {
 
 
 def start_ranks(module: str, ranks: int, arguments: list[str]) -> None:
-    """Replace this process by mpiexec running a module of this program on several ranks.
+    """Run a module of this program on several ranks, and leave with their exit code.
+
+    At Ctrl-C mpiexec would give the ranks a second to save their work; so it has a session of its own, and
+    is sent SIGUSR1, which it forwards. A second Ctrl-C ends all.
 
     Raises
     ------
@@ -31,4 +39,20 @@ def start_ranks(module: str, ranks: int, arguments: list[str]) -> None:
     if launcher is None:
         raise UserError("mpiexec is not in PATH; load an MPI module, or leave out --ranks")
     command = [launcher, "-n", str(ranks), sys.executable, "-m", module, *arguments]
-    os.execve(launcher, command, {**SETTINGS, **os.environ, "DCL_STARTED": "1"})
+    environment = {**SETTINGS, **os.environ, "DCL_STARTED": "1"}
+    # PR_SET_PDEATHSIG: it ends when this process does
+    dying = partial(ctypes.CDLL(None).prctl, 1, int(signal.SIGTERM)) if sys.platform == "linux" else None
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=dying
+    )
+    asked: list[int] = []
+
+    def ask(number, frame):
+        asked.append(number)
+        process.send_signal(signal.SIGTERM if asked.count(signal.SIGINT) > 1 else signal.SIGUSR1)
+
+    interruption.hear(ask)
+    code = process.wait()
+    if asked and code not in (0, 2, interruption.UNFINISHED):
+        code = interruption.INTERRUPTED  # or it had not begun
+    sys.exit(code if code >= 0 else 128 - code)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from . import slurm
+from .processes import create_beside, started
 
 # Where these arise nothing else can be written either: the stage itself tells what is wrong.
 UNWRITABLE = (errno.EACCES, errno.EROFS, errno.ENOTDIR)
@@ -46,9 +47,10 @@ class Lock:
 
     def __enter__(self):
         self.made = [folder for folder in self.path.parents if not folder.exists()]
-        own = self.path.with_name(f"{self.path.name}.{platform.node()}.{os.getpid()}")
+        own = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            own = create_beside(self.path)
             own.write_text(self.owner)
             while not self.held:
                 try:
@@ -61,7 +63,8 @@ class Lock:
                 raise UserError(f"cannot write {self.path}: {error.strerror}; check free space") from None
         finally:
             with contextlib.suppress(OSError):
-                own.unlink()
+                if own is not None:
+                    own.unlink()
             if not self.held:
                 self._remove_folders()
         return self
@@ -133,7 +136,7 @@ def myself() -> dict:
     return {
         "host": platform.node(),
         "pid": os.getpid(),
-        "started": _started(os.getpid()),
+        "started": started(os.getpid()),
         "job": os.environ.get("SLURM_JOB_ID"),
         "step": os.environ.get("SLURM_STEP_ID"),
         "restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
@@ -151,7 +154,7 @@ def is_alive(owner: dict) -> bool | None:
     """Whether the owner of a lock still works; None if that cannot be known from here."""
     me = myself()
     if owner["host"] == me["host"]:
-        return _started(owner["pid"]) == owner["started"]
+        return started(owner["pid"]) == owner["started"]
     if owner["job"] is None:
         return None
     if owner["job"] == me["job"] and owner["restart"] != me["restart"]:
@@ -160,12 +163,3 @@ def is_alive(owner: dict) -> bool | None:
     if alive and owner["step"] is not None:
         return slurm.is_running_step(f"{owner['job']}.{owner['step']}")
     return alive
-
-
-def _started(pid: int) -> int | None:
-    """When a process of this host started, in clock ticks: process ids are used again."""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state == "Z" else int(fields[18])
-    except OSError:
-        return None

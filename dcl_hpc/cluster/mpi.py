@@ -16,13 +16,15 @@ import numpy as np
 
 from ..errors import UserError
 from . import serial
+from .interruption import INTERRUPTED
 
 # What launchers tell of the number of ranks and of the own one: Open MPI, MPICH and its kin, MVAPICH, Slurm.
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
 # Beginnings of the variables of launchers, of which some leave the number to MPI_Init.
 LAUNCHERS = ("OMPI_COMM_WORLD_", "PMI_", "PMIX_", "PALS_", "MV2_COMM_WORLD_")
-FULL = (errno.ENOSPC, errno.EDQUOT)
+# Errors of the disk, where they arise while something is written or made to be.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def _told(names) -> list[int]:
@@ -168,14 +170,15 @@ def threads_per_rank(comm) -> int:
 
 
 @contextmanager
-def _full_disk_told():
-    """A full disk is no mistake of the program, wherever it is noticed."""
+def _disk_told():
+    """A full or broken disk is no mistake of the program, wherever it is noticed."""
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in DISK:
             raise
-        told = UserError(f"cannot write {error.filename or 'results'}: {error.strerror}; check free space")
+        what, reason = error.filename or "results", error.strerror
+        told = UserError(f"cannot write {what}: {reason}; check permissions and free space")
         told.on_all_ranks = getattr(error, "on_all_ranks", False)
         raise told from None
 
@@ -189,7 +192,7 @@ def run(function) -> None:
     comm = None
     try:
         comm = world()
-        with _full_disk_told():
+        with _disk_told():
             code = function(comm) or 0
     except UserError as error:
         together = comm is None or comm.size == 1 or error.on_all_ranks
@@ -200,6 +203,11 @@ def run(function) -> None:
             time.sleep(0.2)
             comm.Abort(2)
         code = 2
+    except KeyboardInterrupt:
+        print("dcl_hpc: interrupted", file=sys.stderr, flush=True)
+        if comm is not None and comm.size > 1:
+            comm.Abort(INTERRUPTED)
+        code = INTERRUPTED
     except BaseException as error:
         if isinstance(error, SystemExit):
             raise
@@ -207,6 +215,6 @@ def run(function) -> None:
         sys.stderr.flush()
         if comm is not None and comm.size > 1:
             comm.Abort(1)
-        code = 130 if isinstance(error, KeyboardInterrupt) else 1
+        code = 1
     sys.stdout.flush()
     sys.exit(code)

@@ -9,10 +9,8 @@ import time
 from collections.abc import Callable
 
 from ..errors import UserError
-from . import mpi
+from . import interruption, mpi
 
-# Exit code of a stage that saved its work and wants to be started again.
-UNFINISHED = 85
 GUARD_SECONDS = 1.0
 # After SIGTERM the ranks have this long to come together.
 GRACE_SECONDS = 5.0
@@ -50,7 +48,9 @@ class Stopped(Exception):
 
 
 class StopRequest:
-    """Notes SIGUSR1 and SIGTERM; long loops ask `agreed` at places where they can stop.
+    """Notes SIGUSR1, SIGTERM and SIGINT; long loops ask `agreed` at places where they can stop.
+
+    A second SIGINT, from somebody at a terminal who does not want to wait, ends the process at once.
 
     Under Slurm this rank is ended if the ranks do not meet for some seconds after SIGTERM, since one of them
     is dead then: Slurm sends SIGTERM to the others, which wait for it in MPI or HDF5, where no handler of
@@ -74,16 +74,20 @@ class StopRequest:
         self.guard: Callable[[], bool] | None = None
         self._guarded = time.monotonic()
         self._watcher: subprocess.Popen | None = None
+        self._interrupted = False
         self._listens = listen
         if not listen:
             return
         if "SLURM_STEP_ID" in os.environ:
             self._watch()
-        for number in (signal.SIGUSR1, signal.SIGTERM):
-            signal.signal(number, self._note)
+        interruption.hear(self._note)
 
     def _note(self, number, frame):
         self.received = True
+        if number == signal.SIGINT:
+            if self._interrupted:
+                interruption.end("ended at once; what was saved before is kept")
+            self._interrupted = True
 
     def agreed(self, comm) -> bool:
         """Whether any rank was asked to stop; collective."""
@@ -112,8 +116,7 @@ class StopRequest:
         way out, where Python has no handlers any more, and their exit code has to stay.
         """
         if self._listens:
-            for number in (signal.SIGUSR1, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
+            interruption.hear(signal.SIG_IGN)
 
     def check(self, comm) -> None:
         """Raise `Stopped` on all ranks if any was asked to stop; collective."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from .. import networks, storage
 from ..cluster import mpi, startup
+from ..cluster.interruption import INTERRUPTED, UNFINISHED
 from ..cluster.log import Log
-from ..cluster.signals import UNFINISHED, Stopped, StopRequest
+from ..cluster.signals import Stopped, StopRequest
 from ..errors import UserError
 from ..job import file as job_file
 from ..job.file import DEFAULT_STUDY
@@ -28,7 +29,8 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
         description=about,
         epilog="Start it under mpiexec or srun to use several ranks. A stage that was stopped goes on "
         "where it was; one that is complete is left as it is. Exit codes: 0 done, 2 wrong input, "
-        f"{UNFINISHED} stopped by a signal after saving (start again to go on).",
+        f"{UNFINISHED} stopped by a signal or Ctrl-C after saving (start again to go on), {INTERRUPTED} "
+        "ended by a second Ctrl-C, or before the work began.",
     )
     result.add_argument(
         "job", nargs="?", default=os.environ.get("DCL_JOB", DEFAULT_JOB),
@@ -105,8 +107,9 @@ def main(command_parser: argparse.ArgumentParser, *stages, argv=None) -> None:
             perform(context, works, options.index, together="report" in wanted)
         except Stopped:
             context.log("stopped; start the same command again to go on")
-            context.stop.finish()
             return UNFINISHED
+        finally:
+            context.stop.finish()
         return 0
 
     mpi.run(work)

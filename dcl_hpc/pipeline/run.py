@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import UserError
 from ..job.base import AnyJob
 from ..storage import identity, weights
-from ..storage.documents import sync_folder
+from ..storage.documents import cannot_write, is_behind_link, sync_folder
 from ..storage.foreign import ForeignConfigurations, GivenConfigurations
 from ..storage.identity import Damaged
 from ..storage.progress import progress
@@ -214,15 +214,26 @@ class Run:
                 )
 
     def move_aside(self, path: Path) -> Path:
-        """Move a file, with the checkpoint before it, to where it is in nobody's way."""
+        """Move a file, with the checkpoint before it, to where it is in nobody's way.
+
+        Raises
+        ------
+        UserError
+            If that cannot be done, or the file is in a folder that is a link, and may be that of others.
+        """
+        if is_behind_link(path, self.root):
+            raise UserError(f"{path} is behind a link and is not moved; move it yourself, or remove the link")
         relative, number = path.relative_to(self.root), 1
         while (aside := self.root / "old" / str(number) / relative).exists():
             number += 1
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        for source in (weights.previous(path), path):
-            if source.exists():
-                source.rename(aside.with_name(source.name))
-        sync_folder(path.parent)
+        try:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            for source in (weights.previous(path), path):
+                if source.exists():
+                    source.rename(aside.with_name(source.name))
+            sync_folder(path.parent)
+        except OSError as error:
+            raise cannot_write(aside, error) from None
         return aside
 
     def done(self, output: str) -> bool:

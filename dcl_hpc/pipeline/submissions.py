@@ -9,7 +9,7 @@ from ..cluster import slurm
 from ..cluster.lock import Lock
 from ..errors import UserError
 from ..job.section import FILES, NAMED
-from ..storage.documents import read_json, write_json, write_text
+from ..storage.documents import read_json, write_bytes, write_json, write_text
 from .batches import REPOSITORY, SCRIPT, Batch, arguments, logs, mark, plan
 from .run import Run
 
@@ -59,9 +59,10 @@ def _keep_job(run: Run) -> None:
             kept = run.root / f"submitted_{what}{source.suffix}"
             text = text.replace(named, kept.name)
             try:
-                kept.write_bytes(source.read_bytes())
+                data = source.read_bytes()
             except OSError as error:
                 raise UserError(f"{key}: {source} cannot be kept: {error.strerror}") from None
+            write_bytes(kept, data)
     write_text(kept_job(run), text)
 
 

@@ -1,5 +1,6 @@
 """Figures of the report, after those of the paper."""
 
+import io
 import re
 
 import matplotlib
@@ -234,6 +235,9 @@ def headline(sweeps_by_shape: dict, observed_shape, observed_at: float, units: U
     return figure
 
 
-def close(figure) -> None:
-    """Free a figure's memory."""
+def png(figure) -> bytes:
+    """A figure as PNG; its memory is freed."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
     plt.close(figure)
+    return file.getvalue()

@@ -12,10 +12,10 @@ import numpy as np
 from ..cluster import mpi
 from ..energy.factory import ENERGIES, LEARNED
 from ..pipeline.provenance import provenance
-from ..storage.documents import cannot_write, digest_of, read_json, write_json, write_text
+from ..storage.documents import digest_of, read_json, write_bytes, write_json, write_text
 from ..storage.identity import Identity
 from . import law, uncertainty
-from .figures import close
+from .figures import png
 from .novelty import sentences
 from .sweeps import size, warnings, worth
 
@@ -36,12 +36,7 @@ class Figure:
 
 def save(path: Path, title: str, caption: str, figure) -> Figure:
     """Write a figure of matplotlib as PNG, for the page; raises UserError if it cannot be written."""
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    finally:
-        close(figure)
+    write_bytes(path, png(figure))
     return Figure(title, caption, path)
 
 

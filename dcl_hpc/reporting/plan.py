@@ -19,7 +19,7 @@ from ..physics.shape import Shape
 from ..pipeline.context import Context
 from ..pipeline.provenance import provenance
 from ..pipeline.run import Run
-from ..storage.documents import cannot_write, read_json, write_json
+from ..storage.documents import read_json, write_bytes, write_json
 from ..storage.identity import Damaged
 from ..storage.observations import Observations, observed_rows
 from . import figures
@@ -48,14 +48,7 @@ def _show(context: Context, options) -> None:
     shape = parse_shape(options.shape, run.job) if options.shape else Shape(run.job.lattice.shape)
     found = plan(run, options.of, options.error, options.at, shape, options.samples, context.log, on_sweep)
     context.log(as_text(found))
-    figure = draw(found, run.job.units)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        figure.savefig(folder / "plan.png")
-    except OSError as problem:
-        raise cannot_write(folder / "plan.png", problem) from None
-    finally:
-        figures.close(figure)
+    write_bytes(folder / "plan.png", figures.png(draw(found, run.job.units)))
     about = {"stage": "plan", "about": "predicted standard errors; see docs/unknown.md"}
     origin = {key: provenance()[key] for key in ("creator", "git_commit")}
     write_json(folder / "plan.json", about | found | origin | {"job": run.job.model_dump(mode="json")})

@@ -11,6 +11,7 @@ from ..cluster.signals import Stopped
 from ..errors import UserError
 from ..pipeline.context import Context
 from ..storage import weights
+from ..storage.documents import is_behind_link
 
 
 class Fit:
@@ -59,7 +60,7 @@ class Fit:
         if mpi.on_root(context.comm, self.path.exists):
             saved, arrays, history = weights.load(self.path)
             self.trainer.restore(State(**saved["state"]), arrays, history)
-        elif parallel.rank == 0:
+        elif parallel.rank == 0 and not is_behind_link(self.curves, run.root):
             shutil.rmtree(self.curves, ignore_errors=True)
 
     def run(self, baseline: np.ndarray | None = None) -> None:

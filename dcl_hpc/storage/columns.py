@@ -1,13 +1,10 @@
 """Columns of numbers in a file for other programs: NumPy, HDF5 or CSV."""
 
-import contextlib
-import os
-import platform
 from pathlib import Path
 
 import numpy as np
 
-from .documents import cannot_write, replace
+from .documents import beside
 from .layout import array_field, write_file
 
 KINDS = (".npy", ".h5", ".hdf5", ".csv")
@@ -41,18 +38,11 @@ def write_columns(
         write_file(path, layout, attributes, total=1, done=1)
         return
     table = np.array(list(zip(*columns.values(), strict=True)), [(name, np.float64) for name in columns])
-    temporary = path.with_name(f".{path.stem}.{platform.node()}.{os.getpid()}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with beside(path) as temporary, open(temporary, "wb") as file:
         if path.suffix == ".npy":
-            np.save(temporary, table)
+            np.save(file, table)
         else:
             said = [f"# {key}: {value}" for key, value in attributes.items() if "\n" not in value]
             said += [f"# {name}: {text}" for name, text in about.items()]
             header = "\n".join([*said, ",".join(columns)])
-            np.savetxt(temporary, table, fmt="%.17g", delimiter=",", header=header, comments="")
-        replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise cannot_write(path, error) from None
+            np.savetxt(file, table, fmt="%.17g", delimiter=",", header=header, comments="", encoding="utf-8")

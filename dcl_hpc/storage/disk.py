@@ -11,7 +11,7 @@ class Disk:
     Parameters
     ----------
     path : path
-    mode : {"w+b", "r+b"}
+        Of a file that is there.
 
     Raises
     ------
@@ -21,8 +21,8 @@ class Disk:
         If it cannot be opened.
     """
 
-    def __init__(self, path: Path, mode: str):
-        self._file = open(path, mode, buffering=0)  # noqa: SIM115
+    def __init__(self, path: Path):
+        self._file = open(path, "r+b", buffering=0)  # noqa: SIM115
         self._error: OSError | None = None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,10 +4,10 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import re
 from pathlib import Path
 
+from ..cluster.processes import create_beside
 from ..errors import UserError
 from .identity import Damaged
 
@@ -29,24 +29,51 @@ def sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file beside, then rename it: a reader finds the old one or the new one.
+@contextlib.contextmanager
+def beside(path: Path):
+    """A new file that takes the place of another at the end: a reader finds the old one or the new one.
+
+    All files that are written in one piece are written here. Where the other one is a link, the link is
+    replaced, and not what it leads to.
+
+    Yields
+    ------
+    Path
+        An empty file with a name of its own, in the same folder. It is gone after an exception.
 
     Raises
     ------
     UserError
         If it cannot be written.
     """
-    # a name of this process's own, since several may write at a time
-    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}")
+    path, temporary = Path(path), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary = create_beside(path)
+        yield temporary
         replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    except (OSError, RuntimeError) as error:  # HDF5 raises both
         raise cannot_write(path, error) from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def is_behind_link(path: Path, root: Path) -> bool:
+    """Whether a folder between a file and its run is a link, so that it may hold files of others."""
+    return any(folder.is_symlink() for folder in path.parents if root in folder.parents)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file in one piece; raises UserError as `beside`."""
+    with beside(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one piece; raises UserError as `beside`."""
+    write_bytes(path, text.encode())
 
 
 def cannot_write(path, error: Exception) -> UserError:

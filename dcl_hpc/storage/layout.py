@@ -1,6 +1,5 @@
 """The layout of a file: its data sets, created at full size in one piece."""
 
-import contextlib
 import errno
 import json
 import os
@@ -13,7 +12,7 @@ import numpy as np
 
 from . import identity
 from .disk import Disk
-from .documents import cannot_write, replace
+from .documents import beside
 from .identity import Identity
 from .progress import COMMITTED, WALL
 
@@ -65,35 +64,38 @@ def write_file(path: Path, layout, attributes: dict, total: int, done: int = 0, 
     UserError
         If the folder cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
+    with beside(path) as temporary:
+        fill_file(temporary, layout, attributes, total, done, wall)
+
+
+def fill_file(path: Path, layout, attributes: dict, total: int, done: int = 0, wall: float = 0.0) -> None:
+    """Write into an empty file what `write_file` writes, for more to be done before it has its name.
+
+    Raises
+    ------
+    OSError or RuntimeError
+        If it cannot be written.
+    """
     who = _identity(attributes, total)
     attributes = {**attributes, "uuid": who.uuid, "inputs": json.dumps(who.inputs)}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        needed = sum(np.prod(e.shape) * np.dtype(e.dtype).itemsize for e in layout.values())
-        free = shutil.disk_usage(path.parent).free
-        if needed > free:
-            raise OSError(f"{needed / 2**20:.0f} MiB needed, {free / 2**20:.0f} MiB free")
-        with Disk(temporary, "w+b") as disk:
-            with h5py.File(disk, "w", userblock_size=identity.BLOCK) as file:
-                for name, value in attributes.items():
-                    file.attrs[name] = value
-                file.attrs["total"] = total
-                for name, entry in layout.items():
-                    _create(file, name, entry)
-                _create(file, COMMITTED, array_field(np.array([done, 0]), ("units, slot",), "progress"))
-                _create(file, WALL, array_field(np.array([wall]), ("",), "time spent so far, s"))
-            disk.sync()
-        _reserve(temporary)
-        identity.stamp(temporary, who)
-        if done >= total or all(entry.data is not None for entry in layout.values()):
-            identity.seal(temporary, done=done, seconds=wall)
-        replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise cannot_write(path, error) from None
+    needed = sum(np.prod(e.shape) * np.dtype(e.dtype).itemsize for e in layout.values())
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OSError(f"{needed / 2**20:.0f} MiB needed, {free / 2**20:.0f} MiB free")
+    with Disk(path) as disk:
+        with h5py.File(disk, "w", userblock_size=identity.BLOCK) as file:
+            for name, value in attributes.items():
+                file.attrs[name] = value
+            file.attrs["total"] = total
+            for name, entry in layout.items():
+                _create(file, name, entry)
+            _create(file, COMMITTED, array_field(np.array([done, 0]), ("units, slot",), "progress"))
+            _create(file, WALL, array_field(np.array([wall]), ("",), "time spent so far, s"))
+        disk.sync()
+    _reserve(path)
+    identity.stamp(path, who)
+    if done >= total or all(entry.data is not None for entry in layout.values()):
+        identity.seal(path, done=done, seconds=wall)
 
 
 def _identity(attributes: dict, total: int) -> Identity:

@@ -9,8 +9,8 @@ import numpy as np
 from ..errors import UserError
 from . import identity
 from .disk import Disk
-from .documents import replace
-from .layout import array_field, write_file
+from .documents import beside
+from .layout import array_field, fill_file
 
 # What stands where a realization has no value, by kind of the type; unsigned: the largest, never a state.
 FILL = {"f": np.nan, "i": -1, "b": False}
@@ -71,20 +71,14 @@ def link(run) -> Path:
             "energy of each state of each site in the field, J",
         ),
     }  # fmt: skip
-    begun = path.with_name(path.name + ".tmp")
-    write_file(begun, layout, attributes, total=len(members), done=len(members))
-    try:
-        with Disk(begun, "r+b") as disk:
+    with beside(path) as begun:
+        fill_file(begun, layout, attributes, total=len(members), done=len(members))
+        with Disk(begun) as disk:
             with h5py.File(disk, "r+") as file:
                 for folder, output, names in _sources(run):
                     _join(file, folder, run.root, [member.path(output) for member in members], names)
             disk.sync()
         identity.seal(begun, done=len(members), seconds=0.0)
-        replace(begun, path)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"cannot write {path}: {error}; check permissions and free space") from None
-    finally:
-        begun.unlink(missing_ok=True)
     return path
 
 

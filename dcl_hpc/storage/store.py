@@ -44,7 +44,7 @@ class Store:
             if comm.size > 1:
                 self._file = h5py.File(path, "r+" if write else "r", driver="mpio", comm=comm)
             elif write:
-                self._disk = Disk(path, "r+b")
+                self._disk = Disk(path)
                 self._file = h5py.File(self._disk, "r+")
             else:
                 self._file = h5py.File(path, "r", locking=False)
@@ -57,6 +57,8 @@ class Store:
         except BlockingIOError:
             raise UserError(f"{path} is being written by another process; wait for it") from None
         except (OSError, KeyError) as error:
+            if write and comm.size == 1 and self._disk is None:
+                raise cannot_write(path, error) from None
             raise Damaged(f"{path} is damaged or not a file of this program ({error})") from None
 
     def __enter__(self):

@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 
 from . import identity
-from .documents import replace
+from .documents import beside, replace
 from .identity import Damaged
-from .layout import array_field, write_file
+from .layout import array_field, fill_file
 
 
 def previous(path: Path) -> Path:
@@ -44,22 +44,20 @@ def save(path: Path, attributes: dict, settings: dict, arrays: dict, history: di
         layout[f"arrays/{name}"] = array_field(value, ("",) * value.ndim, "weights")
     for name, values in history.items():
         layout[f"history/{name}"] = array_field(np.array(values, float), ("validation",), name)
-    new = path.with_name(f"{path.stem}.new{path.suffix}")
-    write_file(new, layout, {**attributes, "settings": json.dumps(settings)}, total, done, wall)
-    if path.exists():
-        _keep(path)
-    replace(new, path)
+    with beside(path) as new:
+        fill_file(new, layout, {**attributes, "settings": json.dumps(settings)}, total, done, wall)
+        if path.exists():
+            _keep(path)
 
 
 def _keep(path: Path) -> None:
     """Give a checkpoint a second name, which it keeps when the next one takes the first."""
-    temporary = previous(path).with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
-    try:
-        os.link(path, temporary)
-    except OSError:  # not all file systems have hard links
-        shutil.copyfile(path, temporary)
-    replace(temporary, previous(path))
+    with beside(previous(path)) as kept:
+        try:
+            kept.unlink()
+            os.link(path, kept)
+        except OSError:  # not all file systems have hard links
+            shutil.copyfile(path, kept)
 
 
 def recover(path: Path) -> str:

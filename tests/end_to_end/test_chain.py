@@ -67,7 +67,7 @@ def test_chain_ends_well(chain, folder):
     assert chain[1].returncode == 0, chain[1].stderr
     assert "Traceback" not in chain[1].stderr
     assert {str(p.relative_to(folder)) for p in folder.rglob("*.h5")} == FILES
-    assert not list(folder.rglob("*.tmp"))
+    assert not list(folder.rglob("*.tmp.*"))
 
 
 @pytest.mark.mpi

@@ -156,7 +156,7 @@ def test_full_disk(python, command, disk, undisturbed, output, late, room, ranks
     again = command("train" if stage == "rnn" else stage, *arguments)
     assert again.returncode == 0, again.stderr
     assert run.state(output, content=True).current
-    assert not [path for path in runs.rglob("*") if path.suffix == ".tmp" or ".lock" in path.name]
+    assert not [path for path in runs.rglob("*") if ".tmp." in path.name or ".lock" in path.name]
     if output not in ("rnn", "report"):  # nobody else has trained it
         assert data(run.path(output)) == data(before / run.path(output).relative_to(run.root))
 

@@ -129,7 +129,7 @@ def test_chain_ends_well(chain, folder):
     assert "Traceback" not in chain[1].stderr and "Warning" not in chain[1].stderr
     expected = {f"realization_{k}/{name}" for k in NUMBERS for name in FILES}
     assert {str(p.relative_to(folder)) for p in folder.rglob("*.h5")} == {*expected, "ensemble.h5"}
-    assert not list(folder.rglob("*.tmp"))
+    assert not list(folder.rglob("*.tmp.*"))
 
 
 def test_averages_are_those_of_the_realizations(summary, members):

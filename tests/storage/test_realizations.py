@@ -212,4 +212,4 @@ def test_a_damaged_file_is_named(run):
     with pytest.raises(UserError, match=r"realization_3/evaluation\.h5 is damaged"):
         link(run)
     assert path.read_bytes() == before
-    assert not list(run.root.glob("*.tmp"))
+    assert not list(run.root.glob("*.tmp.*"))

@@ -1,0 +1,90 @@
+"""Disks that are full or break: at each stage the k-th call that writes fails, or all from then on."""
+
+import errno
+import json
+import os
+import random
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+from hostile import trial
+from hostile.chain import HURRIED, STEPS, Chain, Step
+from hostile.faults import Faults, environment
+
+ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+# A command has this long, in s: the first one compiles, and some import TensorFlow.
+SLOW = 120.0
+# Of that many cases one is of a stage that imports it.
+RARE = 8
+
+
+def run(chance: random.Random, n: int, folder: Path, tally: trial.Tally) -> None:
+    """Make n cases in a process in which calls of the system can fail."""
+    (folder / "runs").mkdir()
+    changed = environment(folder / "runs", folder)
+    if not changed:
+        print("disk: no C compiler, no cases", file=sys.stderr)
+        return
+    command = [sys.executable, "-c", "from hostile import disk; disk.work()"]
+    where = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    given = {**os.environ, **changed, "PYTHONPATH": where}
+    done = subprocess.run(
+        [*command, str(folder), str(n), str(chance.random())], env=given, stdout=subprocess.PIPE, check=True
+    )
+    counts, wrong = json.loads(done.stdout.splitlines()[-1])
+    tally.counts.update(counts)
+    tally.wrong += wrong
+
+
+def work() -> None:
+    """What the process does: all cases, and what was wrong as JSON on the last line."""
+    folder, n, seed = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    chance, tally, faults = random.Random(seed), trial.Tally(), Faults(folder / "plan")
+    import dcl_hpc.pipeline.command  # noqa: F401  before processes are forked
+
+    chain, calls = Chain(folder, lambda step, runs: made(chain, step, runs)), {}
+    for number in range(n):
+        step = chance.choice([one for one in STEPS if one.quick == (number % RARE != RARE - 1)])
+        if step not in calls:
+            calls[step] = counted(chain, faults, step, folder / "runs" / "all")
+        first, error = chance.randint(1, calls[step]), chance.choice(ERRORS)
+        case(chain, faults, step, first, error, chance.random() < 0.5, folder / "runs" / "case", tally)
+    print(json.dumps([tally.counts, tally.wrong]))
+
+
+def counted(chain: Chain, faults: Faults, step: Step, runs: Path) -> int:
+    """How many calls a step makes."""
+    chain.begin(step, runs)
+    faults.set()
+    made(chain, step, runs)
+    return faults.calls
+
+
+def case(chain, faults: Faults, step: Step, first: int, error: int, lasting: bool, runs: Path, tally) -> None:
+    """One fault, and the same command again when it is gone."""
+    said = f"{step.name}, call {first} {'and on' if lasting else 'alone'}: {errno.errorcode[error]}"
+    chain.after(step)
+    chain.begin(step, runs)
+    faults.set(first, error, lasting)
+    answer = made(chain, step, runs)
+    faults.set()
+    if tally.add(said, answer):
+        return
+    if wrong := chain.wrong(step, runs, finished=answer.code == 0):
+        tally.add(f"{said}: {wrong}", answer, fault="accepted")
+        return
+    again = made(chain, step, runs)
+    if again.code or (wrong := chain.wrong(step, runs, finished=True)):
+        tally.add(f"{said}: then {wrong}", again, fault="lost")
+
+
+def made(chain: Chain, step: Step, runs: Path) -> trial.Answer:
+    """Answer of a step in a process forked from this one."""
+
+    def work():
+        sys.argv = ["hurried.py", step.stage, *chain.arguments(step, runs)]
+        runpy.run_path(HURRIED, run_name="__main__")
+
+    return trial.forked(work, SLOW)
