@@ -47,7 +47,7 @@ def kept_fields(machine: Machine, n: int, waiting: int, precision: str) -> dict[
     return {
         f"kept/{name}": Field(
             (n, waiting, *_shape(machine, name)), PRECISIONS[precision],
-            ("sample", "waiting time", *AXES[name]), f"{name} at the waiting times",
+            ("sample", "waiting time", *AXES[name]), f"{name} at the waiting times", grows=1,
         )
         for name in POSITIONS
     }  # fmt: skip
