@@ -67,3 +67,9 @@ def progress(path: Path) -> Progress:
     if not (0 <= done <= total and slot in (0, 1) and 0 <= seconds < np.inf):
         raise Damaged(f"{path} is damaged ({done} of {total} units committed, slot {slot}, {seconds} s)")
     return Progress(done, total, seconds)
+
+
+def require_intact(path: Path) -> None:
+    """Make sure that HDF5 can read a file; raises Damaged."""
+    if progress(path).sealed:
+        identity.verify(path)
