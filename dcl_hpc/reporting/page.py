@@ -19,6 +19,9 @@ from .figures import close
 from .novelty import sentences
 from .sweeps import size, warnings, worth
 
+# What a figure says in place of curves.
+FAILED = "no numbers: the calculation failed"
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -36,6 +39,7 @@ class Figure:
 
 def save(path: Path, title: str, caption: str, figure) -> Figure:
     """Write a figure of matplotlib as PNG, for the page; raises UserError if it cannot be written."""
+    _tell_failed(figure)
     try:
         figure.savefig(path)
     except OSError as error:
@@ -43,6 +47,17 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
     finally:
         close(figure)
     return Figure(title, caption, path)
+
+
+def _tell_failed(figure) -> None:
+    """Say so where nothing of what was drawn is a number."""
+    for axis in figure.axes:
+        lines = [line.get_ydata() for line in axis.lines if line.get_transform() == axis.transData]
+        drawn = np.concatenate(
+            [np.ravel(np.ma.filled(np.ma.asarray(y, float), np.nan)) for y in lines] or [[]]
+        )
+        if drawn.size and not np.isfinite(drawn).any():
+            axis.text(0.5, 0.5, FAILED, transform=axis.transAxes, ha="center", va="center", color="firebrick")
 
 
 def renew(context, output: str, write_report, headline) -> None:

@@ -46,8 +46,7 @@ class Place:
 
 def place(data: h5py.Dataset, grows: int = 0) -> Place | None:
     """Place of a data set of a file of ours; None if it is empty."""
-    offset = data.id.get_offset()
-    return None if offset is None else Place(offset, data.shape, data.dtype.str, grows)
+    return Place(data.id.get_offset(), data.shape, data.dtype.str, grows) if data.size else None
 
 
 def measure(path: Path, places: dict[str, Place]) -> dict:

@@ -76,7 +76,10 @@ def read(path: Path) -> Identity:
     if not block.startswith(TITLE):
         raise Damaged(f"{path} is damaged or not a file of this program (its first line)")
     found = _parsed(path, block.removeprefix(TITLE))
-    return Identity(found["uuid"], found["inputs"], found["about"], found.get("frame"))
+    try:
+        return Identity(found["uuid"], dict(found["inputs"]), dict(found["about"]), found.get("frame"))
+    except (KeyError, TypeError, ValueError):
+        raise Damaged(f"{path} is damaged (in its first {BLOCK} bytes)") from None
 
 
 def seal(path: Path, **values) -> None:

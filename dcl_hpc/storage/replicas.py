@@ -56,14 +56,14 @@ def read_replicas(store: Store, half: int, replicas: Replicas, own: slice, ladde
     replicas.follow()
 
 
-def last_configurations(path) -> np.ndarray:
+def last_configurations(path, n_states: int) -> np.ndarray:
     """Configurations that a complete sweep ended with, uint8 (n_temperatures, n_ladders, n_sites).
 
     Those at the temperatures that the job lists, ascending; ladders are independent of each other.
     """
     with reading(path) as file:
         half, listed = int(file["progress/committed"][1]), file["listed"][()]
-        states = file["checkpoint/states"][half].T
+        states = require_states(path, file["checkpoint/states"][half].T, n_states)
         replicas = states.reshape(-1, len(listed), states.shape[1])
         if len(listed) > 1:
             replica = np.argsort(file["checkpoint/ladders/slot"][half], axis=1)
