@@ -1,15 +1,18 @@
 """Damaged files of finished and of stopped runs: none is used, and what is made anew has the right bits.
 
-A tiny system is finished once, and stopped in the middle of an import, of its chains, of a sweep, and of labels.
-In each case one file of a copy is damaged, or values in it are changed by h5py; then status, the Python interface,
-report and run are asked, and some times run --update. Values with a checksum that was made anew cannot be told
-from right ones: they must break nothing.
+A tiny system is finished once, and stopped in the middle of an import, of its chains, of a sweep, and of
+labels. In each case one file of a copy is damaged, or values in it are changed by h5py; then status, Python's
+interface, report and run are asked, and some times run --update. Values with a checksum that was made anew
+cannot be told from right ones: they must break nothing.
 """
 
 import hashlib
+import importlib
 import json
 import os
+import runpy
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from damage import interface
 from stale import SYSTEM, TINIEST
 
 from dcl_hpc.storage import identity
+from dcl_hpc.storage.store import Store
 
 from .trial import SECONDS, Answer, Tally, command, forked
 
@@ -27,6 +31,12 @@ from .trial import SECONDS, Answer, Tally, command, forked
 SLOW = 180.0
 # How often, one in so many: a stop that needs TensorFlow; run --update after a refusal.
 NETWORKS, UPDATES = 16, 8
+# What commands import, once for all cases; none of it imports TensorFlow.
+LOADED = (
+    "dcl_hpc.reporting.gallery", "dcl_hpc.reporting.opened", "dcl_hpc.reporting.system",
+    "dcl_hpc.stages.evaluate", "dcl_hpc.stages.observe", "dcl_hpc.stages.train",
+    "matplotlib.backends.backend_agg", "scipy.stats",
+)  # fmt: skip
 WORDS = ("damaged", "out of date", "gone", "another")
 NONSENSE = (0, 1, -1, -5, 2, 3, 30, 127, 200, 255, 256, 1e6, 1e300, np.nan, np.inf, -np.inf)
 LABELS = SYSTEM.replace("labels.count = 500", "labels.count = 9000").replace('"rnn", "ednn"', '"rnn"')
@@ -59,6 +69,8 @@ class Base:
 
 def run(chance, n: int, folder: Path, tally: Tally) -> None:
     """Make n cases."""
+    for name in LOADED:
+        importlib.import_module(name)
     quick, slow = bases(folder, networks=n >= NETWORKS)
     for k in range(n):
         base = chance.choice(slow if slow and k % NETWORKS == NETWORKS - 1 else quick)
@@ -139,8 +151,6 @@ def identity_of(data: bytes) -> bytes:
 
 def command_within(seconds: float, module: str, *arguments) -> Answer:
     """As `trial.command`, with another limit of time."""
-    import runpy
-    import sys
 
     def work():
         sys.argv = [f"dcl_hpc.{module}", *map(str, arguments)]
@@ -329,12 +339,6 @@ def base(
 
 def _stopped(commits: int, settings: dict, arguments) -> None:
     """Run a command, which ends as if it were killed after so many commits."""
-    import importlib
-    import runpy
-    import sys
-
-    from dcl_hpc.storage.store import Store
-
     for module, changes in settings.items():
         for name, value in changes.items():
             setattr(importlib.import_module(f"dcl_hpc.stages.{module}"), name, value)
