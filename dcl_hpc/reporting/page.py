@@ -52,10 +52,8 @@ def save(path: Path, title: str, caption: str, figure) -> Figure:
 def _tell_failed(figure) -> None:
     """Say so where nothing of what was drawn is a number."""
     for axis in figure.axes:
-        lines = [line.get_ydata() for line in axis.lines if line.get_transform() == axis.transData]
-        drawn = np.concatenate(
-            [np.ravel(np.ma.filled(np.ma.asarray(y, float), np.nan)) for y in lines] or [[]]
-        )
+        lines = [line for line in axis.lines if line.get_transform() == axis.transData]
+        drawn = np.concatenate([[], *(line.get_ydata(orig=False) for line in lines)])
         if drawn.size and not np.isfinite(drawn).any():
             axis.text(0.5, 0.5, FAILED, transform=axis.transAxes, ha="center", va="center", color="firebrick")
 
