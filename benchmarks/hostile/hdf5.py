@@ -13,7 +13,6 @@ import os
 import runpy
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +70,7 @@ def run(chance, n: int, folder: Path, tally: Tally) -> None:
     """Make n cases."""
     for name in LOADED:
         importlib.import_module(name)
-    quick, slow = bases(folder, networks=n >= NETWORKS)
+    quick, slow = bases(folder, n)
     for k in range(n):
         base = chance.choice(slow if slow and k % NETWORKS == NETWORKS - 1 else quick)
         trial = folder / "trial"
@@ -88,14 +87,11 @@ def case(chance, k: int, base: Base, trial: Path, tally: Tally) -> None:
     weight = [(1, 6)[path.suffix == ".h5"] * (1, 8)[path in begun] for path in files]
     path = chance.choices(files, weight)[0]
     before, others = path.read_bytes(), {p: p.read_bytes() for p in files if p != path and p.suffix == ".h5"}
-    resealed, what = False, "the same"
     while path.read_bytes() == before:
         path.write_bytes(before)
         way = chance.choice(WAYS if path.suffix == ".h5" else RAW)
-        what = way(chance, path, [other for other in others if other.parent.exists()])
-    if path in begun or way not in CHANGES:
-        resealed = False
-    elif resealed := chance.random() < 0.5:
+        what = way(chance, path, list(others))
+    if resealed := path not in begun and way in CHANGES and chance.random() < 0.5:
         identity.seal(path, **{key: identity.read_seal(path)[key] for key in ("done", "seconds")})
     changed = path.read_bytes()
     name = f"{k}: {base.folder.name}, {path.relative_to(root)}, {what}{', resealed' * resealed}"
@@ -168,15 +164,20 @@ def numbers(root: Path) -> dict[str, str]:
             continue
         digest = hashlib.sha256()
         with h5py.File(path, "r") as file:
-            file.visititems(lambda name, item, add=digest.update: add_values(name, item, add))
+            half = int(file["progress/committed"][1])
+            for name in sorted(names_in(file)):
+                if not name.startswith("progress"):
+                    counts = half if name.startswith("checkpoint") else ()
+                    digest.update(name.encode() + file[name][counts].tobytes())
         found[str(name)] = digest.hexdigest()
     return found
 
 
-def add_values(name: str, item, add: Callable) -> None:
-    """Add a data set to a digest."""
-    if isinstance(item, h5py.Dataset) and not name.startswith("progress"):
-        add(name.encode() + item[()].tobytes())
+def names_in(file: h5py.File) -> list[str]:
+    """Names of all data sets."""
+    found: list[str] = []
+    file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+    return found
 
 
 # Ways to damage a file: each takes (chance, path, other files) and says what it did.
@@ -235,25 +236,14 @@ def swapped(chance, path: Path, others) -> str:
 
 def values(chance, path: Path, others) -> str:
     with h5py.File(path, "r+") as file:
-        found: list[str] = []
-        file.visititems(
-            lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) and item.size else None
-        )
-        name, value = chance.choice(found), chance.choice(NONSENSE)
+        name = chance.choice([name for name in names_in(file) if file[name].size])
+        value = chance.choice(NONSENSE)
         data = file[name][()]
-        with np.errstate(all="ignore"):
-            flat = np.ravel(data).copy()
-            start = chance.randrange(flat.size)
-            stop = chance.choice((start + 1, flat.size))
-            flat[start:stop] = (
-                np.array(np.nan_to_num(value) if data.dtype.kind in "iub" else value)
-                .astype(
-                    np.int64
-                    if data.dtype.kind in "iu" and np.isfinite(value) and abs(value) < 2**62
-                    else float
-                )
-                .astype(data.dtype)
-            )
+        whole = int(np.clip(np.nan_to_num(value), -(2**62), 2**62))
+        number = np.array(value if data.dtype.kind == "f" else whole).astype(data.dtype)
+        flat = np.ravel(data).copy()
+        start = chance.randrange(flat.size)
+        flat[start : chance.choice((start + 1, flat.size))] = number
         file[name][...] = flat.reshape(data.shape)
     return f"{name} = {value}"
 
@@ -279,9 +269,7 @@ def attribute(chance, path: Path, others) -> str:
 
 def reshaped(chance, path: Path, others) -> str:
     with h5py.File(path, "r+") as file:
-        found: list[str] = []
-        file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
-        name = chance.choice(found)
+        name = chance.choice(names_in(file))
         shape, kind = file[name].shape, file[name].dtype
         del file[name]
         new = chance.choice(((), (0,), (3,), (*shape, 2), shape))
@@ -298,19 +286,22 @@ WAYS = (*RAW, swapped, values, values, values, committed, attribute, reshaped)
 # The runs that cases begin with.
 
 
-def bases(folder: Path, networks: bool) -> tuple[list[Base], list[Base]]:
-    """Runs without and with networks."""
+def bases(folder: Path, n: int) -> tuple[list[Base], list[Base]]:
+    """Runs without and with networks; for few cases a finished and a stopped one."""
+    quick = [
+        base(folder / "finished", TINIEST),
+        base(folder / "sweeping", TINIEST, 7, {"sweep": {"COMMIT_SECONDS": 0.0}}),
+    ]
+    if n < NETWORKS:
+        return quick, []
     snapshots = folder / "snapshots.npy"
     np.save(snapshots, np.random.default_rng(1).integers(0, 2, (1000, 6, 6), np.uint8))
     imports = ("--from", str(snapshots))
-    quick = [
-        base(folder / "finished", TINIEST),
+    quick += [
         base(folder / "observing", TINIEST, 2, {"observe": {"BUFFER": 6 * 6 * 100}}),
         base(folder / "importing", TINIEST, 3, {"snapshots": {"BUFFER": 6 * 6 * 100}}, imports),
-        base(folder / "sweeping", TINIEST, 7, {"sweep": {"COMMIT_SECONDS": 0.0}}),
     ]
-    slow = [base(folder / "labelling", LABELS, 2, {}, seconds=SLOW)] if networks else []
-    return quick, slow
+    return quick, [base(folder / "labelling", LABELS, 2, seconds=SLOW)]
 
 
 def base(
