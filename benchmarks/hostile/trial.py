@@ -130,8 +130,8 @@ def forked(work: Callable, seconds: float = SECONDS) -> Answer:
         taken = time.monotonic() - begun
         out.seek(0)
         text = out.read().decode("utf-8", "backslashreplace")
-    text, _, memory = text.rpartition("\nmemory ")
-    return Answer(process.exitcode, text, taken, int(memory or 0), hung)
+    said, last, memory = text.rpartition("\nmemory ")  # which one that was ended does not tell
+    return Answer(process.exitcode, said if last else text, taken, int(memory) if last else 0, hung)
 
 
 def _called(work: Callable, out: io.BufferedRandom) -> None:

@@ -7,6 +7,7 @@ from ..storage import identity
 from ..storage.documents import digest_of, read_json
 from ..storage.identity import Damaged
 from ..storage.progress import Progress
+from ..storage.reading import told
 from .state import UPDATE, OtherJob, Outdated, State, first_difference
 
 # What an ensemble's realizations call, among their inputs, those of the network that they begin with.
@@ -99,6 +100,11 @@ def is_imported(run) -> bool:
 def state_of_report(run) -> State:
     """Whether the report is of what is there now."""
     found = read_json(run.path("report"))
+    with told(run.path("report")):
+        return _compare_report(run, found)
+
+
+def _compare_report(run, found: dict) -> State:
     if found.get("inputs") != report_inputs(run):
         raise Outdated(f"{run.path('report')} is out of date: results have changed since")
     parts = [(member, "report") for member in run.realizations] or [(run, output) for output in run.data]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..job.base import AnyJob
-from ..storage import identity, weights
+from ..storage import identity, sums, weights
 from ..storage.documents import cannot_write, is_behind_link, sync_folder
 from ..storage.foreign import ForeignConfigurations, GivenConfigurations
 from ..storage.identity import Damaged
@@ -147,8 +147,8 @@ class Run:
                 return lineage.state_of_report(self)
             found = progress(path)
             lineage.compare(self, output)
-            if content and found.complete:
-                identity.verify(path)
+            if content:
+                identity.verify(path) if found.complete else sums.verify(path)
         except (FileNotFoundError, NotADirectoryError):
             return State()
         except Outdated as problem:

@@ -55,7 +55,8 @@ class Novelty:
         n_tiles = known.n_tiles(lattice)
         if not (n_tiles and known.seen):
             return dict.fromkeys(names)
-        replicas = last_configurations(self._run.path(sweep_name(energy, shape)))
+        path, n_states = self._run.path(sweep_name(energy, shape)), self._run.job.hamiltonian.n_states
+        replicas = last_configurations(path, n_states)
         n_temperatures, n_ladders, _ = replicas.shape
         states = replicas.reshape(n_temperatures * n_ladders, -1)
         share = known.rare_shares(states, lattice).reshape(n_temperatures, n_ladders)

@@ -19,6 +19,9 @@ from .figures import png
 from .novelty import sentences
 from .sweeps import size, warnings, worth
 
+# What a figure says in place of curves.
+FAILED = "no numbers: the calculation failed"
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -36,8 +39,18 @@ class Figure:
 
 def save(path: Path, title: str, caption: str, figure) -> Figure:
     """Write a figure of matplotlib as PNG, for the page; raises UserError if it cannot be written."""
+    _tell_failed(figure)
     write_bytes(path, png(figure))
     return Figure(title, caption, path)
+
+
+def _tell_failed(figure) -> None:
+    """Say so where nothing of what was drawn is a number."""
+    for axis in figure.axes:
+        lines = [line for line in axis.lines if line.get_transform() == axis.transData]
+        drawn = np.concatenate([[], *(line.get_ydata(orig=False) for line in lines)])
+        if drawn.size and not np.isfinite(drawn).any():
+            axis.text(0.5, 0.5, FAILED, transform=axis.transAxes, ha="center", va="center", color="firebrick")
 
 
 def renew(context, output: str, write_report, headline) -> None:

@@ -47,7 +47,8 @@ class Member:
 
     def labels(self, run):
         """Labelled configurations that it learns from, with their energies."""
-        rows = Rows(run.path("label"), ["labels/states/value", "labels/energy/value"])
+        names = ["labels/states/value", "labels/energy/value"]
+        rows = Rows(run.path("label"), names, n_states=run.job.hamiltonian.n_states)
         return rows if self.number is None else self._half(rows, np.arange(rows.n), run.job)
 
     def _half(self, rows, numbers: np.ndarray, job) -> SomeRows:

@@ -3,10 +3,10 @@
 import json
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 
 from .layout import Field, array_field
+from .reading import reading
 
 # Bins of the energy's distribution.
 BINS = 40
@@ -84,7 +84,7 @@ def check_attributes(check: Check) -> dict:
 
 def read_check(path) -> Check:
     """A complete test."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         return Check(
             energy=file.attrs["energy"],
             temperature=float(file.attrs["temperature"]),

@@ -1,11 +1,11 @@
 """Observed configurations for networks, which take complete ones only."""
 
-import h5py
 import numpy as np
 
 from ..errors import UserError
 from ..physics.configurations import ABSENT
 from .observations import observed_rows
+from .reading import reading
 from .rows import Rows, SomeRows
 
 # Rows that are read together.
@@ -50,7 +50,7 @@ def complete_rows(path, incomplete: str, held_out: float = 0.0):
     UserError
         If there are such configurations, and they are not to be skipped.
     """
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         lost = int(file.attrs.get("incomplete", 0))
     rows = observed_rows(path, held_out)
     if not lost:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 from ..cluster.processes import create_beside
 from ..errors import UserError
 from .identity import Damaged
+from .reading import WRONG
+
+# Where a document says which of its numbers are not finite.
+NOT_FINITE = "not_finite"
 
 
 def replace(temporary: Path, path: Path) -> None:
@@ -85,9 +90,37 @@ def cannot_write(path, error: Exception) -> UserError:
 
 
 def write_json(path: Path, values: dict) -> None:
-    """Write a dict with a checksum of itself, under the key `sha256`."""
-    values = json.loads(json.dumps({key: value for key, value in values.items() if key != "sha256"}))
+    """Write a dict with a checksum of itself, under the key `sha256`.
+
+    Numbers that are not finite, of which JSON has none, are null there; the key `not_finite` says where and
+    what they were, and `read_json` gives them back.
+    """
+    lost: dict[str, str] = {}
+    values = {key: value for key, value in values.items() if key not in ("sha256", NOT_FINITE)}
+    values = json.loads(json.dumps(_finite(values, "", lost), allow_nan=False))
+    values |= {NOT_FINITE: lost} if lost else {}
     write_text(path, json.dumps(values | {"sha256": _digest(values)}, indent=1) + "\n")
+
+
+def _finite(value, place: str, lost: dict[str, str]):
+    """A value with None in place of numbers that are not finite, whose places are put down."""
+    if isinstance(value, dict):
+        return {key: _finite(item, f"{place}/{key}", lost) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item, f"{place}/{k}", lost) for k, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        lost[place] = f"{value}: the calculation gave no number"
+        return None
+    return value
+
+
+def _restored(value, place: str, lost: dict[str, str]):
+    """What `_finite` was given."""
+    if isinstance(value, dict):
+        return {key: _restored(item, f"{place}/{key}", lost) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_restored(item, f"{place}/{k}", lost) for k, item in enumerate(value)]
+    return float(lost[place].partition(":")[0]) if place in lost else value
 
 
 def read_json(path: Path) -> dict:
@@ -103,10 +136,10 @@ def read_json(path: Path) -> dict:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("sha256") == _digest(values):
-            return values
+            return _restored(values, "", values.pop(NOT_FINITE, {}))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except WRONG as error:
         raise Damaged(f"{path} is damaged ({' '.join(str(error).split())})") from None
     raise Damaged(f"{path} is damaged (it does not have the checksum that it was given)")
 

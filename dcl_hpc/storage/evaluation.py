@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import UserError
 from ..physics.tiles import box
 from .layout import Field, array_field
+from .reading import reading
 
 GROUP = "couplings"
 TABLE = "direct/{}/table"
@@ -58,7 +59,7 @@ def read_couplings(path) -> dict | None:
         `pairs` int32 (n, 2), `bond` bool (n,), `true` float64 (n,) in J, and `recovered`: for each energy
         a dict of `value`, `error` (n,), `field`, `field_error`, `true_field` (n_sites,), all in J.
     """
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         if GROUP not in file:
             return None
         group = file[GROUP]
@@ -97,7 +98,7 @@ def read_table(path, name: str, dimension: int) -> tuple[np.ndarray, np.ndarray]
     UserError
         If the file has no table of that name.
     """
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         if TABLE.format(name) not in file:
             raise UserError(f"{path} does not hold the energy by {name!r}; move it away and evaluate again")
         table = file[TABLE.format(name)][()]

@@ -41,16 +41,19 @@ class Identity:
         Numbers of all files that it was made from, directly or through others, by what made them.
     about : dict
         Plain values.
+    frame : dict, optional
+        Of a file that is unfinished at its creation, see `frame`.
     """
 
     uuid: str = field(default_factory=lambda: uuid.uuid4().hex)
     inputs: dict[str, str] = field(default_factory=dict)
     about: dict = field(default_factory=dict)
+    frame: dict | None = None
 
 
 def stamp(path: Path, identity: Identity) -> None:
     """Write an identity into the block of a closed file, without a seal."""
-    values = {"uuid": identity.uuid, "inputs": identity.inputs, "about": identity.about}
+    values = {name: value for name, value in vars(identity).items() if value is not None}
     with open(path, "r+b") as file:
         file.write(TITLE + _text(values, SEAL - len(TITLE)))
         file.write(b"\n" * (BLOCK - SEAL))
@@ -73,7 +76,10 @@ def read(path: Path) -> Identity:
     if not block.startswith(TITLE):
         raise Damaged(f"{path} is damaged or not a file of this program (its first line)")
     found = _parsed(path, block.removeprefix(TITLE))
-    return Identity(found["uuid"], found["inputs"], found["about"])
+    try:
+        return Identity(found["uuid"], dict(found["inputs"]), dict(found["about"]), found.get("frame"))
+    except (KeyError, TypeError, ValueError):
+        raise Damaged(f"{path} is damaged (in its first {BLOCK} bytes)") from None
 
 
 def seal(path: Path, **values) -> None:

@@ -4,17 +4,18 @@ import errno
 import json
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from . import identity
+from . import frame, identity
 from .disk import Disk
 from .documents import beside
+from .frame import Place, place
 from .identity import Identity
-from .progress import COMMITTED, WALL
+from .progress import COMMITTED, PROGRESS, SUMS, WALL
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Field:
         What it holds, with its unit.
     data : ndarray, optional
         Values to write at creation.
+    grows : int
+        Axis along which it is filled as work goes on, if it has no values at creation.
     """
 
     shape: tuple[int, ...]
@@ -38,6 +41,7 @@ class Field:
     axes: tuple[str, ...]
     about: str
     data: np.ndarray | None = field(default=None, compare=False)
+    grows: int = 0
 
 
 def array_field(data: np.ndarray, axes: tuple[str, ...], about: str) -> Field:
@@ -76,6 +80,7 @@ def fill_file(path: Path, layout, attributes: dict, total: int, done: int = 0, w
     OSError or RuntimeError
         If it cannot be written.
     """
+    sealed = done >= total or all(entry.data is not None for entry in layout.values())
     who = _identity(attributes, total)
     attributes = {**attributes, "uuid": who.uuid, "inputs": json.dumps(who.inputs)}
     needed = sum(np.prod(e.shape) * np.dtype(e.dtype).itemsize for e in layout.values())
@@ -91,11 +96,15 @@ def fill_file(path: Path, layout, attributes: dict, total: int, done: int = 0, w
                 _create(file, name, entry)
             _create(file, COMMITTED, array_field(np.array([done, 0]), ("units, slot",), "progress"))
             _create(file, WALL, array_field(np.array([wall]), ("",), "time spent so far, s"))
+            if not sealed:
+                moving = _moving(file, layout, done)
         disk.sync()
     _reserve(path)
-    identity.stamp(path, who)
-    if done >= total or all(entry.data is not None for entry in layout.values()):
+    if sealed:
+        identity.stamp(path, who)
         identity.seal(path, done=done, seconds=wall)
+    else:
+        identity.stamp(path, replace(who, frame=frame.measure(path, moving)))
 
 
 def _identity(attributes: dict, total: int) -> Identity:
@@ -115,6 +124,18 @@ def _reserve(path: Path) -> None:
             raise
     finally:
         os.close(number)
+
+
+def _moving(file: h5py.File, layout: dict[str, Field], done: int) -> dict[str, Place]:
+    """Places of all that changes until the file is complete; adds the checksums of that."""
+    axes = {name: entry.grows for name, entry in layout.items() if entry.data is None}
+    found = {name: place(file[name], axis) for name, axis in axes.items()}
+    found = {name: one for name, one in found.items() if one is not None}
+    lines = np.zeros((2, 2 + 2 * len(found)), int)
+    lines[:, 0] = done
+    about = "units, slot, and of each data set how far it is filled and its CRC-32"
+    _create(file, SUMS, array_field(lines, ("commit", "value"), about))
+    return found | {name: place(file[name]) for name in PROGRESS}
 
 
 def _create(file: h5py.File, name: str, entry: Field) -> None:

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
 from ..physics.configurations import ABSENT
 from ..physics.lattice import Lattice
 from ..sampling.halves import blocks
 from .layout import Field, array_field
+from .reading import reading
 from .rows import Rows
 
 STATES = "observations/states/value"
@@ -42,7 +41,7 @@ def held_out_rows(path, share: float) -> tuple[Rows, int, tuple[int, ...]]:
 
 def leading_axes(path) -> tuple[int, ...]:
     """Axes that count configurations: records and chains, or those of the file they were imported from."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         return tuple(map(int, file.attrs.get("leading", file[STATES].shape[:2])))
 
 
@@ -145,22 +144,19 @@ class Observations:
 
     def __init__(self, path):
         self.path = Path(path)
-        try:
-            with h5py.File(path, "r", locking=False) as file:
-                states = file[STATES]
-                self.n_states = int(file.attrs["n_states"])
-                self.temperature = float(file.attrs["temperature"])
-                self.source = str(file.attrs.get("source", ""))
-                self.thin = int(file.attrs["thin"])
-                self.autocorrelation_time = float(file.attrs["autocorrelation_time"])
-                self.incomplete = int(file.attrs.get("incomplete", 0))
-                offset, whole = states.id.get_offset(), states.shape
-                if offset is None:  # not in one piece, e.g. rewritten by another program
-                    self._states = states[()]
-                else:
-                    self._states = np.memmap(path, states.dtype, "r", offset, whole)
-        except (OSError, KeyError, ValueError) as error:
-            raise UserError(f"{path} is damaged or not an observation set ({error})") from None
+        with reading(path) as file:
+            states = file[STATES]
+            self.n_states = int(file.attrs["n_states"])
+            self.temperature = float(file.attrs["temperature"])
+            self.source = str(file.attrs.get("source", ""))
+            self.thin = int(file.attrs["thin"])
+            self.autocorrelation_time = float(file.attrs["autocorrelation_time"])
+            self.incomplete = int(file.attrs.get("incomplete", 0))
+            offset, whole = states.id.get_offset(), states.shape
+            if offset is None:  # not in one piece, e.g. rewritten by another program
+                self._states = states[()]
+            else:
+                self._states = np.memmap(path, states.dtype, "r", offset, whole)
         self._states = self._states.reshape(-1, *whole[2:])
         self.shape, self.dtype, self.ndim = self._states.shape, self._states.dtype, self._states.ndim
 

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
+import numpy as np
 
-from . import identity
+from . import frame, identity
 from .identity import Damaged
+from .reading import reading
 
 COMMITTED = "progress/committed"
 WALL = "progress/wall_seconds"
+SUMS = "progress/sums"
+PROGRESS = (COMMITTED, WALL, SUMS)
+# Data sets of which one half counts at a time.
+CHECKPOINT = "checkpoint/"
 
 
 @dataclass(frozen=True)
@@ -38,18 +43,33 @@ class Progress:
 
 
 def progress(path: Path) -> Progress:
-    """How far a file is, also while it is being written; of a sealed one HDF5 reads nothing.
+    """How far a file is, also while it is being written.
+
+    HDF5 reads nothing but unfinished files of earlier versions, which have no frame.
 
     Raises
     ------
     Damaged
-        If it cannot be read.
+        If it cannot be read, or is damaged where it does not change.
     """
-    total, sealed = identity.read(path).about["total"], identity.read_seal(path)
+    who, sealed = identity.read(path), identity.read_seal(path)
+    total = who.about["total"]
     if sealed is not None:
         return Progress(sealed["done"], total, sealed["seconds"], True)
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            return Progress(int(file[COMMITTED][0]), total, float(file[WALL][0]))
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise Damaged(f"{path} is damaged or not a file of this program ({error})") from None
+    if who.frame is not None:
+        frame.check(path, who)
+        places = frame.places(who)
+        committed, wall = (frame.values(path, places[name]) for name in (COMMITTED, WALL))
+    else:
+        with reading(path) as file:
+            committed, wall = file[COMMITTED][()], file[WALL][()]
+    (done, slot), (seconds,) = map(int, committed), map(float, wall)
+    if not (0 <= done <= total and slot in (0, 1) and 0 <= seconds < np.inf):
+        raise Damaged(f"{path} is damaged ({done} of {total} units committed, slot {slot}, {seconds} s)")
+    return Progress(done, total, seconds)
+
+
+def require_intact(path: Path) -> None:
+    """Make sure that HDF5 can read a file; raises Damaged."""
+    if progress(path).sealed:
+        identity.verify(path)

@@ -1,10 +1,11 @@
 """Checkpoints of chains and of the ladders that they climb."""
 
-import h5py
 import numpy as np
 
 from ..sampling.tempering import Ladders, Replicas
 from .layout import Field
+from .ranges import require_slots, require_states
+from .reading import reading
 from .store import Store
 
 
@@ -44,24 +45,25 @@ def write_replicas(store: Store, half: int, replicas: Replicas, own: slice, ladd
 
 def read_replicas(store: Store, half: int, replicas: Replicas, own: slice, ladders: slice) -> None:
     """Set replicas to a state that `write_replicas` wrote; parameters as there."""
-    replicas.chains.states[...] = store.read("checkpoint/states", np.s_[half, :, own])
+    states = store.read("checkpoint/states", np.s_[half, :, own])
+    replicas.chains.states[...] = require_states(store.path, states, replicas.model.n_states)
     replicas.chains.streams[...] = store.read("checkpoint/streams", np.s_[half, :, own])
     if len(replicas.ladders.betas) > 1:
         names = Ladders.layout(1, 2)
-        replicas.ladders.restore(
-            {name: store.read(f"checkpoint/ladders/{name}", np.s_[half, ladders]) for name in names}
-        )
+        state = {name: store.read(f"checkpoint/ladders/{name}", np.s_[half, ladders]) for name in names}
+        require_slots(store.path, state["slot"])
+        replicas.ladders.restore(state)
     replicas.follow()
 
 
-def last_configurations(path) -> np.ndarray:
+def last_configurations(path, n_states: int) -> np.ndarray:
     """Configurations that a complete sweep ended with, uint8 (n_temperatures, n_ladders, n_sites).
 
     Those at the temperatures that the job lists, ascending; ladders are independent of each other.
     """
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         half, listed = int(file["progress/committed"][1]), file["listed"][()]
-        states = file["checkpoint/states"][half].T
+        states = require_states(path, file["checkpoint/states"][half].T, n_states)
         replicas = states.reshape(-1, len(listed), states.shape[1])
         if len(listed) > 1:
             replica = np.argsort(file["checkpoint/ladders/slot"][half], axis=1)

@@ -3,8 +3,11 @@
 import json
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
+
+from ..errors import UserError
+from .progress import require_intact
+from .reading import reading
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class SweepSeries:
 
 def read_sweep(path) -> SweepSeries:
     """Read a complete sweep."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         temperature, listed = file["temperature"][()], file["listed"][()]
         slot, energy, order = (
             file[f"series/{name}/value"][()].reshape(len(file["series/step"]), -1, len(temperature))
@@ -76,7 +79,7 @@ def read_exchange(path) -> tuple[np.ndarray, int] | None:
 
     None for a file without ladders; nan for pairs that never tried.
     """
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         if "checkpoint/ladders" not in file:
             return None
         ladders, half = file["checkpoint/ladders"], int(file["progress/committed"][1])
@@ -88,7 +91,7 @@ def read_exchange(path) -> tuple[np.ndarray, int] | None:
 
 def read_evaluation(path) -> tuple[dict[str, np.ndarray], float | None]:
     """Energies of the test set by each model in J, and the spacing of its levels; None without true ones."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         energies = {name: data[()].astype(float) for name, data in file["test/energy"].items()}
         width = file.attrs.get("level_width")
         return energies, None if width is None else float(width)
@@ -96,25 +99,25 @@ def read_evaluation(path) -> tuple[dict[str, np.ndarray], float | None]:
 
 def read_test_ladders(path) -> np.ndarray | None:
     """Ladder that drew each configuration of the test set; None in files of earlier versions."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         return file["test/ladder"][()] if "test/ladder" in file else None
 
 
 def read_history(path) -> dict[str, np.ndarray]:
     """Learning curves of a network, one value per validation."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         return {name: data[()] for name, data in file["history"].items()}
 
 
 def read_commit(path) -> str:
     """Commit of the program that made a file."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         return file.attrs["git_commit"]
 
 
 def read_local_energy(path) -> dict:
     """Context of the tiles, and how it was found or which interactions there are."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         settings = json.loads(file.attrs["settings"])
     names = ("context", "search", "method", "samples", "interactions")
     return {name: settings[name] for name in names if name in settings}
@@ -122,20 +125,20 @@ def read_local_energy(path) -> dict:
 
 def read_calibration(path) -> dict:
     """What a calibration found: scale, weight of the rest, interactions; no tables."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         settings = json.loads(file.attrs["settings"])
     return {name: value for name, value in settings.items() if name not in ("functions", "offsets")}
 
 
 def read_reference_error(path) -> float:
     """Standard error of a learned zero of energy, in J for the observed lattice; 0 where it is exact."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         return float(json.loads(file.attrs.get("settings", "{}")).get("reference_error", 0.0))
 
 
 def read_direct(path) -> dict[str, tuple[list, float]]:
     """Interactions that each direct estimate found, strongest first, and the RMS of its errors in J."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         return {
             name: (interactions, float(np.sqrt((file[f"test/error/direct_{name}"][()] ** 2).mean())))
             for name, interactions in json.loads(file.attrs["direct"]).items()
@@ -144,13 +147,13 @@ def read_direct(path) -> dict[str, tuple[list, float]]:
 
 def read_direct_error(path) -> float:
     """RMS over the test set of the standard errors of the energy "direct", in J."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         return float(np.sqrt((file["test/error/direct"][()] ** 2).mean()))
 
 
 def read_observed(path) -> dict:
     """Attributes of an observation set that a reader wants to know."""
-    with h5py.File(path, "r", locking=False) as file:
+    with reading(path) as file:
         result = {name: file.attrs[name].item() for name in ("temperature", "thin", "autocorrelation_time")}
         records, chains = file["observations/states/value"].shape[:2]
         more = {"source": file.attrs.get("source", ""), "incomplete": int(file.attrs.get("incomplete", 0))}
@@ -163,8 +166,9 @@ def read_job(path) -> tuple[dict, str, tuple[str, ...]] | None:
     None if it is not a file of this program.
     """
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        require_intact(path)
+        with reading(path) as file:
             values = json.loads(file.attrs["job"])
             return values, file.attrs["job_file"], tuple(file.attrs["overrides"].splitlines())
-    except (OSError, KeyError, ValueError, RuntimeError):
+    except UserError:
         return None

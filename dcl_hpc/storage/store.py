@@ -14,11 +14,12 @@ import h5py
 import numpy as np
 
 from ..errors import UserError
-from . import identity
+from . import identity, sums
 from .disk import Disk
 from .documents import cannot_write
 from .identity import Damaged
-from .progress import COMMITTED, WALL
+from .progress import COMMITTED, SUMS, WALL
+from .reading import WRONG
 
 
 class Store:
@@ -39,6 +40,7 @@ class Store:
     def __init__(self, path, comm, write: bool = False):
         self.path, self.comm, self._writes = Path(path), comm, write
         self._failure: UserError | None = None
+        self._reached: dict[str, int] = {}
         self._disk: Disk | None = None
         try:
             if comm.size > 1:
@@ -52,14 +54,18 @@ class Store:
             # kept open: what HDF5 still has in memory of a data set is written by `flush`, which tells of a
             # full disk, and not when the data set is closed, which does not
             self._data = {name: self._file[name] for name in _names(self._file)}
+            if not (0 <= self.committed <= self.total and self.slot in (0, 1)):
+                raise ValueError(f"{self.committed} of {self.total} units committed, slot {self.slot}")
+            self._sums = sums.of(path, self._data) if write and SUMS in self._data else None
         except FileNotFoundError:
             raise UserError(f"{path} does not exist") from None
         except BlockingIOError:
             raise UserError(f"{path} is being written by another process; wait for it") from None
-        except (OSError, KeyError) as error:
-            if write and comm.size == 1 and self._disk is None:
+        except WRONG as error:
+            if write and comm.size == 1 and self._disk is None and isinstance(error, OSError):
                 raise cannot_write(path, error) from None
-            raise Damaged(f"{path} is damaged or not a file of this program ({error})") from None
+            reason = " ".join(str(error).split())
+            raise Damaged(f"{path} is damaged or not a file of this program ({reason})") from None
 
     def __enter__(self):
         return self
@@ -132,11 +138,17 @@ class Store:
         dataset = self._data[name]
         with self._told(), contextlib.nullcontext() if self.comm.size == 1 else dataset.collective:
             dataset[index] = values
+        self._reach(name, index)
 
     def write_alone(self, name: str, index, values) -> None:
         """Write part of a dataset from this rank alone."""
         with self._told():
             self._data[name][index] = values
+        self._reach(name, index)
+
+    def _reach(self, name: str, index) -> None:
+        if self._sums is not None:
+            self._reached |= self._sums.reach(name, index)
 
     @property
     def committed(self) -> int:
@@ -160,6 +172,13 @@ class Store:
 
     def commit(self, done: int, slot: int, wall_seconds: float) -> None:
         """Make everything written so far count; collective."""
+        if self._sums is not None:
+            if self.comm.size > 1:
+                self._flush()  # rank 0 reads what the others wrote
+            reached = self.comm.gather(self._reached)
+            if self.comm.rank == 0:
+                with self._told():
+                    self._sums.add(reached, done, slot)
         self._flush()
         if self.comm.rank == 0:
             with self._told():

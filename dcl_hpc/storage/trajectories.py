@@ -6,6 +6,7 @@ import numpy as np
 
 from ..thermal.machine import PRECISIONS, Machine, State
 from .layout import Field
+from .ranges import require_finite
 from .store import Store
 
 # What of a state its positions are.
@@ -39,7 +40,7 @@ def write_checkpoint(store: Store, half: int, state: State, own: slice) -> None:
 
 def read_checkpoint(store: Store, half: int, own: slice) -> State:
     """This rank's trajectories of one half of the checkpoint."""
-    return State(*(store.read(f"checkpoint/{entry.name}", np.s_[half, own]) for entry in fields(State)))
+    return State(*(_read(store, f"checkpoint/{entry.name}", np.s_[half, own]) for entry in fields(State)))
 
 
 def kept_fields(machine: Machine, n: int, waiting: int, precision: str) -> dict[str, Field]:
@@ -47,7 +48,7 @@ def kept_fields(machine: Machine, n: int, waiting: int, precision: str) -> dict[
     return {
         f"kept/{name}": Field(
             (n, waiting, *_shape(machine, name)), PRECISIONS[precision],
-            ("sample", "waiting time", *AXES[name]), f"{name} at the waiting times",
+            ("sample", "waiting time", *AXES[name]), f"{name} at the waiting times", grows=1,
         )
         for name in POSITIONS
     }  # fmt: skip
@@ -61,8 +62,12 @@ def write_kept(store: Store, waiting: int, state: State, own: slice) -> None:
 
 def read_kept(store: Store, waiting: int, own: slice) -> tuple[np.ndarray, np.ndarray]:
     """Neurons and weights of this rank's trajectories at a waiting time, by its index."""
-    neurons, weights = (store.read(f"kept/{name}", np.s_[own, waiting]) for name in POSITIONS)
+    neurons, weights = (_read(store, f"kept/{name}", np.s_[own, waiting]) for name in POSITIONS)
     return neurons, weights
+
+
+def _read(store: Store, name: str, index) -> np.ndarray:
+    return require_finite(store.path, name, store.read(name, index))
 
 
 def _shape(machine: Machine, positions: str) -> tuple[int, ...]:

@@ -9,13 +9,14 @@ import os
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from . import identity
 from .documents import beside, replace
 from .identity import Damaged
 from .layout import array_field, fill_file
+from .ranges import require_finite
+from .reading import reading
 
 
 def previous(path: Path) -> Path:
@@ -85,11 +86,8 @@ def load(path: Path) -> tuple[dict, dict, dict]:
         If the file is damaged.
     """
     identity.verify(path)
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            settings = json.loads(file.attrs["settings"])
-            arrays = {name: data[()] for name, data in file["arrays"].items()}
-            history = {name: data[()].tolist() for name, data in file.get("history", {}).items()}
-    except (OSError, KeyError, ValueError) as error:
-        raise Damaged(f"{path} is damaged ({error})") from None
+    with reading(path) as file:
+        settings = json.loads(file.attrs["settings"])
+        arrays = {name: require_finite(path, name, data[()]) for name, data in file["arrays"].items()}
+        history = {name: data[()].tolist() for name, data in file.get("history", {}).items()}
     return settings, arrays, history

@@ -113,7 +113,7 @@ def test_rare_tiles_by_plain_counting(ising):
     counts = np.bincount(codes.ravel(), minlength=512)
     assert (tile["rare"], tile["never"]) == ((counts < 100).sum(), (counts == 0).sum()) and tile["rare"] > 0
     assert (tile["states"], tile["observations"], tile["tiles"]) == (512, 20_000, 2 * 36)
-    curves, last = ising.sweep("ednn"), last_configurations(ising.folder / "sweeps" / "ednn_6x6.h5")
+    curves, last = ising.sweep("ednn"), last_configurations(ising.folder / "sweeps" / "ednn_6x6.h5", 2)
     u = ising.energy().energies(last.reshape(6, 6, 6)).reshape(3, 2).mean(axis=1) / 36
     assert np.all(np.abs(u - curves.u) < 5 * curves.temperature * np.sqrt(curves.c / 36 / 2))
     assert u[0] < u[1] < u[2]

@@ -2,9 +2,12 @@
 
 import errno
 import json
+import math
 import os
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dcl_hpc.errors import UserError
 from dcl_hpc.storage import documents, weights
@@ -81,3 +84,33 @@ def test_every_changed_byte_is_seen(tmp_path):
                 assert json.loads(changed) == json.loads(text)
             except Damaged as error:
                 assert "\n" not in str(error)
+
+
+def test_numbers_that_are_not_finite(tmp_path):
+    """JSON has none: null is there, with where and what they were, and they come back."""
+    path, values = tmp_path / "a.json", {"a": [1.5, math.nan, {"b": -math.inf}], "c": None, "d": math.inf}
+    documents.write_json(path, values)
+    written = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert written["a"] == [1.5, None, {"b": None}] and written["d"] is None
+    assert {key: text.partition(":")[0] for key, text in written["not_finite"].items()} == {
+        "/a/1": "nan", "/a/2/b": "-inf", "/d": "inf",
+    }  # fmt: skip
+    assert repr(documents.read_json(path)) == repr(values)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(
+    st.binary(max_size=40)
+    | st.recursive(
+        st.none() | st.floats() | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["sha256", "a"]), inner),
+    ).map(lambda value: json.dumps(value).encode())
+    | st.sampled_from([b"[" * 100_000, b"9" * 5000, b'{"sha256": "", "not_finite": 3}'])
+)
+def test_other_content_is_damage(tmp_path_factory, content):
+    """Whatever else is in the place of a JSON file is told in one line."""
+    path = tmp_path_factory.getbasetemp() / "other.json"
+    path.write_bytes(content)
+    with pytest.raises(Damaged, match=r"other\.json is damaged") as caught:
+        documents.read_json(path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500

@@ -71,5 +71,5 @@ def test_other_files_are_refused(path, tmp_path):
     write_file(other, {}, {}, total=1, done=1)
     path.write_bytes(path.read_bytes()[:300])
     for wrong in (other, path):
-        with pytest.raises(UserError, match="damaged or not an observation set"):
+        with pytest.raises(UserError, match="damaged or not a file of this program"):
             Observations(wrong)
