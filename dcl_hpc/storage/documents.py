@@ -9,7 +9,11 @@ import re
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import open_regular, read_regular
 from .identity import Damaged
+
+# Bytes that a JSON file can have.
+LARGEST = 2**28
 
 
 def replace(temporary: Path, path: Path) -> None:
@@ -74,19 +78,20 @@ def read_json(path: Path) -> dict:
         If there is none.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_regular(path, LARGEST))
         if values.pop("sha256") == _digest(values):
             return values
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise Damaged(f"{path} is damaged ({' '.join(str(error).split())})") from None
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise Damaged(f"{path} is damaged ({reason})") from None
     raise Damaged(f"{path} is damaged (it does not have the checksum that it was given)")
 
 
 def digest_of(path: Path) -> str:
     """SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
