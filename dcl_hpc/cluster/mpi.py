@@ -156,6 +156,11 @@ def local_rank(comm) -> int:
     return _of_node(comm, None)[1]
 
 
+def share_of_node(comm) -> float:
+    """Share of all ranks that are on this node."""
+    return len(_of_node(comm, None)[0]) / comm.size
+
+
 def threads_per_rank(comm) -> int:
     """Cores that this rank may use without disturbing its neighbours on the node."""
     if hasattr(os, "sched_getaffinity"):

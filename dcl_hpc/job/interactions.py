@@ -54,6 +54,11 @@ class Interactions(Section):
         """Number of states of a site."""
         return self.states
 
+    @property
+    def strongest(self) -> float:
+        """See `Ising.strongest`."""
+        return max(abs(one.coupling) for one in self.interactions)
+
     def build(self, lattice: Lattice, seed: int) -> ClusterHamiltonian:
         """The Hamiltonian on a lattice; raises ValueError if it does not fit."""
         terms: list[Term] = []

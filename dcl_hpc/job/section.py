@@ -11,7 +11,7 @@ Whole = Annotated[int, Field(ge=0, le=MOST)]
 # Passes over data, and looks at it within each.
 Passes = Annotated[int, Field(ge=1, le=1_000_000)]
 # As single precision has them, with room for squares.
-Positive = Annotated[float, Field(ge=1e-18, le=1e18)]
+Positive = Annotated[float, Field(gt=0, ge=1e-18, le=1e18)]
 # Between them a Boltzmann factor of a coupling near 1 J is a number that differs from 0 and 1; see `needs`.
 Temperature = Annotated[float, Field(ge=1e-6, le=1e6)]
 # Lists of TOML stand for tuples.

@@ -25,6 +25,8 @@ from .section import (
 # Temperatures of a ladder in all: those listed and others between them for equal acceptance; "auto" takes as
 # many as keep every acceptance rate above one half.
 MOST_TEMPERATURES = 1000
+# Least difference of two temperatures, relative: closer ones are one with rounding.
+APART = 1e-9
 Rungs = Annotated[int, Field(ge=2, le=MOST_TEMPERATURES)] | Literal["auto"]
 
 
@@ -103,10 +105,22 @@ class Grid(Section):
     stop: Temperature = Field(description="highest temperature", json_schema_extra=TEMPERATURE)
     step: Temperature = Field(description="from one temperature to the next", json_schema_extra=TEMPERATURE)
 
+    @model_validator(mode="after")
+    def _not_too_fine(self):
+        if self._count > MOST_TEMPERATURES:
+            raise ValueError(
+                f"{self._count} temperatures are more than {MOST_TEMPERATURES}; take a larger step"
+            )
+        return self
+
+    @property
+    def _count(self) -> int:
+        return int(np.floor((self.stop - self.start) / self.step + 1e-9)) + 1
+
     @property
     def listed(self) -> np.ndarray:
         """The temperatures in ascending order, float64."""
-        n = int(np.floor((self.stop - self.start) / self.step + 1e-9)) + 1
+        n = self._count
         return np.round(self.start + self.step * np.arange(n), 12)
 
 
@@ -161,6 +175,13 @@ class Sweep(Section):
     exchange: bool = Field(True, description="whether neighbouring temperatures exchange replicas")
     rungs: Rungs = Field("auto", description="temperatures of the ladder in all; auto keeps acceptance > 1/2")
 
+    @field_validator("energies")
+    @classmethod
+    def _once(cls, energies):
+        if twice := [name for name in energies if energies.count(name) > 1]:
+            raise ValueError(f"{twice[0]!r} is named twice")
+        return energies
+
     @field_validator("shapes")
     @classmethod
     def _as_shapes(cls, shapes):
@@ -191,6 +212,11 @@ class Sweep(Section):
     def _ladder_has_rungs(self):
         if len(self.listed) < 2:
             raise ValueError("temperatures must name at least two temperatures")
+        close = np.flatnonzero(np.diff(self.listed) < APART * self.listed[:-1])
+        if len(close):
+            raise ValueError(
+                f"temperatures {self.listed[close[0]]} and {self.listed[close[0] + 1]} are nearly the same"
+            )
         if self.rungs != "auto" and self.rungs < len(self.listed):
             raise ValueError(f"rungs = {self.rungs} is less than the {len(self.listed)} listed temperatures")
         return self

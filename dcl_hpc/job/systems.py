@@ -36,6 +36,11 @@ class Ising(Section):
         """Number of states of a site."""
         return 2
 
+    @property
+    def strongest(self) -> float:
+        """Size of the strongest coupling or field, in J; 0 if it is not known."""
+        return max(abs(self.coupling), abs(self.field))
+
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
         return hamiltonian.ising(lattice, self.coupling, self.field)
@@ -68,6 +73,11 @@ class Potts(Section):
         """Number of states of a site."""
         return self.states
 
+    @property
+    def strongest(self) -> float:
+        """See `Ising.strongest`."""
+        return max(map(abs, (self.coupling, *self.field)))
+
     def build(self, lattice: Lattice, seed: int) -> hamiltonian.Hamiltonian:
         """The Hamiltonian on a lattice."""
         form = hamiltonian.clock if self.form == "clock" else hamiltonian.potts
@@ -99,6 +109,11 @@ class Unknown(Section):
     def n_states(self) -> int:
         """Number of states of a site."""
         return self.states
+
+    @property
+    def strongest(self) -> float:
+        """See `Ising.strongest`."""
+        return 0.0
 
 
 class EdwardsAnderson(Section):
@@ -193,6 +208,14 @@ class EdwardsAnderson(Section):
     def n_states(self) -> int:
         """Number of states of a site."""
         return 2
+
+    @property
+    def strongest(self) -> float:
+        """See `Ising.strongest`; couplings that are drawn are of size 1."""
+        drawn = isinstance(self.couplings, str)
+        couplings = 1.0 if drawn else max(abs(value) for row in self.couplings for value in row)
+        field = self.field.strength if isinstance(self.field, RandomField) else self.field
+        return float(max(couplings, np.abs(field).max(initial=0.0)))
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """The job file of a thermal study: a multi-layer perceptron as a physical system at very low temperature."""
 
 import itertools
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,10 +11,13 @@ from pydantic import Field, field_serializer, model_validator
 
 from ..thermal.data import N_INPUTS
 from ..thermal.machine import Machine
+from . import needs
 from .base import AnyJob, Name, Seed
 from .resources import Resources
 from .section import Count, Many, Passes, Positive, Section, Share, Whole
 
+# Points of a phase diagram, each with files of its own.
+MOST_POINTS = 1000
 STEPS = {"unit": "steps"}
 Depth = Annotated[int, Field(ge=2, le=1000)]
 Images = Annotated[int, Field(ge=2, le=1_000_000)]
@@ -122,6 +126,13 @@ class Scan(Section):
     width: Many[Width] = Field((), description="widths")
     depth: Many[Depth] = Field((), description="depths")
 
+    @model_validator(mode="after")
+    def _not_too_many(self):
+        points = math.prod(max(1, len(one)) for one in (self.images, self.width, self.depth))
+        if points > MOST_POINTS:
+            raise ValueError(f"{points} points are more than {MOST_POINTS}; take fewer, or several jobs")
+        return self
+
 
 class Training(Section):
     """Ordinary training of the same perceptrons, for comparison."""
@@ -153,6 +164,8 @@ class ThermalJob(AnyJob):
                 f"samples.waiting = {self.samples.waiting}: replicas start from a kept state; take one of "
                 f"dynamics.waiting = {list(known)}"
             )
+        if found := list(needs.mistakes(self.needs)):
+            raise ValueError("\n".join(found))
         return self
 
     @property
@@ -200,6 +213,11 @@ class ThermalJob(AnyJob):
         """All times of measurement of a trajectory, int64 ascending, in steps."""
         times = np.unique(np.add.outer(np.append(0, self.waiting), self.lags))
         return times[times <= self.dynamics.steps]
+
+    @property
+    def needs(self) -> dict[str, needs.Need]:
+        """See `AnyJob.needs`."""
+        return needs.of_thermal(self)
 
     def dependencies(
         self, output: str, sections: tuple[str, ...], changed: bool = False, imported: bool = False
