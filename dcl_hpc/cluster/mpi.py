@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..errors import UserError
-from . import serial
+from . import environment, serial
 
 # What launchers tell of the number of ranks and of the own one: Open MPI, MPICH and its kin, MVAPICH, Slurm.
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
@@ -27,7 +27,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def _told(names) -> list[int]:
     """Numbers in the variables of launchers."""
-    return [int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()]
+    return [found for name in names if (found := environment.number(name)) is not None]
 
 
 @contextmanager
@@ -178,6 +178,8 @@ def _full_disk_told():
     try:
         yield
     except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise UserError("nobody reads the output any more") from None
         if error.errno not in FULL:
             raise
         told = UserError(f"cannot write {error.filename or 'results'}: {error.strerror}; check free space")
@@ -185,20 +187,29 @@ def _full_disk_told():
         raise told from None
 
 
-def run(function) -> None:
-    """Run a command on all ranks and exit.
+def _begins() -> bool:
+    """Whether the launcher calls this rank 0, as far as it tells."""
+    try:
+        return max(_told(RANKS), default=0) == 0
+    except UserError:
+        return True
+
+
+def run(function, start=world) -> None:
+    """Run a command on all ranks, in the communicator that `start` gives, and exit.
 
     A `UserError` is one line on rank 0 and exit code 2. Any other exception prints its traceback
     and aborts all ranks at once, so that none waits for ever for one that died.
     """
     comm = None
     try:
-        comm = world()
+        comm = start()
         with _full_disk_told():
             code = function(comm) or 0
+            sys.stdout.flush()
     except UserError as error:
         together = comm is None or comm.size == 1 or error.on_all_ranks
-        first = max(_told(RANKS), default=0) == 0 if comm is None else comm.rank == 0
+        first = _begins() if comm is None else comm.rank == 0
         if first or not together:
             print(f"dcl_hpc: error: {error}", file=sys.stderr, flush=True)
         if not together:
@@ -213,5 +224,8 @@ def run(function) -> None:
         if comm is not None and comm.size > 1:
             comm.Abort(1)
         code = 130 if isinstance(error, KeyboardInterrupt) else 1
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:  # told above; Python would try again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

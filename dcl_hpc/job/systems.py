@@ -213,7 +213,9 @@ class EdwardsAnderson(Section):
     def strongest(self) -> float:
         """See `Ising.strongest`; couplings that are drawn are of size 1."""
         drawn = isinstance(self.couplings, str)
-        couplings = 1.0 if drawn else max(abs(value) for row in self.couplings for value in row)
+        couplings = (
+            1.0 if drawn else max((abs(value) for row in self.couplings for value in row), default=0.0)
+        )
         field = self.field.strength if isinstance(self.field, RandomField) else self.field
         return float(max(couplings, np.abs(field).max(initial=0.0)))
 
