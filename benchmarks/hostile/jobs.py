@@ -104,6 +104,8 @@ VALUES = (
     "'a b'",
     '"…"',
 )
+# Of which no number, or no integer, takes any.
+WRONG_TYPES = ("true", "false", '"5"', "3.0", "1e3", "[1]", "{a = 1}")
 NOISE = (
     b"\x00",
     b"\xff",
@@ -213,7 +215,7 @@ def _shown(answer: Answer) -> str | None:
 def _literal(chance: random.Random, keys, wrong: dict[str, str]) -> tuple[str, str]:
     """A key and a value for it; what must be refused is noted."""
     key, kind = chance.choice(keys)
-    literal = chance.choice(NEVER if chance.random() < 0.3 else VALUES)
+    literal = chance.choice(chance.choice((NEVER, VALUES, WRONG_TYPES)))
     wrong.pop(key, None)
     if not _fits(literal, kind):
         wrong[key] = literal[:40]
