@@ -21,5 +21,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--shape", metavar="8x8", help="lattice of the prediction (default: the observed one)"
     )
-    parser.add_argument("--samples", type=int, metavar="N", help="tell also the error from so many snapshots")
+    parser.add_argument(
+        "--samples", type=command.whole, metavar="N", help="tell also the error from so many snapshots"
+    )
     command.main(parser, show)

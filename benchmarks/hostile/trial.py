@@ -130,8 +130,10 @@ def forked(work: Callable, seconds: float = SECONDS) -> Answer:
         taken = time.monotonic() - begun
         out.seek(0)
         text = out.read().decode("utf-8", "backslashreplace")
-    said, last, memory = text.rpartition("\nmemory ")  # which one that was ended does not tell
-    return Answer(process.exitcode, said if last else text, taken, int(memory) if last else 0, hung)
+    said, _, memory = text.rpartition("\nmemory ")
+    if not memory.isdecimal():  # it was ended
+        said, memory = text, "0"
+    return Answer(process.exitcode, said, taken, int(memory), hung)
 
 
 def _called(work: Callable, out: io.BufferedRandom) -> None:
@@ -152,8 +154,8 @@ def _called(work: Callable, out: io.BufferedRandom) -> None:
         traceback.print_exc()
     finally:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        os.write(2, f"\nmemory {memory}".encode())
         sys.stdout.flush()
+        os.write(2, f"\nmemory {memory}".encode())
         os._exit(code & 0xFF)
 
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import read_regular
 from . import slurm
 from .processes import create_beside, started
 
@@ -21,6 +22,8 @@ UNWRITABLE = (errno.EACCES, errno.EROFS, errno.ENOTDIR)
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 # Longest time in which an owner that created its lock file has not yet written who it is.
 CREATION_SECONDS = 10.0
+# Bytes of a lock file.
+LARGEST = 2**16
 
 
 class Lock:
@@ -105,7 +108,7 @@ class Lock:
             owner = json.loads(text)
             alive = is_alive(owner)
             who = described(owner)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             raise UserError(f"{self.path} is damaged; remove it if nothing works on this run") from None
         if alive is None:
             raise UserError(
@@ -125,10 +128,19 @@ class Lock:
 
 
 def _read(path: Path) -> str | None:
+    """Text of a lock file; None if there is none. Raises UserError if it is something else than a file."""
     try:
-        return path.read_text()
+        if path.is_symlink():  # which may lead nowhere, but is in the way
+            raise OSError(errno.ELOOP, "it is a link")
+        return read_regular(path, LARGEST).decode(errors="replace")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno in UNWRITABLE:
+            raise
+        raise UserError(
+            f"{path} is damaged ({error.strerror}); remove it if nothing works on this run"
+        ) from None
 
 
 def myself() -> dict:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..errors import UserError
-from . import serial
+from . import environment, serial
 from .interruption import INTERRUPTED
 
 # What launchers tell of the number of ranks and of the own one: Open MPI, MPICH and its kin, MVAPICH, Slurm.
@@ -29,7 +29,7 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.
 
 def _told(names) -> list[int]:
     """Numbers in the variables of launchers."""
-    return [int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()]
+    return [found for name in names if (found := environment.number(name)) is not None]
 
 
 @contextmanager
@@ -158,6 +158,11 @@ def local_rank(comm) -> int:
     return _of_node(comm, None)[1]
 
 
+def share_of_node(comm) -> float:
+    """Share of all ranks that are on this node."""
+    return len(_of_node(comm, None)[0]) / comm.size
+
+
 def threads_per_rank(comm) -> int:
     """Cores that this rank may use without disturbing its neighbours on the node."""
     if hasattr(os, "sched_getaffinity"):
@@ -175,6 +180,8 @@ def _disk_told():
     try:
         yield
     except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise UserError("nobody reads the output any more") from None
         if error.errno not in DISK:
             raise
         what, reason = error.filename or "results", error.strerror
@@ -183,20 +190,29 @@ def _disk_told():
         raise told from None
 
 
-def run(function) -> None:
-    """Run a command on all ranks and exit.
+def _begins() -> bool:
+    """Whether the launcher calls this rank 0, as far as it tells."""
+    try:
+        return max(_told(RANKS), default=0) == 0
+    except UserError:
+        return True
+
+
+def run(function, start=world) -> None:
+    """Run a command on all ranks, in the communicator that `start` gives, and exit.
 
     A `UserError` is one line on rank 0 and exit code 2. Any other exception prints its traceback
     and aborts all ranks at once, so that none waits for ever for one that died.
     """
     comm = None
     try:
-        comm = world()
+        comm = start()
         with _disk_told():
             code = function(comm) or 0
+            sys.stdout.flush()
     except UserError as error:
         together = comm is None or comm.size == 1 or error.on_all_ranks
-        first = max(_told(RANKS), default=0) == 0 if comm is None else comm.rank == 0
+        first = _begins() if comm is None else comm.rank == 0
         if first or not together:
             print(f"dcl_hpc: error: {error}", file=sys.stderr, flush=True)
         if not together:
@@ -216,5 +232,8 @@ def run(function) -> None:
         if comm is not None and comm.size > 1:
             comm.Abort(1)
         code = 1
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:  # told above; Python would try again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

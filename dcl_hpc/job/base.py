@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
+from .needs import Need
 from .section import Section
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
@@ -69,6 +70,11 @@ class AnyJob(Section):
     @property
     def places(self) -> dict[str, object]:
         """Keys that name files or folders outside of the job file's own, with absolute paths as values."""
+        return {}
+
+    @property
+    def needs(self) -> dict[str, Need]:
+        """What stages need at least, by their names."""
         return {}
 
     def dependencies(

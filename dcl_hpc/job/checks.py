@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..energy.factory import ENERGIES
+from . import needs
 from .defaults import most_states, tile_states
 
 
@@ -191,4 +192,16 @@ def _committee(job) -> Iterator[str]:
         yield f"uncertainty.members = {members}: there is no network in sweep.energies; leave it out"
 
 
-CHECKS = (_rnn, _unknown, _source, _hamiltonian, _direct, _shapes, _ednn, _committee)
+def _temperatures(job) -> Iterator[str]:
+    yield from needs.temperatures(job)
+
+
+def _needs(job) -> Iterator[str]:
+    try:
+        found = job.needs
+    except ValueError:  # lattices and tiles that are told of by other checks
+        return
+    yield from needs.mistakes(found)
+
+
+CHECKS = (_rnn, _unknown, _source, _hamiltonian, _direct, _shapes, _ednn, _committee, _temperatures, _needs)

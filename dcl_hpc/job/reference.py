@@ -13,7 +13,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 # Limits of machine numbers are not worth telling.
-HUGE = 2**31
+HUGE, TINY = 2**31, 2**-31
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,6 @@ def _type(value: dict, defs: dict) -> str:
         return " | ".join(json.dumps(one) for one in value.get("enum", [value.get("const")]))
     if value["type"] == "array":
         return f"[{_type(value['items'], defs)}, ...]"
-    known = {name: value[name] for name in LIMITS if value.get(name, HUGE) < HUGE}
-    limits = ", ".join(f"{LIMITS[name]} {limit}" for name, limit in known.items())
+    known = {name: value[name] for name in LIMITS if abs(value.get(name, HUGE)) < HUGE}
+    limits = ", ".join(f"{LIMITS[name]} {x:.9g}" for name, x in known.items() if not 0 < x < TINY)
     return f"{value['type']} {limits}".strip()

@@ -13,7 +13,7 @@ from ..physics.clusters import ClusterHamiltonian
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from ..physics.shape import Shape
-from . import checks, defaults, dependencies
+from . import checks, defaults, dependencies, needs
 from .base import AnyJob, Name, Seed
 from .explanation import HELD_OUT, Check
 from .interactions import Interactions
@@ -266,6 +266,11 @@ class Job(AnyJob):
         """A new EDNN for energies of this mean and standard deviation (J); seed as in `build_rnn`."""
         n_states, seed = self.hamiltonian.n_states, self.stream_seed if seed is None else seed
         return self.ednn.build(self.build_lattice(), n_states, context, mean, scale, seed)
+
+    @property
+    def needs(self) -> dict[str, needs.Need]:
+        """See `AnyJob.needs`."""
+        return needs.of_lattice(self)
 
     def dependencies(
         self, output: str, sections: tuple[str, ...], changed: bool = False, imported: bool = False

@@ -1,17 +1,18 @@
 """What the processor that trains can do."""
 
 import contextlib
-import os
 from pathlib import Path
 
 import tensorflow as tf
+
+from ..cluster.environment import number
 
 
 def choose_gpu() -> None:
     """Give this rank the GPU of its local rank, where there are any, and full float32 products."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
-        mine = gpus[int(os.environ.get("DCL_LOCAL_RANK", "0")) % len(gpus)]
+        mine = gpus[(number("DCL_LOCAL_RANK") or 0) % len(gpus)]
         with contextlib.suppress(RuntimeError):  # the GPUs are in use already: someone else has chosen
             tf.config.set_visible_devices(mine, "GPU")
             tf.config.experimental.set_memory_growth(mine, True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from .geometry import Geometry, geometry
 
 # In arrays of states: there is no site, or its atom was lost.
 ABSENT = 255
+# Entries of the array of a configuration: indices take gigabytes beyond.
+MOST_SITES = 2**24
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Lattice:
     def __post_init__(self):
         if not self.shape or min(self.shape) < 2:
             raise ValueError(f"every side of the lattice must be at least 2, not {self.shape}")
+        if self.n_array > MOST_SITES:
+            raise ValueError(f"the lattice has more than {MOST_SITES} sites")
         if self.geometry.shifted_rows and 0 not in self.open and self.shape[0] % 2:
             raise ValueError(f"{self.shape[0]} shifted rows do not close; take an even number, or open ends")
         if self.open and not set(self.open) <= set(range(self.dimension)):
@@ -69,7 +74,7 @@ class Lattice:
     @property
     def n_array(self) -> int:
         """Number of entries of such an array, with those of absent sites."""
-        return int(np.prod(self.array_shape))
+        return prod(self.array_shape)
 
     @property
     def regular(self) -> bool:
@@ -84,7 +89,7 @@ class Lattice:
     @cached_property
     def n_sites(self) -> int:
         """Number of sites that exist."""
-        return len(self.present)
+        return self.n_array - len(set(self.absent))
 
     @cached_property
     def index(self) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-import sys
+import re
 from functools import partial
 from pathlib import Path
 
@@ -11,20 +11,43 @@ from ..cluster import mpi, startup
 from ..cluster.interruption import INTERRUPTED, UNFINISHED
 from ..cluster.log import Log
 from ..cluster.signals import Stopped, StopRequest
-from ..errors import UserError
+from ..errors import LONGEST, UNSEEN, UserError, quoted, shown
 from ..job import file as job_file
 from ..job.file import DEFAULT_STUDY
 from .context import Context
 from .realizations import Work, perform
-from .run import Run, default_folder
+from .run import Run
 from .stages import STUDIES
 
 DEFAULT_JOB = "jobs/ising_L8.toml"
 
 
-def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """One that takes no empty text, nor any that cannot be shown, and tells mistakes shortly."""
+
+    def parse_args(self, args=None, namespace=None):
+        """See `argparse.ArgumentParser.parse_args`."""
+        options = super().parse_args(args, namespace)
+        for name, value in vars(options).items():
+            if isinstance(value, str) and (not value.strip() or UNSEEN.search(value)):
+                self.error(f"{name}: {quoted(value)} is empty or has characters that cannot be seen")
+        return options
+
+    def error(self, message: str):
+        """End with usage and message."""
+        super().error(shown(message, LONGEST))
+
+
+def whole(text: str) -> int:
+    """A whole number of the command line."""
+    if not re.fullmatch("-?[0-9]{1,12}", text):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a whole number, or too large")
+    return int(text)
+
+
+def parser(module: str, about: str, alone: bool = False) -> Parser:
     """An argument parser with the arguments that all commands take; `alone` is for those without MPI."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog=f"python -m dcl_hpc.{module}",
         description=about,
         epilog="Start it under mpiexec or srun to use several ranks. A stage that was stopped goes on "
@@ -41,12 +64,12 @@ def parser(module: str, about: str, alone: bool = False) -> argparse.ArgumentPar
         help="override a value of the job file, e.g. --set rnn.epochs=5; may be repeated",
     )  # fmt: skip
     result.add_argument(
-        "--runs", type=Path, default=default_folder(), metavar="FOLDER",
+        "--runs", default=os.environ.get("DCL_RUNS", "runs"), metavar="FOLDER",
         help="where results go, in a folder named after the job (default: $DCL_RUNS, else %(default)s)",
     )  # fmt: skip
     if not alone:
         result.add_argument(
-            "--index", type=int, metavar="POSITION",
+            "--index", type=whole, metavar="POSITION",
             help="for arrays of Slurm: only the realization at this position of the job's list, from 0; in a "
             "job of a single system only this one of the stage's outputs",
         )  # fmt: skip
@@ -77,7 +100,9 @@ def load_run(options, ranks: int) -> Run:
         snapshots = job.source
     elif snapshots is not None and not study.imported:
         raise UserError(f"--from: a study of the kind '{job.study}' takes no snapshots; leave it out")
-    run = Run(job, text, str(options.job), options.runs, ranks, tuple(options.overrides), snapshots=snapshots)
+    run = Run(
+        job, text, options.job, Path(options.runs), ranks, tuple(options.overrides), snapshots=snapshots
+    )
     if snapshots is not None and run.realizations and options.index is None:
         raise UserError("--from: every realization has snapshots of its own; choose one with --index")
     return run
@@ -161,8 +186,4 @@ def _chosen(name: str, options, run: Run) -> tuple[str, ...]:
 def main_alone(command_parser: argparse.ArgumentParser, command, argv=None) -> None:
     """Parse, load the job and call command(run, options) without MPI, which login nodes may not allow."""
     options = command_parser.parse_args(argv)
-    try:
-        command(load_run(options, 1), options)
-    except UserError as error:
-        print(f"dcl_hpc: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    mpi.run(lambda comm: command(load_run(options, 1), options), mpi.alone)

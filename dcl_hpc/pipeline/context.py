@@ -1,5 +1,6 @@
 """What a stage works with."""
 
+import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from ..cluster import mpi
 from ..cluster.lock import Lock
 from ..cluster.log import Log
 from ..cluster.signals import StopRequest
+from ..job.needs import refuse
 from . import opening
 from .run import Run
 
@@ -33,6 +35,12 @@ class Context:
         from ..training import data_parallel
 
         return data_parallel.connect(self.comm, self.run.job.training.backend)
+
+    def require_memory(self, stage: str) -> None:
+        """Raise UserError if a machine has not the memory that a stage needs; collective."""
+        if need := self.run.job.needs.get(stage):
+            machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+            mpi.on_root(self.comm, refuse, need, stage, mpi.share_of_node(self.comm), machine)
 
     def perform(self, output: str) -> None:
         """Make an output of this run, or go on with it, unless it is complete; collective.

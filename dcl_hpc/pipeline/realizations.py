@@ -72,6 +72,9 @@ def perform(context: Context, works, index: int | None = None, together: bool = 
     together : bool
         Whether the report of the ensemble follows.
     """
+    for work in works:  # all of them before the first begins
+        if isinstance(work, Work):
+            context.require_memory(work.name)
     if not context.run.realizations:
         for work in works:
             work(context)

@@ -7,11 +7,11 @@ import numpy as np
 from ..cluster import mpi
 from ..errors import UserError
 from ..physics import exact, strip
+from ..physics.lattice import MOST_SITES
 from ..physics.shape import Shape
 from ..pipeline.context import Context
 
 TITLES = {"temperature": "T", "u": "u", "c": "c", "ln_z": "ln Z/N", "s": "s", "m": "<|m|>", "chi": "chi"}
-MAX_SITES = 2**24
 
 
 def show(context: Context, options) -> None:
@@ -97,8 +97,8 @@ def parse_shape(text: str, job) -> Shape:
         shape = ()
     if len(shape) != len(observed):
         raise UserError(f"--shape {text}: write it like the job's lattice, {observed}, or {observed}-open")
-    if min(shape) < 2 or np.prod(shape, dtype=float) > MAX_SITES:
-        raise UserError(f"--shape {text}: every side must be at least 2, and sites at most {MAX_SITES}")
+    if min(shape) < 2 or np.prod(shape, dtype=float) > MOST_SITES:
+        raise UserError(f"--shape {text}: every side must be at least 2, and sites at most {MOST_SITES}")
     if job.hamiltonian.kind == "edwards_anderson" and shape != observed:
         raise UserError(f"--shape {text}: a glass realization exists on its own lattice, {observed}, only")
     try:

@@ -10,11 +10,15 @@ from pathlib import Path
 
 from ..cluster.processes import create_beside
 from ..errors import UserError
+from ..files import open_regular, read_regular
 from .identity import Damaged
 from .reading import WRONG
 
 # Where a document says which of its numbers are not finite.
 NOT_FINITE = "not_finite"
+
+# Bytes that a JSON file can have.
+LARGEST = 2**28
 
 
 def replace(temporary: Path, path: Path) -> None:
@@ -134,19 +138,20 @@ def read_json(path: Path) -> dict:
         If there is none.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_regular(path, LARGEST))
         if values.pop("sha256") == _digest(values):
             return _restored(values, "", values.pop(NOT_FINITE, {}))
     except FileNotFoundError:
         raise
     except WRONG as error:
-        raise Damaged(f"{path} is damaged ({' '.join(str(error).split())})") from None
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise Damaged(f"{path} is damaged ({reason})") from None
     raise Damaged(f"{path} is damaged (it does not have the checksum that it was given)")
 
 
 def digest_of(path: Path) -> str:
     """SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

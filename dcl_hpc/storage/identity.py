@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import open_regular
 
 FORMAT_VERSION = 2
 # Bytes of the block, a power of two for HDF5, and where in it the seal begins.
@@ -69,7 +70,7 @@ def read(path: Path) -> Identity:
     OSError
         If there is no such file.
     """
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         block = file.read(SEAL)
     if block.startswith(b"\x89HDF\r\n\x1a\n"):
         raise Damaged(f"{path} was written by an earlier version (file format 1) or another program")
@@ -95,7 +96,7 @@ def seal(path: Path, **values) -> None:
 
 def read_seal(path: Path) -> dict | None:
     """What `seal` wrote; None for a file without. Raises `Damaged` if it is unreadable."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         file.seek(SEAL)
         block = file.read(BLOCK - SEAL)
     return _parsed(path, block) if block.strip(b"\n") else None
@@ -115,7 +116,7 @@ def verify(path: Path) -> None:
         return
     read(path)
     sealed = read_seal(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         file.seek(BLOCK)
         if sealed is None or sealed["sha256"] != hashlib.file_digest(file, "sha256").hexdigest():
             raise Damaged(f"{path} is damaged (its content does not have the checksum that it was given)")

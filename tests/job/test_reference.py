@@ -50,12 +50,14 @@ def test_every_key_has_a_meaning():
 def test_text_tells_type_default_unit_and_meaning():
     """One key of each sort."""
     text = re.sub(" +", " ", as_text())
-    assert "temperature required number > 0, in J/k_B\n the one temperature" in text
+    assert "temperature required number >= 1e-06, <= 1000000, in J/k_B\n the one temperature" in text
     assert "learning_rate 0.002 number > 0\n" in text
     assert 'thin "auto" integer >= 1 | "auto", in sweeps' in text
     assert "width left out number > 0, in J" in text
     assert "hidden [32, 64] [integer >= 1, ...]" in text
-    assert "temperatures required [number > 0, ...] | { start, stop, step }, in J/k_B" in text
+    assert (
+        "temperatures required [number >= 1e-06, <= 1000000, ...] | { start, stop, step }, in J/k_B" in text
+    )
     assert '[rnn] architecture = "transformer"' in text and text.count("heads 4") == 1
     assert text.count("dropout") == 1 and "[resources.STAGE] (optional)" in text
 
