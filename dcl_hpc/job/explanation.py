@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_serializer
 
-from .section import SWEEPS, TEMPERATURE, Count, Positive, Section, Whole
+from .section import MOST, SWEEPS, TEMPERATURE, Count, Many, Section, Temperature, Whole
 
 # Share of the snapshots that no learner sees, where they are to test what was learned.
 HELD_OUT = 0.2
@@ -14,7 +14,7 @@ HELD_OUT = 0.2
 class OtherSnapshots(Section):
     """Snapshots at another temperature, which predictions are tested against."""
 
-    temperature: Positive = Field(description="of these snapshots", json_schema_extra=TEMPERATURE)
+    temperature: Temperature = Field(description="of these snapshots", json_schema_extra=TEMPERATURE)
     source: str = Field(
         alias="from",
         min_length=1,
@@ -35,13 +35,15 @@ class Check(Section):
         description=f"share of the observations for it, the last ones; auto: {HELD_OUT} if wanted, or 0",
     )
     samples: Count = Field(100_000, description="snapshots to compare with, at most")
-    chains: Annotated[int, Field(ge=32)] = Field(256, description="independent chains of each energy")
+    chains: Annotated[int, Field(ge=32, le=MOST)] = Field(
+        256, description="independent chains of each energy"
+    )
     thermalization: Whole = Field(
         500, description="time before the first measurement", json_schema_extra=SWEEPS
     )
-    sweeps: Annotated[int, Field(ge=10)] = Field(
+    sweeps: Annotated[int, Field(ge=10, le=MOST)] = Field(
         2000, description="time of measurement", json_schema_extra=SWEEPS
     )
-    sets: tuple[OtherSnapshots, ...] = Field(
+    sets: Many[OtherSnapshots] = Field(
         (), description="snapshots at other temperatures; [[check]] is short for [[check.sets]]"
     )

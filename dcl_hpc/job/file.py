@@ -1,8 +1,7 @@
 """Reading a job file: TOML, overrides of the command line, files it names, and what is wrong with it."""
 
-import copy
+import io
 import os
-import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from ..errors import UserError
+from ..errors import UserError, quoted
+from ..files import read_regular
+from . import document as documents
 from .base import AnyJob
 from .section import FILES
 from .study import Job
@@ -19,6 +20,8 @@ from .thermal import ThermalJob
 # The kinds of studies: what the key `study` of a job file can be, and what then describes it.
 STUDIES: dict[str, type[AnyJob]] = {"lattice": Job, "thermal": ThermalJob}
 DEFAULT_STUDY = "lattice"
+# Bytes of a file of couplings, fields or absent sites.
+LARGEST = 2**28
 
 Overrides = Mapping[str, object] | Sequence[str]
 
@@ -44,22 +47,13 @@ def load(path: str | Path, overrides: Overrides = ()) -> tuple[AnyJob, str]:
         If the file is missing, malformed or invalid; names all mistakes.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"job file {path} does not exist; give its path or set DCL_JOB") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"job file {path} cannot be read: {error}") from None
+    text = documents.read(path)
     return parse(text, overrides, f"job file {path}", path.parent), text
 
 
 def parse(text: str, overrides: Overrides, what: str, folder: Path) -> AnyJob:
     """The job that the text of a job file describes; parameters as in `from_dict`."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{what} is not valid TOML: {error}") from None
-    return from_dict(document, overrides, what, folder)
+    return from_dict(documents.values(text, what), overrides, what, folder)
 
 
 def from_dict(document: dict, overrides: Overrides = (), what: str = "job", folder: Path = Path()) -> AnyJob:
@@ -80,37 +74,28 @@ def from_dict(document: dict, overrides: Overrides = (), what: str = "job", fold
     UserError
         If it is invalid; names all mistakes.
     """
-    document = copy.deepcopy(document)
+    document = documents.plain(document, what)
     _locate_snapshots(document, folder)
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
-            _put(document, key, value, str(key))
+            _put(document, key, documents.plain(value, str(key)), str(key))
     else:
         for override in overrides:
-            _put(document, *_parsed(override), f"--set {override}")
+            key, value = documents.override(override)
+            _put(document, key, documents.plain(value, key), f"--set {override}")
     _read_files(document, folder)
     _find_path(document, "observe", "source", folder)
     _find_path(document, "data", "folder", folder)
     kind = document.get("study", DEFAULT_STUDY)
     if not isinstance(kind, str) or kind not in STUDIES:
-        raise UserError(f"{what}: study: {kind!r} is not known; give one of {', '.join(STUDIES)}")
+        raise UserError(f"{what}: study: {quoted(kind)} is not known; give one of {', '.join(STUDIES)}")
     try:
         return STUDIES[kind].model_validate(document)
     except ValidationError as error:
         found = mistakes(error, document)
         one = len(found) == 1
-        text = f"{what}: {found[0]}" if one else "\n  ".join([f"{what}: {len(found)} mistakes:", *found])
-        raise UserError(text) from None
-
-
-def _parsed(override: str) -> tuple[str, object]:
-    key, equals, value = override.partition("=")
-    if not equals or not all(key.split(".")):
-        raise UserError(f"--set {override}: write it as section.key=value, e.g. rnn.epochs=5")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value
+        lines = [f"{what}: {found[0]}"] if one else [f"{what}: {len(found)} mistakes:", *found]
+        raise UserError(*lines) from None
 
 
 def _put(document: dict, key: str, value, source: str) -> None:
@@ -154,18 +139,19 @@ def _read_file(document: dict, name: str, key: str, folder: Path, kinds: str) ->
         return None
     path = folder / file
     try:
+        content = io.BytesIO(read_regular(path, LARGEST))
         if file.endswith(".npy"):
-            values = np.load(path, allow_pickle=False)
+            values = np.lib.format.read_array(content)
         else:
             with warnings.catch_warnings(action="ignore"):  # an empty file is refused below
-                values = np.loadtxt(path, delimiter="," if file.endswith(".csv") else None, ndmin=2)
+                values = np.loadtxt(content, delimiter="," if file.endswith(".csv") else None, ndmin=2)
         if values.dtype.kind not in kinds:
             raise ValueError(f"it holds {values.dtype}, not real numbers")
         if not values.ndim or not values.shape[-1]:
             raise ValueError(f"its array has the shape {values.shape}")
         return values
-    except (OSError, ValueError, IndexError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
+    except (OSError, ValueError, IndexError, EOFError, OverflowError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise UserError(f"{name}.{key}: {path} cannot be read: {reason}") from None
 
 
@@ -188,7 +174,7 @@ def mistakes(error: ValidationError, document: dict) -> list[str]:
         elif kind == "union_tag_invalid":
             key, known = problem["ctx"]["discriminator"].strip("'()"), problem["ctx"]["expected_tags"]
             found.append(
-                f"{where}.{key}: {problem['ctx']['tag']!r} is not known; give one of "
+                f"{where}.{key}: {quoted(problem['ctx']['tag'])} is not known; give one of "
                 + known.replace("'", "")
             )
         elif kind == "union_tag_not_found":
@@ -202,9 +188,9 @@ def mistakes(error: ValidationError, document: dict) -> list[str]:
             expected[where].append(problem["msg"])
         else:
             expected[where] = [problem["msg"]]
-            found.append((where, problem["input"]))
+            found.append((where, quoted(problem["input"])))
     lines = [
-        line if isinstance(line, str) else f"{line[0]}: {' or '.join(expected[line[0]])} (given: {line[1]!r})"
+        line if isinstance(line, str) else f"{line[0]}: {' or '.join(expected[line[0]])} (given: {line[1]})"
         for line in found
     ]
     return [" ".join(line.split()) for line in lines]

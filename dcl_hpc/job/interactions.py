@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from ..physics.clusters import ClusterHamiltonian, Term, images
 from ..physics.lattice import Lattice
-from .section import ENERGY, Count, Coupling, Section
+from .section import ENERGY, Coupling, Many, Section, Sites
 
 
 class Interaction(Section):
@@ -16,11 +16,13 @@ class Interaction(Section):
     times the sum of charge x (q - floor(Q/2)). Sites are offsets on the grid, as reports print them.
     """
 
-    sites: Annotated[tuple[tuple[int, ...], ...], Field(min_length=1)] = Field(
+    sites: Sites = Field(
         description="offsets of the sites, each with one number an axis, such as [[0, 0], [1, 0]]"
     )
     coupling: Coupling = Field(description="J", json_schema_extra=ENERGY)
-    charges: tuple[Count, ...] = Field((), description="charges of the sites, 1 ... Q-1; all 1 if left out")
+    charges: Many[Annotated[int, Field(ge=1, le=253)]] = Field(
+        (), description="charges of the sites, 1 ... Q-1; all 1 if left out"
+    )
     phase: Literal["cos", "sin"] = Field("cos", description="the function")
     symmetric: bool = Field(
         True,
@@ -43,7 +45,7 @@ class Interactions(Section):
 
     kind: Literal["interactions"] = Field(description="a list of interactions")
     states: int = Field(2, ge=2, le=254, description="number of states Q of a site")
-    interactions: Annotated[tuple[Interaction, ...], Field(min_length=1)] = Field(
+    interactions: Annotated[Many[Interaction], Field(min_length=1, max_length=10_000)] = Field(
         description="the interactions"
     )
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_serializer, field_validator, model_validator
 
 from ..physics.geometry import GEOMETRIES
 from ..physics.lattice import Lattice
-from .section import A_PATH, FILES, Boundary, Cells, Section
+from .section import A_PATH, FILES, Boundary, Cells, Many, Section
 
 
 def _or_a_mask(schema: dict) -> None:
@@ -32,10 +32,10 @@ class LatticeSection(Section):
         description="how sites are arranged; square and cubic lattices are hypercubic ones of two and three "
         "axes; triangular_rows has every odd row shifted by half a site",
     )
-    boundary: Boundary | tuple[Boundary, ...] = Field(
+    boundary: Boundary | Many[Boundary] = Field(
         "periodic", description="ends of all axes, or a list of those of each axis"
     )
-    absent: tuple[tuple[Annotated[int, Field(ge=0)], ...], ...] = Field(
+    absent: Many[Many[Annotated[int, Field(ge=0)]]] = Field(
         (), description="sites that do not exist, or the path of a mask",
         json_schema_extra=_or_a_mask,
     )  # fmt: skip

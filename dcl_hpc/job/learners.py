@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..physics.lattice import Lattice
 from ..physics.tiles import Tiling, ball, box, places
-from .section import TEMPERATURE, Count, Positive, Section, Share, Whole
+from .section import TEMPERATURE, Count, Many, Passes, Positive, Section, Share, Sites, Temperature
 
 
 class TrainingBackend(Section):
@@ -21,14 +21,14 @@ class TrainingBackend(Section):
 class Training(Section):
     """What all trainings have in common; `batch` is the global batch over all ranks."""
 
-    epochs: Count = Field(description="passes over the data")
+    epochs: Passes = Field(description="passes over the data")
     batch: Count = Field(1000, description="configurations of a step, on all ranks together")
     learning_rate: Positive = Field(2e-3, description="learning rate after warm-up")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps with a rising learning rate")
     decay: Literal["cosine", "none"] = Field(
         "cosine", description="how the learning rate falls after warm-up"
     )
-    validations: Count = Field(1, description="looks at the held-out data in an epoch")
+    validations: Passes = Field(1, description="looks at the held-out data in an epoch")
     patience: Count | None = Field(None, description="validations without improvement before stopping early")
     clip: Positive = Field(1.0, description="largest norm of the gradient")
     validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
@@ -65,7 +65,7 @@ class Labels(Section):
     observed: Share = Field(0.0, description="observed ones")
     sampled: Share = Field(0.0, description="drawn from the RNN's P")
     tempered: Share = Field(0.0, description="visited by Metropolis with the RNN's energy")
-    coldest: Positive | None = Field(
+    coldest: Temperature | None = Field(
         None, description="tempered: inverse temperatures from -1/coldest to 1/coldest; default T_o / 4",
         json_schema_extra=TEMPERATURE,
     )  # fmt: skip
@@ -86,8 +86,10 @@ class Labels(Section):
         return self
 
 
+# Sites of a tile around its focus.
+Around = Annotated[int, Field(ge=0, le=16)]
 # Sets of sites, by their offsets on the grid.
-Clusters = tuple[Annotated[tuple[tuple[int, ...], ...], Field(min_length=1)], ...]
+Clusters = Many[Sites]
 
 
 class Ednn(Training):
@@ -101,11 +103,11 @@ class Ednn(Training):
     fit: Literal["labels", "pseudolikelihood", "table", "clusters"] = Field(
         "labels", description="what it learns from: the RNN's labels, or the observations themselves"
     )
-    focus: Count | Literal["auto"] = Field(
+    focus: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = Field(
         "auto", description="sites by which tiles step; auto: 2 where tables of tiles allow it, else 1"
     )
     context: Annotated[
-        Annotated[Whole, Tag("one")] | Annotated[tuple[Whole, ...], Field(min_length=1), Tag("list")],
+        Annotated[Around, Tag("one")] | Annotated[Many[Around], Field(min_length=1), Tag("list")],
         Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
     ] = Field(1, description="sites that a tile sees around its focus; of a list the smallest that is enough")
     tile: Literal["auto", "box", "ball"] = Field(
@@ -125,8 +127,10 @@ class Ednn(Training):
     flat: bool = Field(
         False, description="labels: all energies weigh the same, however many labels they have"
     )
-    hidden: tuple[Count, ...] = Field((32, 64), description="units of each hidden layer")
-    epochs: Count = Field(30, description="passes over the data")
+    hidden: Annotated[Many[Count], Field(max_length=64)] = Field(
+        (32, 64), description="units of each hidden layer"
+    )
+    epochs: Passes = Field(30, description="passes over the data")
 
     @property
     def contexts(self) -> tuple[int, ...]:
@@ -174,7 +178,7 @@ class Direct(Section):
 
     method: Method = Field("clusters", description="by which the energy 'direct' of sweeps is found")
     samples: Count = Field(100_000, description="observations to fit to, at most")
-    side: Annotated[int, Field(ge=2)] | Literal["auto"] = Field(
+    side: Annotated[int, Field(ge=2, le=24)] | Literal["auto"] = Field(
         "auto", description="edge of the tile that limits the range, in sites; auto: 3, or 2 if too large"
     )
     tile: Literal["auto", "box", "ball"] = Field(
@@ -182,11 +186,13 @@ class Direct(Section):
         description="form of tiles; ball: all sites within `radius` bonds; auto: boxes on square lattices, "
         "and where `side` is given, else balls",
     )
-    radius: Count = Field(1, description="bonds from the middle of a ball to its surface")
+    radius: Annotated[int, Field(ge=1, le=12)] = Field(
+        1, description="bonds from the middle of a ball to its surface"
+    )
     without: Clusters = Field(
         (), description="clusters: interactions that may not be found, by the offsets of their sites"
     )
-    methods: tuple[Method, ...] | Literal["auto"] = Field(
+    methods: Many[Method] | Literal["auto"] = Field(
         "auto",
         description="estimates to compare with; auto: all that allow tiles of this side, none where sweeps "
         "take 'direct'",

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from ..physics.lattice import Lattice
 from ..physics.unwrap import ORDERS
 from .learners import Training
-from .section import Count
+from .section import Count, Passes
 
 
 class Rnn(Training):
@@ -24,7 +24,7 @@ class Rnn(Training):
     dropout: float = Field(0.0, ge=0, lt=1, description="share of outputs left out in training")
     positional: bool = Field(True, description="input and output weights of their own per site")
     neighbours: bool = Field(True, description="each step sees the earlier neighbours of its site")
-    epochs: Count = Field(10, description="passes over the data")
+    epochs: Passes = Field(10, description="passes over the data")
     warm_start: bool = Field(
         False, description="realizations of an ensemble begin with the network of the first one"
     )

@@ -7,17 +7,31 @@ from pydantic import Discriminator, Field, Tag, field_serializer, field_validato
 
 from ..energy.factory import ENERGIES
 from ..physics.shape import Shape
-from .section import ENERGY, SWEEPS, TEMPERATURE, Boundary, Cells, Count, Positive, Section, Whole
+from .section import (
+    ENERGY,
+    MOST,
+    SWEEPS,
+    TEMPERATURE,
+    Boundary,
+    Cells,
+    Count,
+    Many,
+    Positive,
+    Section,
+    Temperature,
+    Whole,
+)  # fmt: skip
 
 # Temperatures of a ladder in all: those listed and others between them for equal acceptance; "auto" takes as
 # many as keep every acceptance rate above one half.
-Rungs = Annotated[int, Field(ge=2, le=1000)] | Literal["auto"]
+MOST_TEMPERATURES = 1000
+Rungs = Annotated[int, Field(ge=2, le=MOST_TEMPERATURES)] | Literal["auto"]
 
 
 class ObserveExchange(Section):
     """Each chain becomes a ladder of replicas, of which the one at the temperature is recorded."""
 
-    hottest: Positive = Field(description="highest temperature of a ladder", json_schema_extra=TEMPERATURE)
+    hottest: Temperature = Field(description="highest temperature of a ladder", json_schema_extra=TEMPERATURE)
     rungs: Rungs = Field("auto", description="temperatures of the ladder in all; auto keeps acceptance > 1/2")
 
 
@@ -28,7 +42,7 @@ class Observe(Section):
     temperatures in T_o.
     """
 
-    temperature: Positive = Field(
+    temperature: Temperature = Field(
         description="the one temperature at which the system is observed", json_schema_extra=TEMPERATURE
     )
     source: str | None = Field(
@@ -77,15 +91,17 @@ class Levels(Section):
     )  # fmt: skip
     ladders: Count = Field(8, description="ladders of chains that look for levels")
     # the first 200 are thermalization, see `sampling.levels`
-    max_sweeps: int = Field(20_000, gt=200, description="longest search for levels", json_schema_extra=SWEEPS)
+    max_sweeps: int = Field(
+        20_000, gt=200, le=MOST, description="longest search for levels", json_schema_extra=SWEEPS
+    )
 
 
 class Grid(Section):
     """Equally spaced temperatures, both ends included."""
 
-    start: Positive = Field(description="lowest temperature", json_schema_extra=TEMPERATURE)
-    stop: Positive = Field(description="highest temperature", json_schema_extra=TEMPERATURE)
-    step: Positive = Field(description="from one temperature to the next", json_schema_extra=TEMPERATURE)
+    start: Temperature = Field(description="lowest temperature", json_schema_extra=TEMPERATURE)
+    stop: Temperature = Field(description="highest temperature", json_schema_extra=TEMPERATURE)
+    step: Temperature = Field(description="from one temperature to the next", json_schema_extra=TEMPERATURE)
 
     @property
     def listed(self) -> np.ndarray:
@@ -108,34 +124,33 @@ class Sweep(Section):
     ednn.fit = "clusters" or "table" no RNN; temperatures of an unknown system go from T_o / 2 to 2 T_o.
     """
 
-    energies: tuple[Literal[*ENERGIES], ...] = Field(
+    energies: Many[Literal[*ENERGIES]] = Field(
         ("true", "rnn", "ednn"), min_length=1, description="energies to sweep with"
     )
-    shapes: tuple[
+    shapes: Many[
         Annotated[
             Annotated[Cells, Tag("list")] | Annotated[Edges, Tag("table")],
             Discriminator(lambda value: "table" if isinstance(value, (dict, Edges)) else "list"),
-        ],
-        ...,
-    ] = Field(
+        ]] = Field(
         (), description="lattices to predict, each as lattice.shape, or a table of shape and boundary; none: "
         "the observed one",
     )  # fmt: skip
     temperatures: Annotated[
-        Annotated[tuple[Positive, ...], Tag("list")] | Annotated[Grid, Tag("grid")],
+        Annotated[Many[Temperature], Field(max_length=MOST_TEMPERATURES), Tag("list")]
+        | Annotated[Grid, Tag("grid")],
         Discriminator(lambda value: "grid" if isinstance(value, (dict, Grid)) else "list"),
     ] = Field(description="temperatures to predict, a list or a grid", json_schema_extra=TEMPERATURE)
-    ladders: Annotated[int, Field(ge=2)] = Field(16, description="independent ladders of replicas")
+    ladders: Annotated[int, Field(ge=2, le=MOST)] = Field(16, description="independent ladders of replicas")
     thermalization: Whole = Field(
         500, description="time before the first measurement", json_schema_extra=SWEEPS
     )
-    sweeps: Annotated[int, Field(ge=2)] = Field(
+    sweeps: Annotated[int, Field(ge=2, le=MOST)] = Field(
         5000, description="time of measurement, once a sweep", json_schema_extra=SWEEPS
     )
     rnn_thermalization: Whole = Field(
         100, description="as thermalization, for the RNN", json_schema_extra=SWEEPS
     )
-    rnn_sweeps: Annotated[int, Field(ge=2)] = Field(
+    rnn_sweeps: Annotated[int, Field(ge=2, le=MOST)] = Field(
         500, description="as sweeps, for the RNN", json_schema_extra=SWEEPS
     )
     start: Literal["random", "uniform"] = Field(

@@ -8,10 +8,11 @@ from pydantic import Discriminator, Field, Tag, field_serializer, field_validato
 
 from ..physics import hamiltonian
 from ..physics.lattice import Lattice
-from .section import A_PATH, ENERGY, Coupling, Section
+from .section import A_PATH, ENERGY, Coupling, Many, Section
 
 # Of a realization; the published ones are seeds of numpy's old generator, which takes 32 bits.
 Number = Annotated[int, Field(ge=0, lt=2**32)]
+MOST_REALIZATIONS = 10_000
 
 
 def _or_a_path(schema: dict) -> None:
@@ -49,7 +50,7 @@ class Potts(Section):
         "clock", description="-J cos(2 pi (q_i - q_j) / Q), or -J where two neighbours have the same state"
     )
     coupling: Coupling = Field(1.0, description="coupling of neighbours", json_schema_extra=ENERGY)
-    field: tuple[Coupling, ...] = Field(
+    field: Many[Coupling] = Field(
         (), description="field h of each state, E = ... - sum h(q_i); none if left out",
         json_schema_extra=ENERGY,
     )  # fmt: skip
@@ -112,7 +113,7 @@ class EdwardsAnderson(Section):
     """
 
     kind: Literal["edwards_anderson"] = Field(description="the Edwards-Anderson glass")
-    couplings: Literal["gaussian", "bimodal", "published"] | tuple[tuple[Coupling, ...], ...] = Field(
+    couplings: Literal["gaussian", "bimodal", "published"] | Many[Many[Coupling]] = Field(
         "gaussian",
         description="how couplings are drawn, or rows of numbers, or the path of a file of them",
         json_schema_extra=_or_a_path,
@@ -120,7 +121,7 @@ class EdwardsAnderson(Section):
     field: Annotated[
         Annotated[Coupling, Tag("number")]
         | Annotated[RandomField, Tag("drawn")]
-        | Annotated[tuple[Coupling, ...], Tag("list")],
+        | Annotated[Many[Coupling], Tag("list")],
         Discriminator(_form_of_field),
     ] = Field(
         0.0, description="field h, how fields are drawn, or one a site, or the path of a file of them",
@@ -129,8 +130,8 @@ class EdwardsAnderson(Section):
     instance: Number = Field(0, description="number of the realization")
     realizations: (
         Annotated[
-            Annotated[int, Field(ge=1, le=100_000, strict=True), Tag("one")]
-            | Annotated[tuple[Number, ...], Field(min_length=1), Tag("list")],
+            Annotated[int, Field(ge=1, le=MOST_REALIZATIONS), Tag("one")]
+            | Annotated[Many[Number], Field(min_length=1, max_length=MOST_REALIZATIONS), Tag("list")],
             Discriminator(lambda value: "list" if isinstance(value, (list, tuple)) else "one"),
         ]
         | None

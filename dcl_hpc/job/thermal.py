@@ -12,19 +12,20 @@ from ..thermal.data import N_INPUTS
 from ..thermal.machine import Machine
 from .base import AnyJob, Name, Seed
 from .resources import Resources
-from .section import Count, Positive, Section, Share, Whole
+from .section import Count, Many, Passes, Positive, Section, Share, Whole
 
 STEPS = {"unit": "steps"}
 Depth = Annotated[int, Field(ge=2, le=1000)]
-Images = Annotated[int, Field(ge=2)]
-Digits = Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(min_length=2, max_length=2)]
+Images = Annotated[int, Field(ge=2, le=1_000_000)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
+Digits = Annotated[Many[Annotated[int, Field(ge=0, le=9)]], Field(min_length=2, max_length=2)]
 
 
 class MachineSection(Section):
     """The machine: its layers, and the images that it learns."""
 
     depth: Depth = Field(10, description="layers of weights, L")
-    width: Count = Field(10, description="neurons of a hidden layer, N")
+    width: Width = Field(10, description="neurons of a hidden layer, N")
     images: Images = Field(2000, description="training images, M")
     tanh_scale: Literal["fan_in", "width", "none"] = Field(
         "fan_in",
@@ -86,12 +87,12 @@ class DynamicsSection(Section):
         "two-point", description="distribution of the noise, all of mean 0 and the same variance"
     )
     precision: Literal["single", "double"] = Field("single", description="of positions and velocities")
-    waiting: Annotated[tuple[Whole, ...], Field(min_length=1)] = Field(
+    waiting: Annotated[Many[Whole], Field(min_length=1, max_length=1000)] = Field(
         (0, 500, 5_000, 50_000),
         description="waiting times t_w, at which states are kept to correlate later ones with",
         json_schema_extra=STEPS,
     )
-    points: Annotated[int, Field(ge=2)] = Field(
+    points: Annotated[int, Field(ge=2, le=10_000)] = Field(
         60, description="times of measurement, evenly in ln t, of t since the start and since each t_w"
     )
 
@@ -105,8 +106,10 @@ class DynamicsSection(Section):
 class Samples(Section):
     """Independent samples, and replicas that start from a kept state of each."""
 
-    samples: Count = Field(8, description="independent samples, each with images of its own")
-    replicas: Annotated[int, Field(ge=2)] = Field(6, description="replicas of each sample")
+    samples: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        8, description="independent samples, each with images of its own"
+    )
+    replicas: Annotated[int, Field(ge=2, le=100_000)] = Field(6, description="replicas of each sample")
     waiting: Whole = Field(
         50_000, description="t_w from which replicas start, of dynamics.waiting", json_schema_extra=STEPS
     )
@@ -115,16 +118,16 @@ class Samples(Section):
 class Scan(Section):
     """Points of a phase diagram: all combinations; what is left out is the machine's."""
 
-    images: tuple[Images, ...] = Field((), description="numbers of training images")
-    width: tuple[Count, ...] = Field((), description="widths")
-    depth: tuple[Depth, ...] = Field((), description="depths")
+    images: Many[Images] = Field((), description="numbers of training images")
+    width: Many[Width] = Field((), description="widths")
+    depth: Many[Depth] = Field((), description="depths")
 
 
 class Training(Section):
     """Ordinary training of the same perceptrons, for comparison."""
 
     optimizer: Literal["adam", "sgd"] = Field("adam", description="how weights follow the gradient")
-    epochs: Count = Field(100, description="passes over the training images")
+    epochs: Passes = Field(100, description="passes over the training images")
     learning_rate: Positive = Field(1e-3, description="of the optimizer")
 
 

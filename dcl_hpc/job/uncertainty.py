@@ -1,10 +1,10 @@
 """How far predictions can be wrong because observations were finite, as a job file asks it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from .section import SWEEPS, Count, Section, Whole
+from .section import SWEEPS, Count, Passes, Section
 
 # "auto": so many records of a chain at most, and not more often than every so many sweeps, which cost far
 # more than a record then.
@@ -20,12 +20,12 @@ class Uncertainty(Section):
     every: Count | Literal["auto"] = Field(
         "auto", description="time between these records", json_schema_extra=SWEEPS
     )
-    members: Whole = Field(
+    members: Annotated[int, Field(ge=0, le=1000)] = Field(
         0,
         description="networks of a committee, each trained on half of what the network itself learns from; "
         "their spread is the error of training; 0: none",
     )
-    epochs: Count | None = Field(
+    epochs: Passes | None = Field(
         None, description="passes over the data of a committee's members; left out: as the network itself"
     )
 

@@ -33,7 +33,8 @@ def refusals(path, *overrides) -> list[str]:
     with pytest.raises(UserError) as caught:
         load(path, overrides)
     head, *lines = str(caught.value).splitlines()
-    assert head == f"job file {path}: {len(lines)} mistakes:" and len(lines) > 1
+    more = int(lines[-1].split()[1]) - 1 if lines[-1].endswith(" more") else 0
+    assert head == f"job file {path}: {len(lines) + more} mistakes:" and len(lines) > 1
     return [line.strip() for line in lines]
 
 
@@ -341,9 +342,8 @@ def test_all_mistakes_are_listed(job_file):
     """One line each, within sections and across them; a value of several forms is one mistake."""
     assert refusals(job_file, "rnn.epochs=0", "rnn.hidden=many", "surprise=1", "sweep.rungs=some") == [
         "rnn.epochs: Input should be greater than or equal to 1 (given: 0)",
-        "rnn.hidden: Input should be a valid integer, unable to parse string as an integer (given: 'many')",
-        "sweep.rungs: Input should be a valid integer, unable to parse string as an integer or "
-        "Input should be 'auto' (given: 'some')",
+        "rnn.hidden: Input should be a valid integer (given: 'many')",
+        "sweep.rungs: Input should be a valid integer or Input should be 'auto' (given: 'some')",
         "unknown key surprise; check its spelling",
     ]
     found = refusals(
@@ -353,12 +353,8 @@ def test_all_mistakes_are_listed(job_file):
         "ednn.context=[1, 3]",
         "sweep.shapes=[[6, 6]]",
     )
-    assert [line.partition(" ")[0] for line in found] == ["rnn.order", "sweep.shapes:"] + ["lattice"] * len(
-        found[2:]
-    )
-    assert len(found) > 3
-    both = refusals(job_file, "observe.samples=2030", "observe.exchange.hottest=2")
-    assert all(line.startswith("observe: ") for line in both) and len(both) == 2
+    # what would be too much for a reader is counted
+    assert [line.partition(" ")[0] for line in found] == ["rnn.order", "sweep.shapes:", "lattice", "and"]
 
 
 def test_wrong_kinds_are_named(job_file):
@@ -759,7 +755,7 @@ INTERACTIONS = """hamiltonian={kind = "interactions", interactions = [
     { sites = [[0, 0], [1, 0]], coupling = 1.0 },
     { sites = [[0, 0], [1, 1]], coupling = 0.3 },
     { sites = [[0, 0], [0, 1], [0, 2]], coupling = 0.1, symmetric = false },
-    { sites = [[0, 0]], coupling = 0.15 } ]}"""
+    { sites = [[0, 0]], coupling = 0.15 } ]}""".replace("\n", " ")
 
 
 def test_interactions(job_file):
