@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, shown
 from .lattice import ABSENT, Lattice
 
 # Sites that `Configurations.check` looks at together.
@@ -243,9 +243,9 @@ class Configurations:
 
 def wrong_type(where: str, dtype) -> UserError:
     """The error for values that are no real numbers."""
-    text = str(dtype) if len(str(dtype)) < 80 else f"{str(dtype)[:70]}..."
     return UserError(
-        f"{where} has values of type {text}; save integers, booleans or whole floating-point numbers"
+        f"{where} has values of type {shown(str(dtype), 80)}; save integers, booleans or whole "
+        "floating-point numbers"
     )
 
 

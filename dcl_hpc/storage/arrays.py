@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import quoted, shown
 from ..files import open_regular
 
 HEADERS = {
@@ -55,7 +56,9 @@ class Array:
         self._start, self.size = stream.tell(), math.prod(self.shape)
         needed, there = self.size * self.dtype.itemsize, size - self._start
         if any(n < 0 for n in self.shape) or needed > there:
-            raise ValueError(f"its header says {_short(self.shape)}, {needed:.3g} bytes; {there} are there")
+            raise ValueError(
+                f"its header says {shown(str(self.shape))}, {needed:.3g} bytes; {there} are there"
+            )
         self._whole = self._transposed() if fortran else None
 
     def __getitem__(self, index: tuple) -> np.ndarray:
@@ -120,7 +123,7 @@ class Archive:
             self.names = [one.removesuffix(".npy") for one in members]
             name, times = max(Counter(self.names).items(), key=itemgetter(1), default=("", 0))
             if times > 1:
-                raise ValueError(f"it has {name[:40]!r} {times} times")
+                raise ValueError(f"it has {quoted(name)} {times} times")
         except BaseException:
             self._file.close()
             raise
@@ -143,8 +146,3 @@ def open_array(path: Path) -> Array:
     except BaseException:
         file.close()
         raise
-
-
-def _short(shape: tuple[int, ...]) -> str:
-    text = str(shape)
-    return text if len(text) < 60 else f"{text[:50]}...)"

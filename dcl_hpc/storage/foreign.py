@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, shown
 from ..files import open_regular
 from ..physics.configurations import Configurations, leading_axes, mask_of, wrong_type
 from ..physics.lattice import Lattice
@@ -138,8 +138,8 @@ class ForeignConfigurations(Configurations):
                     "whole numbers instead"
                 ) from None
             raise UserError(
-                f"{self._where} is damaged, unreadable or not what its name says ({reason[:120]}); check its "
-                "permissions or write it again"
+                f"{self._where} is damaged, unreadable or not what its name says ({shown(reason, 120)}); "
+                "check its permissions or write it again"
             ) from None
 
     def _require_file(self) -> None:
@@ -195,9 +195,10 @@ class ForeignConfigurations(Configurations):
         return shape == self.lattice.array_shape or bool(leading_axes(shape, self.lattice))
 
     def _choose(self, name: str, names: list[str]) -> UserError:
-        names = [one if len(one) <= 80 else f"{one[:60]}...{one[-17:]}" for one in names]
-        listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        problem = f"has no array {name}" if name else "does not say which array is meant"
+        listed = ", ".join(shown(one) for one in names[:8]) + (
+            f" and {len(names) - 8} more" if len(names) > 8 else ""
+        )
+        problem = f"has no array {shown(name)}" if name else "does not say which array is meant"
         return UserError(f"{self._where} {problem}; name one as FILE:NAME, there are: {listed or 'none'}")
 
     def _open_text(self, name: str):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, quoted
 from ..files import open_regular
 
 # Characters of a line, at least: comments may be long.
@@ -64,5 +64,5 @@ def _numbers(text: str, words: list[str]) -> np.ndarray:
     # Python takes digits of all scripts, and 0_1 for 1
     if "_" in text or not text.isascii():
         bad = next(word for word in words if "_" in word or not word.isascii())
-        raise ValueError(f"could not convert string to float: {bad!r}")
+        raise ValueError(f"could not convert string to float: {quoted(bad)}")
     return np.array([float(word) for word in words])
