@@ -20,7 +20,7 @@ lattice.shape = [6, 6]
 hamiltonian.kind = "potts"
 hamiltonian.states = {}
 observe.temperature = 3.0
-sweep.temperatures = [3.0]
+sweep.temperatures = [3.0, 4.0]
 """
 SITES, LOST = 36, 255
 NPY, HDF5 = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n"
@@ -151,11 +151,10 @@ class Case:
 
     def _npy_type(self) -> str:
         shape = (5, 6, 6)
-        values = self.chance.choice(
-            (np.full(shape, None), np.zeros(shape, "U3"), np.zeros(shape, "c16"), np.zeros(shape, [("a", "i4")]),
-             np.zeros(shape, "m8[s]"), np.zeros(shape, "V0"), np.zeros((0, 6, 6)), np.zeros(()), np.full(shape, 7),
-             np.full(shape, 0.5), np.full(shape, np.inf), np.zeros((5, 6, 6, 0)), np.full(shape, -1e300))
-        )  # fmt: skip
+        typed = [np.zeros(shape, kind) for kind in ("U3", "c16", [("a", "i4")], "m8[s]", "V0")]
+        valued = [np.full(shape, value) for value in (None, 7, 0.5, np.inf, -1e300)]
+        shaped = [np.zeros((0, 6, 6)), np.zeros(()), np.zeros((5, 6, 6, 0))]
+        values = self.chance.choice((*typed, *valued, *shaped))
         np.save(self.path, values)
         return f"{values.dtype} {values.shape}"
 
@@ -277,8 +276,8 @@ class Case:
     def _txt_words(self) -> str:
         words = [["1"] * SITES for _ in range(5)]
         bad = self.chance.choice(
-            ("٣", "0_1", "1e400", "-1e400", "inf", "\0", "１", "0x1", "1j", "None", "True", "½", "−1", "1" * 5000, "1;0",
-             "1.5", "\ud800", "\x1b[2J", "1e-1", "--1", "")
+            ("٣", "0_1", "1e400", "-1e400", "inf", "\0", "１", "0x1", "1j", "None", "True", "½", "−1", "1;0",
+             "1" * 5000, "1.5", "\ud800", "\x1b[2J", "1e-1", "--1", "")
         )  # fmt: skip
         words[self.chance.randrange(5)][self.chance.randrange(SITES)] = bad
         if not bad:
@@ -300,7 +299,7 @@ class Case:
             data = bytes(10**6)
         else:
             data = text.encode(how)
-            self.must = True if how == "utf-7" else False
+            self.must = how == "utf-7"
         save(self.path, data)
         return how
 
