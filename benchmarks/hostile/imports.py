@@ -287,6 +287,7 @@ class Case:
         return ascii(bad[:20])
 
     def _txt_coded(self) -> str:
+        self.states = np.ones((5, SITES), int)
         text = "\n".join([" ".join("1" * SITES)] * 5)
         how = self.chance.choice(("utf-16", "utf-16-be", "utf-32", "utf-7", "cp037", "gz", "line", "zeros"))
         if how == "gz":

@@ -152,8 +152,8 @@ def _called(work: Callable, out: io.BufferedRandom) -> None:
         traceback.print_exc()
     finally:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        os.write(2, f"\nmemory {memory}".encode())
         sys.stdout.flush()
+        os.write(2, f"\nmemory {memory}".encode())
         os._exit(code & 0xFF)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from . import contents
 
 # What one question may take: seconds of processor time, and bytes of memory (chunks have up to 4 GiB).
-SECONDS, MEMORY = 15, 2**32
+SECONDS, MEMORY = 10, 2**32
 # Signals that tell a stage to stop: it still has to read then.
 STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
 # The process that answers, by the process that asks: a fork of it has no claim on the answers.

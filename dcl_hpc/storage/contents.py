@@ -1,6 +1,7 @@
 """What an HDF5 file of another program holds. Asked through `apart` only, which see."""
 
 import math
+from collections import deque
 
 import h5py
 import numpy as np
@@ -22,17 +23,22 @@ def names(file: h5py.File) -> list[list]:
     NotThere
         If there are too many.
     """
-    found, objects = [], 0
-
-    def look(name, item):
-        nonlocal objects
-        objects += 1
-        if isinstance(item, h5py.Dataset):
-            found.append([item.name, item.shape])
-        return True if objects > OBJECTS else None
-
-    if file.visititems(look):
-        raise NotThere(f"has more than {OBJECTS} groups and data sets; name the array as FILE:NAME")
+    found, seen, left = [], set(), deque([file["/"]])
+    while left:
+        group = left.popleft()
+        for name in group:
+            if group.id.links.get_info(name.encode("utf-8", "surrogateescape")).type != h5py.h5l.TYPE_HARD:
+                continue
+            item = group[name]
+            if (place := h5py.h5o.get_info(item.id).addr) in seen:
+                continue
+            seen.add(place)
+            if len(seen) > OBJECTS:
+                raise NotThere(f"has more than {OBJECTS} groups and data sets; name the array as FILE:NAME")
+            if isinstance(item, h5py.Dataset):
+                found.append([item.name, item.shape])
+            elif isinstance(item, h5py.Group):
+                left.append(item)
     return found
 
 
