@@ -130,8 +130,10 @@ def forked(work: Callable, seconds: float = SECONDS) -> Answer:
         taken = time.monotonic() - begun
         out.seek(0)
         text = out.read().decode("utf-8", "backslashreplace")
-    text, _, memory = text.rpartition("\nmemory ")
-    return Answer(process.exitcode, text, taken, int(memory or 0), hung)
+    said, _, memory = text.rpartition("\nmemory ")
+    if not memory.isdecimal():  # it was ended
+        said, memory = text, "0"
+    return Answer(process.exitcode, said, taken, int(memory), hung)
 
 
 def _called(work: Callable, out: io.BufferedRandom) -> None:

@@ -17,6 +17,7 @@ from . import contents
 SECONDS, MEMORY = 10, 2**32
 # Signals that tell a stage to stop: it still has to read then.
 STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
+PROGRAM = f"from {__name__} import serve; serve()"
 # The process that answers, by the process that asks: a fork of it has no claim on the answers.
 _servers: dict[int, subprocess.Popen] = {}
 
@@ -106,12 +107,11 @@ def find(path, name: str) -> DataSet | None:
 
 def _start() -> subprocess.Popen:
     # exec, since a fork of a process with MPI or threads may hang; it ends with the pipe that it reads from
-    code = f"from {__name__} import serve; serve()"
     found = {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path), "OMP_NUM_THREADS": "1"}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # which it inherits
     try:
         server = subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
+            [sys.executable, "-P", "-c", PROGRAM],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env={**os.environ, **found},
         )  # fmt: skip

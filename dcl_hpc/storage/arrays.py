@@ -15,6 +15,8 @@ import numpy as np
 from ..errors import quoted, shown
 from ..files import open_regular
 
+# Bit of a zip file's member.
+ENCRYPTED = 1
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -56,9 +58,7 @@ class Array:
         self._start, self.size = stream.tell(), math.prod(self.shape)
         needed, there = self.size * self.dtype.itemsize, size - self._start
         if any(n < 0 for n in self.shape) or needed > there:
-            raise ValueError(
-                f"its header says {shown(str(self.shape))}, {needed:.3g} bytes; {there} are there"
-            )
+            raise ValueError(f"its header says {shown(str(self.shape))}, {there} bytes are there")
         self._whole = self._transposed() if fortran else None
 
     def __getitem__(self, index: tuple) -> np.ndarray:
@@ -131,6 +131,8 @@ class Archive:
     def __getitem__(self, name: str) -> Array:
         """An array; raises KeyError if there is none."""
         member = self._zip.getinfo(f"{name}.npy")
+        if member.flag_bits & ENCRYPTED:
+            raise ValueError(f"{quoted(name)} is encrypted")
         return Array(self._zip.open(member), member.file_size)
 
     def close(self) -> None:
