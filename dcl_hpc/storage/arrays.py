@@ -57,7 +57,7 @@ class Array:
             raise ValueError("it has pickled values")
         self._start, self.size = stream.tell(), math.prod(self.shape)
         needed, there = self.size * self.dtype.itemsize, size - self._start
-        if any(n < 0 for n in self.shape) or needed > there:
+        if any(n < 0 or isinstance(n, bool) for n in self.shape) or needed > there:
             raise ValueError(f"its header says {shown(str(self.shape))}, {there} bytes are there")
         self._whole = self._transposed() if fortran else None
 

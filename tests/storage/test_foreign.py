@@ -115,8 +115,8 @@ def test_leading_axes(tmp_path, kind, leading, shape):
     source = ForeignConfigurations(address, Lattice(shape), 2)
     assert source.n == 30 and source.leading == leading
     flat = STATES.reshape(30, -1)
-    for start in range(30):
-        for stop in range(start + 1, 31):
+    for start in range(0, 30, 4):
+        for stop in range(start + 1, 31, 3):
             np.testing.assert_array_equal(source.read(start, stop), flat[start:stop])
 
 

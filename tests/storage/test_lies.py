@@ -173,6 +173,7 @@ def test_own_files_that_are_not_complete(tmp_path, done):
         (npy("(1000000000000000, 4, 6)"), r"header says \(1000000000000000, 4, 6\), 720 bytes are there"),
         (npy("(31, 4, 6)"), r"header says \(31, 4, 6\), 720 bytes"),
         (npy("(-1, 4, 6)"), "header says"),
+        (npy("(True, 4, 6)", order=True), "header says"),
         (npy("(-5, -4, 6)"), "header says"),
         (npy(f"({2**64 + 30}, 4, 6)"), "header says"),
         (npy(f"({10**400}, 4, 6)"), r"header says \(1000\d* ... \d*, 4, 6\)"),
