@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, shown
 from .lattice import ABSENT, Lattice
 
 # Sites that `Configurations.check` looks at together.
@@ -72,10 +72,7 @@ class Configurations:
         self.lattice, self.n_sites, self.n_states = lattice, lattice.n_sites, n_states
         self._data, self._where, self._key = data, where, key
         if data.dtype.kind not in "buif":
-            raise UserError(
-                f"{where} has values of type {data.dtype}; save integers, booleans or whole floating-point "
-                "numbers"
-            )
+            raise wrong_type(where, data.dtype)
         leading = leading_axes(data.shape, lattice)
         if leading is None:
             raise UserError(
@@ -118,10 +115,11 @@ class Configurations:
         lost = np.isnan(block) if block.dtype.kind == "f" else np.zeros(block.shape, bool)
         if block.dtype != bool:
             lost |= block == ABSENT
+        block = _bytes_of(block)
         if self._lost is not None:
-            lost |= np.asarray(self._rows(self._lost, start, stop), bool).reshape(block.shape)
+            lost |= self._mask(self._lost, "lost", start, stop).reshape(block.shape)
         if self._present is not None:
-            lost |= ~np.asarray(self._rows(self._present, start, stop), bool).reshape(block.shape)
+            lost |= ~self._mask(self._present, "present", start, stop).reshape(block.shape)
         if block.shape[1] > self.n_sites:
             self._compare_absent(block, lost)
             block, lost = block[:, self.lattice.present], lost[:, self.lattice.present]
@@ -160,6 +158,16 @@ class Configurations:
 
     def _rows(self, data, start: int, stop: int) -> np.ndarray:
         return rows(data, self.leading, start, stop)
+
+    def _mask(self, data, name: str, start: int, stop: int) -> np.ndarray:
+        values = _bytes_of(np.asarray(self._rows(data, start, stop)))
+        if not (wrong := (values != 0) & (values != 1)).any():
+            return values == 1
+        row = start + int(np.argwhere(wrong.reshape(stop - start, -1))[0][0])
+        raise UserError(
+            f"{self._where}: {name!r} has the value {values[wrong][0]} in configuration {row} (counted from "
+            "0); it must be true or false, or 1 or 0"
+        )
 
     def _place(self, site: int) -> list[int]:
         """Indices of a site in the array of a configuration."""
@@ -231,6 +239,19 @@ class Configurations:
                 "lost atoms as nan or 255"
             )
         return (block == 1).astype(np.uint8)
+
+
+def wrong_type(where: str, dtype) -> UserError:
+    """The error for values that are no real numbers."""
+    return UserError(
+        f"{where} has values of type {shown(str(dtype), 80)}; save integers, booleans or whole "
+        "floating-point numbers"
+    )
+
+
+def _bytes_of(values: np.ndarray) -> np.ndarray:
+    """Booleans as what is stored for them, which in a file may be anything."""
+    return values.view(np.uint8) if values.dtype == bool else values
 
 
 def mask_of(array) -> np.ndarray | None:

@@ -1,5 +1,6 @@
 """Observations from a file of the user's own configurations."""
 
+import shutil
 import time
 from functools import partial
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
+from ..errors import UserError
 from ..physics.configurations import ABSENT
 from ..physics.observables import like_neighbours
 from ..pipeline.context import Context
@@ -16,6 +18,8 @@ from ..storage.layout import write_file
 from ..storage.observations import ENERGY, observation_fields
 from ..storage.store import Store
 
+# Bytes beside the states of a configuration: step, time, energy.
+BESIDE = 24
 # Bytes of states between two commits.
 BUFFER = 2**25
 # Configurations, from the first one on, whose correlation is measured.
@@ -43,6 +47,7 @@ def _import_from(context, source) -> None:
     path, job = run.path("observe"), run.job
     true = TrueEnergy(job.build_hamiltonian()) if job.has_truth else None
     if not path.exists():
+        _require_room(source, path)
         log(f"observe: {source.n} configurations in {source.identity}, checking")
         incomplete = _check(context, source)
         energies = true.energies if true else partial(like_neighbours, lattice=job.build_lattice())
@@ -55,6 +60,18 @@ def _import_from(context, source) -> None:
     log(f"observe: {source.n} configurations imported from {source.identity}")
     for text in warnings(run):
         log(f"observe: warning: {text}")
+
+
+def _require_room(source, path) -> None:
+    """Raise UserError if the disk has none for the states and what stands beside each configuration."""
+    needed = source.n * (source.lattice.n_array + BESIDE)
+    folder = next(one for one in path.parents if one.is_dir())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"observe: {source.n} configurations take {needed / 2**30:.3g} GiB, {folder} has "
+            f"{free / 2**30:.3g} GiB left; make room, choose another folder with --runs, or import a part"
+        )
 
 
 def _check(context, source) -> int:

@@ -1,26 +1,37 @@
 """Configurations in files of other programs: NumPy arrays, HDF5 data sets and text."""
 
+import errno
 import hashlib
+import lzma
 import os
 import re
+import struct
+import tokenize
 import zipfile
 import zlib
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from ..errors import UserError
-from ..physics.configurations import Configurations, leading_axes, mask_of
+from ..errors import UserError, shown
+from ..files import open_regular
+from ..physics.configurations import Configurations, leading_axes, mask_of, wrong_type
 from ..physics.lattice import Lattice
+from . import apart, identity
+from .arrays import Archive, open_array
+from .contents import NotThere
 from .documents import digest_of
+from .text import read_rows
 
 ADDRESS = re.compile(r"(.+?\.(npy|npz|h5|hdf5|txt|dat|csv))(?::(.*))?", re.IGNORECASE)
 # Names of arrays beside the states.
 MASKS = ("lost", "present")
-# What NumPy, zipfile and h5py raise for files that are damaged or may not be read.
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# What NumPy and zipfile raise for files that are damaged or may not be read.
+UNREADABLE = (
+    OSError, ValueError, EOFError, LookupError, ArithmeticError, RuntimeError, SyntaxError, MemoryError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError,
+)  # fmt: skip
 
 
 class ForeignConfigurations(Configurations):
@@ -63,8 +74,8 @@ class ForeignConfigurations(Configurations):
             )
         file, kind, name = found[1], found[2].lower(), found[3] or ""
         self._path, self._where = Path(os.path.abspath(file)), file
-        if not self._path.is_file():
-            raise UserError(f"{file} does not exist or is not a file; give the path of the configurations")
+        self._file, self._beside = None, {}
+        self._guarded(self._require_file)
         if name and kind not in ("npz", "h5", "hdf5"):
             raise UserError(f"{file} holds one array without a name; leave out ':{name}'")
         self._stamp = _stamp(self._path)
@@ -74,11 +85,12 @@ class ForeignConfigurations(Configurations):
             "h5": self._open_hdf5,
             "hdf5": self._open_hdf5,
         }
-        self._file, self._beside = None, {}
         try:
             data, name = self._guarded(openers.get(kind, self._open_text), name)
             self.identity, self._name = f"{self._path}:{name}" if name else str(self._path), name
             self._where = f"{file}:{name}" if name else file
+            if isinstance(data.dtype, str):
+                raise wrong_type(self._where, data.dtype)
             if data.dtype.kind in "buif":
                 if not data.size:
                     raise UserError(
@@ -116,78 +128,81 @@ class ForeignConfigurations(Configurations):
     def _guarded(self, function, *arguments):
         try:
             return function(*arguments)
+        except NotThere as error:
+            raise UserError(f"{self._where} {error}") from None
         except UNREADABLE as error:
-            reason = str(error).partition("\n")[0]
-            if "ickle" in reason or "Python objects" in reason or "Object arrays" in reason:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            if "ickle" in reason:
                 raise UserError(
                     f"{self._where} holds pickled Python objects, which are never read; save an array of "
                     "whole numbers instead"
                 ) from None
             raise UserError(
-                f"{self._where} is damaged, unreadable or not what its name says ({reason}); check its "
-                "permissions or write it again"
+                f"{self._where} is damaged, unreadable or not what its name says ({shown(reason, 120)}); "
+                "check its permissions or write it again"
             ) from None
 
-    def _load(self, magic: bytes):
-        with open(self._path, "rb") as file:
-            start = file.read(6)
-        # NumPy takes everything that it does not know for a pickle; those of protocol 2 on begin with 0x80
-        if not start.startswith((magic, b"\x80")):
-            raise ValueError("it begins like no such file")
-        return np.load(self._path, mmap_mode="r", allow_pickle=False)
+    def _require_file(self) -> None:
+        try:
+            open_regular(self._path).close()
+        except PermissionError:
+            raise
+        except OSError as error:
+            reason = "" if error.errno == errno.ENOENT else f" ({error.strerror})"
+            raise UserError(
+                f"{self._where} does not exist or is not a file{reason}; give the path of the configurations"
+            ) from None
 
     def _open_npy(self, name: str):
-        return self._load(b"\x93NUMPY"), ""
+        self._file = open_array(self._path)
+        return self._file, ""
 
     def _open_npz(self, name: str):
-        with self._load(b"PK") as data:
-            others = [one for one in data.files if one not in MASKS]
-            if not name and len(others) == 1:
-                name = others[0]
-            if name not in data.files:
-                raise self._choose(name, others)
-            self._beside = {one: data[one] for one in MASKS if one in data.files and one != name}
-            return data[name], name
+        self._file = data = Archive(self._path)
+        others = [one for one in data.names if one not in MASKS]
+        if not name and len(others) == 1:
+            name = others[0]
+        if name not in data.names:
+            raise self._choose(name, others)
+        self._beside = {one: data[one] for one in MASKS if one in data.names and one != name}
+        return data[name], name
 
     def _open_hdf5(self, name: str):
-        self._file = file = h5py.File(self._path, "r", locking=False)
-        found = []
-        file.visititems(lambda key, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
-        fitting = [x for x in found if self._fits(x.shape or ()) and x.name.rpartition("/")[2] not in MASKS]
-        if not name and len(fitting or found) == 1:
-            name = (fitting or found)[0].name
-        data = file.get(name) if name else None
-        if not isinstance(data, h5py.Dataset):
-            raise self._choose(name, [f"{item.name} {item.shape}" for item in fitting or found])
-        beside = {one: data.parent.get(one) for one in MASKS}
-        self._beside = {
-            one: mask for one, mask in beside.items() if isinstance(mask, h5py.Dataset) and mask != data
-        }
+        self._require_finished()
+        data = apart.find(self._path, name) if name else None
+        if data is None:
+            found = apart.ask(self._path, "names")
+            found = [(one, tuple(shape or ())) for one, shape in found]
+            fitting = [x for x in found if self._fits(x[1]) and x[0].rpartition("/")[2] not in MASKS]
+            if name or len(fitting or found) != 1:
+                raise self._choose(name, [f"{one} {shape}" for one, shape in fitting or found])
+            data = apart.find(self._path, (fitting or found)[0][0])
+        beside = {one: f"{data.name.rpartition('/')[0]}/{one}" for one in MASKS}
+        beside = {one: apart.find(self._path, at) for one, at in beside.items() if at != data.name}
+        self._beside = {one: mask for one, mask in beside.items() if mask is not None}
         return data, data.name
+
+    def _require_finished(self) -> None:
+        """Rows of this program's own files are there at full size before they are written."""
+        with open_regular(self._path) as file:
+            if file.read(len(identity.TITLE)) != identity.TITLE:
+                return
+        if identity.read_seal(self._path) is None:
+            raise UserError(f"{self._where} is not complete; first run the command that makes it to its end")
+        identity.verify(self._path)
 
     def _fits(self, shape: tuple[int, ...]) -> bool:
         return shape == self.lattice.array_shape or bool(leading_axes(shape, self.lattice))
 
     def _choose(self, name: str, names: list[str]) -> UserError:
-        listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        problem = f"has no array {name}" if name else "does not say which array is meant"
+        listed = ", ".join(shown(one) for one in names[:8]) + (
+            f" and {len(names) - 8} more" if len(names) > 8 else ""
+        )
+        problem = f"has no array {shown(name)}" if name else "does not say which array is meant"
         return UserError(f"{self._where} {problem}; name one as FILE:NAME, there are: {listed or 'none'}")
 
     def _open_text(self, name: str):
-        rows, lines = [], []
-        with open(self._path, encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                words = line.partition("#")[0].replace(",", " ").split()
-                if not words:
-                    continue
-                try:
-                    rows.append(np.array([float(word) for word in words]))
-                except ValueError as error:
-                    raise UserError(
-                        f"{self._where}, line {number}: {str(error)[:80]}; write numbers separated by blanks "
-                        "or commas, and begin other lines with #"
-                    ) from None
-                lines.append(number)
+        rows, lines = read_rows(self._path, self._where, self.lattice.n_array)
         sizes = np.array([len(row) for row in rows])
         if len(set(sizes)) > 1:
             known = [n for n in (self.lattice.n_array, self.lattice.n_sites) if n in sizes]

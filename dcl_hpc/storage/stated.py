@@ -2,9 +2,11 @@
 
 import contextlib
 
-import h5py
 import numpy as np
 
+from . import apart
+from .arrays import Archive
+from .contents import NotThere
 from .foreign import ADDRESS, UNREADABLE
 
 # Names of temperatures, and of inverse ones, as attributes of HDF5 files or arrays in .npz files.
@@ -22,27 +24,23 @@ def stated_temperature(address: str) -> float | None:
     match = ADDRESS.fullmatch(address)
     if match is None:
         return None
-    with contextlib.suppress(*UNREADABLE, TypeError):
-        kind = match[2].lower()
+    with contextlib.suppress(*UNREADABLE, NotThere):
+        kind, wanted = match[2].lower(), (*TEMPERATURES, *INVERSE)
         if kind == "npz":
-            with np.load(match[1], allow_pickle=False) as data:
-                return _among({name: data[name] for name in data.files if data[name].size == 1})
+            with contextlib.closing(Archive(match[1])) as data:
+                arrays = {name: data[name] for name in wanted if name in data.names}
+                return _among({name: array[()] for name, array in arrays.items() if array.size == 1})
         if kind in ("h5", "hdf5"):
-            with h5py.File(match[1], "r", locking=False) as file:
-                item = file[match[3]] if match[3] else file
-                while True:
-                    found = _among(item.attrs)
-                    if found is not None or item.name == "/":
-                        return found
-                    item = item.parent
+            found = map(_among, apart.ask(match[1], "attributes", match[3] or "", wanted))
+            return next((value for value in found if value is not None), None)
     return None
 
 
-def _among(values) -> float | None:
+def _among(values: dict) -> float | None:
     for name in TEMPERATURES:
-        if name in values and np.size(values[name]) == 1:
+        if name in values:
             return float(np.ravel(values[name])[0])
     for name in INVERSE:
-        if name in values and np.size(values[name]) == 1 and np.ravel(values[name])[0]:
+        if name in values and np.ravel(values[name])[0]:
             return 1 / float(np.ravel(values[name])[0])
     return None

@@ -4,6 +4,7 @@ The packed images, digits01.npz, are the first 1000 training and 200 test images
 1 of MNIST (Y. LeCun and C. Cortes, CC BY-SA 3.0), made from MNIST's files by examples/pack_digits.py.
 """
 
+import math
 import zlib
 from dataclasses import dataclass
 from importlib import resources
@@ -75,13 +76,11 @@ def load(section) -> Digits:
     threshold = THRESHOLD.get(section.source, 0)
     parts = []
     for images, digit in (arrays[:2], arrays[2:]):
-        chosen = np.isin(digit, section.digits)
-        bright = images[chosen].reshape(chosen.sum(), -1) > threshold
+        chosen, pixels = np.isin(digit, section.digits), math.prod(images.shape[1:])
+        if pixels != N_INPUTS[section.source]:
+            raise UserError(f"data.folder: images of {pixels} pixels; those of MNIST have {N_INPUTS['idx']}")
+        bright = images[chosen].reshape(-1, pixels) > threshold
         parts += [np.where(bright, np.int8(1), np.int8(-1)), digit[chosen].astype(np.uint8)]
-    if parts[0].shape[1] != N_INPUTS[section.source]:
-        raise UserError(
-            f"data.folder: images of {parts[0].shape[1]} pixels; those of MNIST have {N_INPUTS['idx']}"
-        )
     return Digits(*parts, wanted=tuple(section.digits))
 
 

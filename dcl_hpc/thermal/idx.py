@@ -3,16 +3,20 @@
 import gzip
 import math
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UserError
+from ..files import read_regular
 
 # MNIST's files: images and labels for training and for the test.
 PARTS = (("train", "images", 3), ("train", "labels", 1), ("t10k", "images", 3), ("t10k", "labels", 1))
 UNSIGNED_BYTES = b"\0\0\x08"
 GZIP = b"\x1f\x8b"
+# Bytes of a file, also unpacked; those of MNIST have 47 million at most. Axes of an array.
+LARGEST, AXES = 2**28, 3
 
 
 def read_mnist(folder: Path) -> list[np.ndarray]:
@@ -43,13 +47,18 @@ def read_mnist(folder: Path) -> list[np.ndarray]:
                 f"{folder}: {len(images)} images but {len(labels)} labels in the files {part}-*; take both "
                 "from the same source"
             )
+        if labels.size and labels.max() > 9:
+            raise UserError(
+                f"{folder}: the labels in the files {part}-* go up to {labels.max()}; those of MNIST are "
+                "digits, 0 to 9"
+            )
     return arrays
 
 
 def _find(folder: Path, part: str, what: str, dimension: int) -> Path:
     names = [f"{part}-{what}{mark}idx{dimension}-ubyte{end}" for mark in "-." for end in ("", ".gz")]
     for name in names:
-        if (folder / name).is_file():
+        if (folder / name).exists():
             return folder / name
     raise UserError(
         f"{folder / names[0]} (or {names[1]}) does not exist; data.folder is to have MNIST's files"
@@ -65,12 +74,15 @@ def read(path: Path) -> np.ndarray:
         If it cannot be read, is of another format, or ends too early.
     """
     try:
-        content = Path(path).read_bytes()
+        content = read_regular(path, LARGEST)
         if content.startswith(GZIP):
-            content = gzip.decompress(content)
+            content = gzip.GzipFile(fileobj=BytesIO(content)).read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise EOFError(f"unpacked it has more than {LARGEST / 2**20:g} MiB")
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read: {error}; fetch it anew") from None
-    if len(content) < 4 or not content.startswith(UNSIGNED_BYTES):
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be read: {reason}; fetch it anew") from None
+    if len(content) < 4 or not content.startswith(UNSIGNED_BYTES) or content[3] > AXES:
         raise UserError(
             f"{path} is not an IDX file of bytes (it begins with {content[:4].hex() or 'nothing'})"
         )

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -145,6 +147,10 @@ def correlated(n: int) -> np.ndarray:
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_file_becomes_observations(dcl, source, observations, job_file, runs, ranks):
     """Later stages accept the imported file as complete observations of the job."""
+    if ranks > 1:  # HDF5's own process beside those of MPI
+        source = source.with_suffix(".h5")
+        with h5py.File(source, "w") as file:
+            file["states"] = STATES
     done = dcl("observe", "--from", source, ranks=ranks)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f"observe: {N} configurations imported from {source}") == 1
@@ -245,6 +251,14 @@ def test_stop_while_checking(python, source, job_file, runs, tmp_path):
     script.write_text(STOPPED_CHECK)
     done = python(script, source, job_file, "--runs", runs)
     assert done.returncode == UNFINISHED, done.stderr
+    assert not runs.exists()
+
+
+def test_import_needs_room(dcl, source, runs, monkeypatch):
+    """Nothing is begun that the disk cannot hold, however small the file is that unpacks to it."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=N * 60 - 1))
+    message = refused(dcl("observe", "--from", source))
+    assert f"{N} configurations take {N * 60 / 2**30:.3g} GiB, " in message and "make room" in message
     assert not runs.exists()
 
 

@@ -11,6 +11,7 @@ import pytest
 from dcl_hpc.errors import UserError
 from dcl_hpc.physics import configurations
 from dcl_hpc.physics.lattice import Lattice
+from dcl_hpc.storage import apart, arrays, foreign
 from dcl_hpc.storage.foreign import ForeignConfigurations
 
 SHAPE = (4, 6)
@@ -114,8 +115,8 @@ def test_leading_axes(tmp_path, kind, leading, shape):
     source = ForeignConfigurations(address, Lattice(shape), 2)
     assert source.n == 30 and source.leading == leading
     flat = STATES.reshape(30, -1)
-    for start in range(30):
-        for stop in range(start + 1, 31):
+    for start in range(0, 30, 4):
+        for stop in range(start + 1, 31, 3):
             np.testing.assert_array_equal(source.read(start, stop), flat[start:stop])
 
 
@@ -143,16 +144,15 @@ def test_fortran_order(tmp_path):
 def test_only_what_is_asked_is_read(tmp_path, monkeypatch):
     """Blocks of HDF5 and .npy files are read from the file one by one."""
     monkeypatch.setattr(configurations, "BLOCK", 5 * 24)
-    read = []
-    get = h5py.Dataset.__getitem__
-    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *given: read.append(get(*given)) or read[-1])
-    steps = []
-    ForeignConfigurations(save(tmp_path, STATES.reshape(3, 10, *SHAPE), "h5"), Lattice(SHAPE), 2).check(
-        steps.append
-    )
-    assert steps == [5] * 6 and [part.size for part in read] == [5 * 24] * 6
-    source = ForeignConfigurations(save(tmp_path, STATES, "npy"), Lattice(SHAPE), 2)
-    assert isinstance(source._data, np.memmap)
+    for kind, parts in (("h5", apart.DataSet), ("npy", arrays.Array), ("npz", arrays.Array)):
+        read, get = [], parts.__getitem__
+        monkeypatch.setattr(parts, "__getitem__", lambda *given: read.append(get(*given)) or read[-1])  # noqa: B023
+        steps = []
+        address = save(tmp_path, STATES.reshape(3, 10, *SHAPE), kind)
+        ForeignConfigurations(address, Lattice(SHAPE), 2).check(steps.append)
+        assert steps == [5] * 6 and [part.size for part in read] == [5 * 24] * 6
+        monkeypatch.undo()
+        monkeypatch.setattr(configurations, "BLOCK", 5 * 24)
 
 
 def test_text_as_people_write_it(tmp_path):
@@ -295,7 +295,7 @@ def test_forbidden_file(tmp_path, monkeypatch):
     def forbidden(*arguments, **named):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(np, "load", forbidden)
+    monkeypatch.setattr(foreign, "open_regular", forbidden)
     assert re.search(r"Permission denied\); check its permissions", refusal(address))
 
 

@@ -1,6 +1,7 @@
 """Images from IDX files and the packed ones; a sample's subset is balanced, its own, and reproducible."""
 
 import gzip
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from dcl_hpc.thermal import data, idx
 from dcl_hpc.thermal.machine import Machine
 
 ROOT = Path(__file__).parents[2]
+# More than any file of MNIST has, in some hundred kB.
+BOMB = gzip.compress(bytes(2**28 + 1), 1)
 
 
 def section(source="packed", folder=None, digits=(0, 1)):
@@ -68,6 +71,19 @@ def test_idx_files(mnist):
             lambda content: idx_bytes(np.zeros(7, np.uint8)),
             "60 images but 7 labels",
         ),
+        ("t10k-images-idx3-ubyte.gz", lambda content: BOMB, "unpacked it has more than 256 MiB"),
+        ("train-images-idx3-ubyte", lambda content: bytes([0, 0, 8, 200]) + b"\0\0\0\1" * 200, "not an IDX"),
+        ("train-images-idx3-ubyte", lambda content: content[:9], "has 9 bytes"),
+        (
+            "train-images-idx3-ubyte",
+            lambda content: idx_bytes(np.zeros((60, 0, 28), np.uint8)),
+            "of 0 pixels",
+        ),
+        (
+            "train-labels-idx1-ubyte",
+            lambda content: content[:-1] + b"\x0a",
+            "the labels in the files train-* go",
+        ),
     ],
 )
 def test_wrong_files(mnist, name, change, told):
@@ -80,6 +96,25 @@ def test_wrong_files(mnist, name, change, told):
     with pytest.raises(UserError) as error:
         data.load(section("idx", folder))
     assert told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_pipe_in_place_of_a_file(mnist):
+    """A pipe is told, and nobody waits for what it may bring."""
+    folder, _ = mnist
+    (folder / "train-images-idx3-ubyte").unlink()
+    os.mkfifo(folder / "train-images-idx3-ubyte")
+    with pytest.raises(UserError, match="it is a pipe, not a file; fetch it anew"):
+        data.load(section("idx", folder))
+
+
+def test_no_image_of_a_digit(mnist):
+    """Where a digit does not occur, the subset tells so."""
+    folder, _ = mnist
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.full(60, 5, np.uint8)))
+    digits = data.load(section("idx", folder))
+    assert digits.images.shape == (0, 784)
+    with pytest.raises(UserError, match="3 images of the digit 0 are needed, there are 0"):
+        data.subset(digits, Machine(3, 2, 6), 4, 5, 0)
 
 
 def test_packed_images():
