@@ -23,7 +23,7 @@ class Training(Section):
 
     epochs: Passes = Field(description="passes over the data")
     batch: Count = Field(1000, description="configurations of a step, on all ranks together")
-    learning_rate: Positive = Field(2e-3, description="learning rate after warm-up")
+    learning_rate: float = Field(2e-3, gt=0, le=1e38, description="learning rate after warm-up")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps with a rising learning rate")
     decay: Literal["cosine", "none"] = Field(
         "cosine", description="how the learning rate falls after warm-up"

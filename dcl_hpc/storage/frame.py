@@ -16,6 +16,8 @@ from .identity import BLOCK, Damaged, Identity
 
 # Bytes that are read together.
 PIECE = 2**20
+# Where HDF5 notes that a program has the file open for writing (consistency flags of superblock 0).
+FLAGS = range(BLOCK + 20, BLOCK + 24)
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ def values(path: Path, where: Place) -> np.ndarray:
 
 
 def _digest(path: Path, moving: dict[str, Place]) -> str:
-    digest, start = hashlib.sha256(), BLOCK
+    digest, start = hashlib.sha256(), FLAGS.stop
     with open(path, "rb") as file:
+        _add(digest, file, BLOCK, FLAGS.start)
         for one in sorted(moving.values(), key=lambda one: one.offset):
             _add(digest, file, start, one.offset)
             start = one.offset + one.size

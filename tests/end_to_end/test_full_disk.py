@@ -38,7 +38,7 @@ from dcl_hpc.storage import layout
 late, stage, *arguments = sys.argv[1:]
 if late == "late":
     layout._reserve = lambda path: None
-    layout.shutil = SimpleNamespace(disk_usage=lambda path: SimpleNamespace(free=2**60))
+    layout.shutil = snapshots.shutil = SimpleNamespace(disk_usage=lambda path: SimpleNamespace(free=2**60))
 observe.BUFFER = snapshots.BUFFER = 36 * 2000
 sweep.COMMIT_SECONDS = 0.05
 parser = command.parser(stage, "")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dcl_hpc.reporting import explanation, page
-from dcl_hpc.reporting.figures import close
+from dcl_hpc.reporting.figures import plt
 from dcl_hpc.storage.checks import BINS, Check
 
 NAMES = ["magnetization", "correlation at distance 1", "correlation at distance 2"]
@@ -60,4 +60,4 @@ def test_page_and_figure(check):
     assert summary["explanation"][0]["explains"] is False
     drawn = explanation.figure(found)
     assert len(drawn.axes) == 3
-    close(drawn)
+    plt.close(drawn)

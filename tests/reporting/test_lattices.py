@@ -6,7 +6,7 @@ import pytest
 
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.reporting import lattices
-from dcl_hpc.reporting.figures import close
+from dcl_hpc.reporting.figures import plt
 
 LATTICES = [
     Lattice((4, 6), open=(0,), absent=(3, 9)),
@@ -43,7 +43,7 @@ def test_dots(lattice):
         columns = lattice.array(points[:, 0], np.nan)
         steps = np.diff(columns, axis=1)
         assert np.all(steps[~np.isnan(steps)] > 0)
-    close(figure)
+    plt.close(figure)
 
 
 def test_in_words():

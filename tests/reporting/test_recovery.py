@@ -103,7 +103,7 @@ def test_figure():
         drawn = [line.get_xydata() for line in axis.lines]
         assert any(len(xy) == 167 and not xy[:, 0].any() for xy in drawn)
         assert any(xy.shape == (2, 2) and np.array_equal(xy[:, 0], xy[:, 1]) for xy in drawn)
-    figures.close(figure)
+    figures.plt.close(figure)
 
 
 def test_figure_without_other_pairs():
@@ -113,7 +113,7 @@ def test_figure_without_other_pairs():
     figure = recovered_couplings(every, TRUE, recovered, {"ednn": coupling_errors(every, TRUE, found(TRUE))})
     (axis,) = figure.axes
     assert len(axis.get_legend().get_texts()) == 1
-    figures.close(figure)
+    figures.plt.close(figure)
 
 
 def test_through_the_file(tmp_path):
