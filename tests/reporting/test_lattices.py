@@ -6,7 +6,6 @@ import pytest
 
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.reporting import lattices
-from dcl_hpc.reporting.figures import plt
 
 LATTICES = [
     Lattice((4, 6), open=(0,), absent=(3, 9)),
