@@ -177,14 +177,14 @@ class Chain:
                 return f"{relative} is not complete"
             if sealed:
                 identity.verify(mine)
-            if differ := different(mine, path, sealed):
+            if differ := different(mine, path):
                 return f"{relative}: {differ} differs"
         left = [path.name for path in runs.rglob(".*") if ".tmp." in path.name or ".lock" in path.name]
         return f"left over: {left}" if left and finished else None
 
 
-def different(one: Path, two: Path, complete: bool) -> str | None:
-    """The first data set in which two files differ, one of which may be unfinished.
+def different(one: Path, two: Path) -> str | None:
+    """The first data set in which two files differ, of which the first may be unfinished.
 
     Of a training the curve counts, to rounding.
     """
@@ -192,7 +192,8 @@ def different(one: Path, two: Path, complete: bool) -> str | None:
         names = []
         second.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         training = "history" in second and len(second["history"])
-        share = 1.0 if complete else int(first["progress/committed"][0]) / int(first.attrs["total"])
+        share = int(first["progress/committed"][0]) / int(first.attrs["total"])
+        complete = share >= 1
         for name in names if complete else [name for name in names if name.startswith(ROWS)]:
             kind = name.partition("/")[0]
             if kind in ("progress", "checkpoint") or (training and kind != "history"):

@@ -128,7 +128,7 @@ class Case(Lies):
         if answer.fault:
             return None
         if answer.code == 2:
-            named = self.path.name in answer.errors[0]
+            named = self.path.name in answer.out
             return "lost" if self.must else None if named else "untidy"
         if self.must is False:
             return "accepted"
