@@ -8,7 +8,7 @@ import numpy as np
 
 from ..cluster import mpi
 from ..energy.true import TrueEnergy
-from ..errors import UserError
+from ..errors import UserError, shown
 from ..physics.configurations import ABSENT
 from ..physics.observables import like_neighbours
 from ..pipeline.context import Context
@@ -48,7 +48,7 @@ def _import_from(context, source) -> None:
     true = TrueEnergy(job.build_hamiltonian()) if job.has_truth else None
     if not path.exists():
         _require_room(source, path)
-        log(f"observe: {source.n} configurations in {source.identity}, checking")
+        log(f"observe: {source.n} configurations in {shown(source.identity, 300)}, checking")
         incomplete = _check(context, source)
         energies = true.energies if true else partial(like_neighbours, lattice=job.build_lattice())
         tau = _correlation(source, energies, job.order_parameter)
@@ -57,7 +57,7 @@ def _import_from(context, source) -> None:
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
     with Store(path, mpi.alone(), write=True) as store:
         _copy(context, store, source, true, started)
-    log(f"observe: {source.n} configurations imported from {source.identity}")
+    log(f"observe: {source.n} configurations imported from {shown(source.identity, 300)}")
     for text in warnings(run):
         log(f"observe: warning: {text}")
 

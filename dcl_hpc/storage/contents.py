@@ -6,8 +6,9 @@ from collections import deque
 import h5py
 import numpy as np
 
-# Groups and data sets that are looked at to find those of configurations; soft links that are followed.
-OBJECTS, LINKS = 10_000, 16
+# Groups and data sets that are looked at to find those of configurations; soft links that are followed;
+# groups around a data set whose attributes are looked at.
+OBJECTS, LINKS, LEVELS = 10_000, 16, 16
 WRITE = "write its values into one file"
 
 
@@ -71,14 +72,15 @@ def values(file: h5py.File, name: str, index: list) -> np.ndarray:
 
 
 def attributes(file: h5py.File, name: str, wanted: list[str]) -> list[dict]:
-    """Attributes of an object, of the groups that hold it and of the file that are single numbers."""
-    item, found = _found(file, name), []
-    while item is not None:
+    """Attributes that are single numbers of an object, of the nearest groups that hold it and of the file."""
+    holders, found = [_found(file, name)], []
+    while holders[-1].name != "/":
+        holders.append(holders[-1].parent if len(holders) <= LEVELS else file["/"])
+    for item in holders:
         numbers = {one: np.asarray(item.attrs[one]) for one in wanted if one in item.attrs}
         found.append(
             {k: float(x.ravel()[0]) for k, x in numbers.items() if x.size == 1 and x.dtype.kind in "uif"}
         )
-        item = item.parent if item.name != "/" else None
     return found
 
 
