@@ -5,10 +5,14 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ..cluster import slurm
+from ..files import read_regular
 from ..storage.progress import Progress
 from .batches import logs, record
 from .run import Run
 from .submissions import submitted
+
+# Bytes of a job's log.
+LONGEST_LOG = 2**26
 
 # Reasons of a job that waits which need no telling.
 USUAL = ("None", "Dependency", "Priority", "Resources", "BeginTime")
@@ -139,7 +143,10 @@ def last_error(run: Run, job: str) -> str:
     """What a job's log says of its end: the program's last error, or else Slurm's first."""
     folder = logs(run) if run.realization is None else logs(run).parents[1] / "logs"
     for path in folder.glob(f"*-{job}.out"):
-        lines = path.read_text(errors="replace").splitlines()
+        try:
+            lines = read_regular(path, LONGEST_LOG).decode(errors="replace").splitlines()
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
         found = [line.strip() for line in lines if WRONG.search(line)]
         own = [line for line in found if not re.match(r"(srun|slurmstepd)[:-]", line)]
         return own[-1] if own else found[0] if found else ""

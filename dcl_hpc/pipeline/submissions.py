@@ -8,6 +8,8 @@ from pathlib import Path
 from ..cluster import slurm
 from ..cluster.lock import Lock
 from ..errors import UserError
+from ..files import read_regular
+from ..job.file import LARGEST
 from ..job.section import FILES, NAMED
 from ..storage.documents import read_json, write_bytes, write_json, write_text
 from .batches import REPOSITORY, SCRIPT, Batch, arguments, logs, mark, plan
@@ -59,7 +61,7 @@ def _keep_job(run: Run) -> None:
             kept = run.root / f"submitted_{what}{source.suffix}"
             text = text.replace(named, kept.name)
             try:
-                data = source.read_bytes()
+                data = read_regular(source, LARGEST)
             except OSError as error:
                 raise UserError(f"{key}: {source} cannot be kept: {error.strerror}") from None
             write_bytes(kept, data)

@@ -82,3 +82,15 @@ def test_nothing_is_moved_from_behind_a_link(job_file, tmp_path):
     path.parent.mkdir()
     path.write_text("mine")
     assert run.move_aside(path).read_text() == "mine" and not path.exists()
+
+
+def test_pipe_in_the_place_of_a_file(python, job_file, tmp_path):
+    """Nobody waits for one who writes into it."""
+    runs = tmp_path / "runs"
+    run = Run(*jobs.load(job_file), "tiny.toml", runs, 1)
+    run.root.mkdir(parents=True)
+    os.mkfifo(run.path("observe"))
+    shown = python("-m", "dcl_hpc.status", job_file, "--runs", runs, timeout=60)
+    assert shown.returncode == 0 and "it is a pipe, not a file" in shown.stdout, shown
+    refused = python("-m", "dcl_hpc.observe", job_file, "--runs", runs, timeout=60)
+    assert refused.returncode == 2 and "it is a pipe, not a file" in refused.stderr, refused
