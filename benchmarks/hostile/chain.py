@@ -11,36 +11,32 @@ import numpy as np
 from dcl_hpc.storage import identity
 from dcl_hpc.storage.documents import read_json
 
-DIRECT = """\
+BEGIN = """\
+lattice.shape = [6, 6]
+hamiltonian.kind = "ising"
+observe = { temperature = 3.0, samples = 4000, chains = 50, thermalization = 100, thin = 2 }
+levels = { per_level = 2, max_sweeps = 1000 }
+"""
+END = """\
+[sweep]
+energies = ["true", "ednn"]
+temperatures = [2.0, 3.0, 4.0]
+ladders = 3
+thermalization = 400
+sweeps = 160
+"""
+DIRECT = f"""\
 name = "direct"
-lattice.shape = [6, 6]
-hamiltonian.kind = "ising"
-observe = { temperature = 3.0, samples = 4000, chains = 50, thermalization = 100, thin = 2 }
+{BEGIN}
 ednn.fit = "clusters"
-levels = { per_level = 2, max_sweeps = 1000 }
-[sweep]
-energies = ["true", "ednn"]
-temperatures = [2.0, 3.0, 4.0]
-ladders = 3
-thermalization = 400
-sweeps = 160
-"""
-LATTICE = """\
+{END}"""
+LATTICE = f"""\
 name = "lattice"
-lattice.shape = [6, 6]
-hamiltonian.kind = "ising"
-observe = { temperature = 3.0, samples = 4000, chains = 50, thermalization = 100, thin = 2 }
-rnn = { hidden = 4, epochs = 3, batch = 200, validations = 3 }
+{BEGIN}
+rnn = {{ hidden = 4, epochs = 3, batch = 200, validations = 3 }}
 labels.count = 800
-ednn = { hidden = [4], epochs = 3, batch = 200, validations = 3 }
-levels = { per_level = 2, max_sweeps = 1000 }
-[sweep]
-energies = ["true", "ednn"]
-temperatures = [2.0, 3.0, 4.0]
-ladders = 3
-thermalization = 400
-sweeps = 160
-"""
+ednn = {{ hidden = [4], epochs = 3, batch = 200, validations = 3 }}
+{END}"""
 THERMAL = """\
 study = "thermal"
 name = "thermal"
