@@ -23,6 +23,7 @@ from outcome import add_arguments, finish
 
 from dcl_hpc.job import file as jobs
 from dcl_hpc.thermal import published
+from dcl_hpc.thermal.analysis import off_diagonal, solid_thickness
 from dcl_hpc.thermal.dynamics import Dynamics
 from dcl_hpc.thermal.machine import Machine, State, energies, start
 
@@ -31,7 +32,15 @@ KEYS = np.array([[1, 1], [1, 2]], np.uint64)
 IMAGES, STEPS = 40, (100_000, 200_000)
 SCALES = ("fan_in", "width", "none")
 # What is kept of a point of a study; errors too.
-KEPT = ("q_star", "xi_s", "accuracy", "log10_energy_ratio", "training_accuracy", "training_accuracy_tanh")
+KEPT = (
+    "q_star",
+    "q_star_cosine",
+    "xi_s",
+    "accuracy",
+    "log10_energy_ratio",
+    "training_accuracy",
+    "training_accuracy_tanh",
+)
 
 
 def images(machine: Machine) -> tuple[np.ndarray, np.ndarray]:
@@ -133,6 +142,14 @@ def rows(folder: Path) -> dict:
     return {"rows": found, **{key: summary[key] for key in keys if key in summary}}
 
 
+def overlaps(path: Path) -> np.ndarray | None:
+    """Mean raw overlaps of replicas by layer at the last time; None if that is not reached."""
+    with h5py.File(path, "r") as file:
+        pairs = off_diagonal(file["overlap/neurons"][-1:])[..., 0]
+        finished = file["progress/committed"][0] == file.attrs["total"]
+    return pairs.reshape(-1, pairs.shape[-1]).mean(axis=0) if finished else None
+
+
 def forms(folder: Path) -> dict:
     """Accuracy and energy of all points of a study at the last time, from its trajectories alone."""
     job = jobs.from_dict(json.loads((folder / "job.json").read_text())["job"])
@@ -149,6 +166,9 @@ def forms(folder: Path) -> dict:
         for name, values in (("accuracy", accuracy[-1]), ("log10_energy_ratio", ratio)):
             row |= {name: float(values.mean()), f"{name}_error": float(values.std(ddof=1) / n**0.5)}
         row["energy_over_tmn"] = (per_layer[:-1] / expected).tolist()
+        replicas = folder / "replicate" / path.name
+        if replicas.exists() and (q := overlaps(replicas)) is not None:
+            row |= {"q_star": q.tolist(), "xi_s": float(solid_thickness(q))}
         known = published.of(machine.images, machine.width, machine.depth, row["ln_alpha"])
         row["published_accuracy"] = known.accuracy
         row["published_log10_energy_ratio"] = known.log10_energy_ratio

@@ -62,7 +62,7 @@ class Answer:
             return "tracebacks"
         if self.code not in IN_ORDER or self.memory > MEMORY:
             return "crashes"
-        if self.code == 2 and not self.errors and "usage: " not in self.out:
+        if self.code == 2 and not self.errors:
             return "untidy"
         if len(self.errors) > 1 or any(len(one) > LONGEST or CONTROL.search(one) for one in self.errors):
             return "untidy"

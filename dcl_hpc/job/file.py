@@ -185,15 +185,20 @@ def mistakes(error: ValidationError, document: dict) -> list[str]:
             lines = problem["msg"].removeprefix("Value error, ").splitlines()
             found += [f"{where}: {line}" if where else line for line in lines]
         elif where in expected:  # of several forms that a value may have
-            expected[where].append(problem["msg"])
+            expected[where].append(_words(problem))
         else:
-            expected[where] = [problem["msg"]]
+            expected[where] = [_words(problem)]
             found.append((where, quoted(problem["input"])))
     lines = [
         line if isinstance(line, str) else f"{line[0]}: {' or '.join(expected[line[0]])} (given: {line[1]})"
         for line in found
     ]
     return [" ".join(line.split()) for line in lines]
+
+
+def _words(problem: dict) -> str:
+    """What pydantic says, in words of TOML."""
+    return problem["msg"].replace("valid tuple", "valid list")
 
 
 def _key(problem: dict, document) -> str:

@@ -34,8 +34,8 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def error(self, message: str):
-        """End with usage and message."""
-        super().error(shown(message, LONGEST))
+        """End with one line."""
+        self.exit(2, f"dcl_hpc: error: {shown(message, LONGEST - 20)}; see --help\n")
 
 
 def whole(text: str) -> int:
@@ -49,6 +49,7 @@ def parser(module: str, about: str, alone: bool = False) -> Parser:
     """An argument parser with the arguments that all commands take; `alone` is for those without MPI."""
     result = Parser(
         prog=f"python -m dcl_hpc.{module}",
+        allow_abbrev=False,
         description=about,
         epilog="Start it under mpiexec or srun to use several ranks. A stage that was stopped goes on "
         "where it was; one that is complete is left as it is. Exit codes: 0 done, 2 wrong input, "

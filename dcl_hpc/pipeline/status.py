@@ -34,7 +34,7 @@ def status(run: Run, options=None) -> None:
         if run.realizations:
             print(_together(stage, parts))
         else:
-            print(f"  {stage:<24}{parts[0].line:<54}{parts[0].job}".rstrip())
+            print(f"  {stage:<23} {parts[0].line:<54}{parts[0].job}".rstrip())
         reasons = [part.reason for part in parts if part.reason]
         for reason in reasons[:SHOWN]:
             print(f"    {reason}")
@@ -98,7 +98,7 @@ def _together(stage: str, parts: list[Part]) -> str:
     left = duration(seconds / share * (1 - share) / at_work) if 0 < share < 1 else ""
     line = f"{f'{complete} of {len(parts)}':<12}{100 * share:>9.0f}%{seconds:>10.1f}{rate:>12}{left:>10}"
     counts = Counter(part.job.split(maxsplit=1)[1] for part in parts if " " in part.job.strip())
-    return (f"  {stage:<24}{line:<54}  " + ", ".join(f"{n} {state}" for state, n in counts.items())).rstrip()
+    return (f"  {stage:<23} {line:<54}  " + ", ".join(f"{n} {state}" for state, n in counts.items())).rstrip()
 
 
 def _progress(run: Run, stage: str, running: bool) -> Part:

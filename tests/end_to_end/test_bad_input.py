@@ -161,6 +161,6 @@ def test_results_below_a_file(dcl, tmp_path):
 
 
 def test_unknown_argument(dcl):
-    """An argument that does not exist is exit code 2 with the usage."""
+    """An argument that does not exist is exit code 2 and one line."""
     done = dcl("observe", "--sample", "3")
     assert done.returncode == 2 and "--sample" in done.stderr and "Traceback" not in done.stderr

@@ -25,7 +25,7 @@ from dcl_hpc.pipeline import command
     ],
 )
 def test_arguments_refused(capsys, arguments, told):
-    """Exit code 2 and one line after the usage."""
+    """Exit code 2 and one line."""
     parser = command.parser("observe", "about")
     command.accept_snapshots(parser)
     with pytest.raises(SystemExit) as ended:
