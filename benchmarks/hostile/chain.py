@@ -182,7 +182,7 @@ class Chain:
 def different(one: Path, two: Path) -> str | None:
     """The first data set in which two files differ, of which the first may be unfinished.
 
-    Of a training the curve counts, to rounding.
+    Of a training the curve counts, to rounding, as energies of the RNN do.
     """
     with h5py.File(one, "r", locking=False) as first, h5py.File(two, "r", locking=False) as second:
         names = []
@@ -199,8 +199,9 @@ def different(one: Path, two: Path) -> str | None:
             # some data sets have a row for every few units only
             rows = slice(int(share * first[name].shape[0])) if first[name].shape else ()
             a, b = (file[name][rows] for file in (first, second))
-            if training and not np.allclose(a, b, rtol=1e-3, atol=1e-5):
+            rounded = training or name.endswith("/rnn")  # of other batches, on another number of ranks
+            if rounded and not np.allclose(a, b, rtol=1e-3, atol=1e-5):
                 return name
-            if not training and a.tobytes() != b.tobytes():
+            if not rounded and a.tobytes() != b.tobytes():
                 return name
     return None
