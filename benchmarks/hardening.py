@@ -26,8 +26,8 @@ KINDS = {
     "hdf5": (500, 6),
     "imports": (500, 30),
     "special": (100, 8),
-    "disk": (300, 4),
-    "signals": (200, 2),
+    "disk": (300, 2),
+    "signals": (200, 1),
     "kills": (100, 1),
 }
 
