@@ -145,8 +145,8 @@ def _unload(work, chain, sites, boxes, states):
 def _set_probabilities(beta, cost, degree, thresholds, work):
     """Acceptance probabilities as 32-bit thresholds and rows of their leading digits, alike in all boxes."""
     work[NEGATIVE : NEGATIVE + WIDTH] = ALL if beta * cost < 0 else np.uint32(0)
-    for unsatisfied in range(3):
-        bonds = excess(degree, unsatisfied)
+    # 0: changes that mend more bonds than they break
+    for bonds in (0, excess(degree, 0), excess(degree, 1), excess(degree, 2)):
         p = acceptance(np.float32(abs(beta * cost) * np.float32(bonds)))
         threshold = np.uint32(np.int64(p * np.float32(2.0**32))) if bonds else FREE
         thresholds[bonds] = threshold
@@ -154,11 +154,6 @@ def _set_probabilities(beta, cost, degree, thresholds, work):
             digit = (threshold >> np.uint32(32 - DIGITS + d)) & np.uint32(1)
             start = PROBABILITY + bonds * TABLE + d * WIDTH
             work[start : start + WIDTH] = ALL if digit else np.uint32(0)
-    free = PROBABILITY  # of changes that mend more bonds than they break
-    for d in range(DIGITS):
-        digit = (FREE >> np.uint32(32 - DIGITS + d)) & np.uint32(1)
-        work[free + d * WIDTH : free + (d + 1) * WIDTH] = ALL if digit else np.uint32(0)
-    thresholds[0] = FREE
 
 
 @njit(**OPTIONS)
