@@ -12,11 +12,17 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from scipy.stats import chi2
 
 from dcl_hpc.cluster.interruption import SIGNALS
 from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.cluster.log import LOGGER
+
+# The same cases in every run; others by `pytest --hypothesis-profile other`.
+for profile, same in (("other", False), ("same", True)):
+    settings.register_profile(profile, derandomize=same, deadline=None, database=None, print_blob=True)
+settings.load_profile("same")
 
 TINY = """\
 name = "tiny"

@@ -16,7 +16,7 @@ from dcl_hpc.job import file, needs, reference
 JOBS = Path(__file__).parents[2] / "jobs"
 LATTICE, THERMAL = JOBS / "ising_L8.toml", JOBS / "thermal.toml"
 KEYS = [f"{t.name}.{k.name}" if t.name else k.name for t in reference.tables() for k in t.keys]
-few = settings(deadline=None, max_examples=25, database=None)
+few = settings(max_examples=25)
 
 
 def refusal(overrides, path=LATTICE) -> str:

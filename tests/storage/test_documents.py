@@ -98,7 +98,7 @@ def test_numbers_that_are_not_finite(tmp_path):
     assert repr(documents.read_json(path)) == repr(values)
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=60)
 @given(
     st.binary(max_size=40)
     | st.recursive(

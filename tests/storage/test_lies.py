@@ -198,7 +198,7 @@ def test_headers(tmp_path, content, told):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=60)
 def test_changed_bytes(tmp_path_factory, data):
     """An archive whose bytes change is refused or gives the same states, a plain array what NumPy reads."""
     path = tmp_path_factory.mktemp("x") / data.draw(st.sampled_from(["x.npz", "x.npy"]))
