@@ -174,11 +174,14 @@ class Store:
         """Make everything written so far count; collective."""
         if self._sums is not None:
             if self.comm.size > 1:
-                self._flush()  # rank 0 reads what the others wrote
-            reached = self.comm.gather(self._reached)
-            if self.comm.rank == 0:
-                with self._told():
-                    self._sums.add(reached, done, slot)
+                self._flush()  # each rank reads what others wrote
+            reached, mine = self.comm.allgather(self._reached), None
+            with self._told():
+                mine = self._sums.share(reached, slot, self.comm.rank)
+            self._agree()
+            shares = self.comm.allgather(mine)
+            with self._told():
+                self._sums.add(shares, done, slot, write=self.comm.rank == 0)
         self._flush()
         if self.comm.rank == 0:
             with self._told():

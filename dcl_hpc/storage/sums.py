@@ -3,7 +3,7 @@
 `progress/sums` has two lines, those of the last two commits: units committed and slot, then of each data set
 how far it is filled and a CRC-32 of all up to there; of a checkpoint one of the half that counts. A line is
 written before its commit, in the place of the one that does not count, so that a kill at any moment leaves
-the line of the commit that counts.
+the line of the commit that counts. The ranks share what is to be read for it.
 """
 
 import zlib
@@ -18,6 +18,8 @@ from .reading import reading
 
 # Bytes that are read together.
 PIECE = 2**25
+# Of CRC-32 (IEEE 802.3), without x^32.
+POLYNOMIAL = 0xEDB88320
 
 
 class Sums:
@@ -52,7 +54,7 @@ class Sums:
         for name, (stop, expected) in self._parts.items():
             start = slot if name.startswith(CHECKPOINT) else 0
             length = self._data[name].shape[self._axes[name]]
-            if not 0 <= stop <= length or self._sum(name, start, stop) != expected:
+            if not 0 <= stop <= length or self._sum(name, start, stop)[1] != expected:
                 raise Damaged(f"{self._path} is damaged (what was saved in {name} has changed)")
 
     def reach(self, name: str, index) -> dict[str, int]:
@@ -62,31 +64,83 @@ class Sums:
         part = index[self._axes[name]] if isinstance(index, tuple) else index
         return {name: part.stop if isinstance(part, slice) else int(part) + 1}
 
-    def add(self, reached: list[dict[str, int]], done: int, slot: int) -> None:
-        """Write the line of a commit that follows.
+    def share(self, reached: list[dict[str, int]], slot: int, rank: int) -> list[list[int]]:
+        """What a rank reads for the line of a commit that follows.
 
         Parameters
         ----------
         reached : list of dict
             How far each rank has filled each data set.
+        slot : int
+            Half of the checkpoints that will count.
+        rank : int
+
+        Returns
+        -------
+        list of [stop, bytes, CRC-32]
+            Of each data set, how far it is filled, and how many bytes of what is new this rank has read.
         """
-        for name, (old, value) in self._parts.items():
+        found = []
+        for name, (old, _) in self._parts.items():
             if name.startswith(CHECKPOINT):
-                old, value, stop = slot, 0, slot + 1
+                old, stop = slot, slot + 1
             else:
                 stop = max((old, *(one[name] for one in reached if name in one)))
-            self._parts[name] = [stop, self._sum(name, old, stop, value)]
-        self._line = 1 - self._line
-        self._data[SUMS][self._line] = [done, slot, *np.ravel(list(self._parts.values()))]
+            first, last = (old + (stop - old) * k // len(reached) for k in (rank, rank + 1))
+            found.append([stop, *self._sum(name, first, last)])
+        return found
 
-    def _sum(self, name: str, start: int, stop: int, value: int = 0) -> int:
-        """CRC-32 of a part of a data set, in stretches along the axis on which it is filled."""
-        data, axis = self._data[name], self._axes[name]
+    def add(self, shares: list[list[list[int]]], done: int, slot: int, write: bool) -> None:
+        """Count what all ranks have read; `write` its line."""
+        for k, (name, (_, value)) in enumerate(self._parts.items()):
+            value = 0 if name.startswith(CHECKPOINT) else value
+            for _, size, follows in (share[k] for share in shares):
+                value = joined(value, follows, size) if size else value
+            self._parts[name] = [shares[0][k][0], value]
+        self._line = 1 - self._line
+        if write:
+            self._data[SUMS][self._line] = [done, slot, *np.ravel(list(self._parts.values()))]
+
+    def _sum(self, name: str, start: int, stop: int) -> tuple[int, int]:
+        """Bytes and CRC-32 of a part of a data set, in stretches along the axis on which it is filled."""
+        data, axis, size, value = self._data[name], self._axes[name], 0, 0
         step = max(1, PIECE * data.shape[axis] // max(1, data.nbytes))
         for k in range(start, stop, step):
             block = data[(*axis * [np.s_[:]], slice(k, min(k + step, stop)))]
+            size += block.nbytes
             value = zlib.crc32(np.ascontiguousarray(np.moveaxis(block, axis, 0)), value)
-        return value
+        return size, value
+
+
+def joined(first: int, second: int, size: int) -> int:
+    """CRC-32 of a text and of one that follows it.
+
+    A CRC-32 is the remainder of a polynomial over GF(2), lowest power in the highest bit, and the first text
+    stands 8 powers higher for each byte of the second.
+
+    Parameters
+    ----------
+    first, second : int
+        CRC-32 of each.
+    size : int
+        Bytes of the second.
+    """
+    power = 1 << 23  # x^8
+    while size:
+        if size & 1:
+            first = _product(first, power)
+        power, size = _product(power, power), size >> 1
+    return first ^ second
+
+
+def _product(a: int, b: int) -> int:
+    """Product of two polynomials modulo that of CRC-32."""
+    result = 0
+    for k in range(31, -1, -1):
+        if a >> k & 1:
+            result ^= b
+        b = b >> 1 ^ (POLYNOMIAL if b & 1 else 0)
+    return result
 
 
 def of(path: Path, data) -> Sums:

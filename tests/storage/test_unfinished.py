@@ -1,5 +1,7 @@
 """Unfinished files: damage is told before anything is used, a kill at any moment is none."""
 
+import zlib
+
 import h5py
 import numpy as np
 import pytest
@@ -120,6 +122,30 @@ def test_kill_at_any_moment_is_no_damage(tmp_path, monkeypatch):
             write(store, done, (done + 1) % 2)
     assert committed(path)[0] == 4
     assert sorted(seen) == seen and set(seen) == {0, 1, 2, 3, 4} and len(seen) > 15
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_joined_checksums(first, second):
+    """The checksum of two texts in a row is known from those of each."""
+    joined = sums.joined(zlib.crc32(first), zlib.crc32(second), len(second))
+    assert joined == zlib.crc32(first + second)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 7])
+def test_ranks_share_the_reading(tmp_path, ranks):
+    """Each byte is read by one rank, and the checksums are those of one that reads all."""
+    path = tmp_path / "file.h5"
+    make(path)
+    with h5py.File(path, "r+") as file:
+        file[ROWS][...], file[KEPT][...] = np.random.default_rng(1).random((2, 1, TOTAL, 3))
+        file[HALVES][...] = np.arange(8).reshape(2, 4)
+        counted, reached = sums.of(path, file), [{ROWS: 4, KEPT: 2}, *(ranks - 1) * [{ROWS: 3, KEPT: 5}]]
+        shares = [counted.share(reached, 1, rank) for rank in range(ranks)]
+        size = sum(share[sorted((ROWS, KEPT, HALVES)).index(ROWS)][1] for share in shares)
+        counted.add(shares, 4, 1, write=True)
+        file["progress/committed"][...] = 4, 1
+    assert size == 4 * 3 * 8
+    sums.verify(path)
 
 
 def test_going_on_after_a_restart(tmp_path):
