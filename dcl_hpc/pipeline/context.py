@@ -58,6 +58,7 @@ class Context:
             stage = self.run.stage(output)
             if complete and not stage.always:
                 self.log(f"{output}: {self.run.path(output)} is complete")
+                mpi.on_root(self.comm, opening.keep, self.run)
             else:
                 for name in stage.needs(self.run.job, output):
                     mpi.on_root(self.comm, self.run.require, name)

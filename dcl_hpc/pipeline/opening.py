@@ -68,6 +68,12 @@ def save(run: Run) -> None:
         write_text(run.root / JOB_FILE, run.job_text)
 
 
+def keep(run: Run) -> None:
+    """Write the record of a run if there is none, as after a disk that was full; see `save`."""
+    if not (run.root / RECORD).exists():
+        save(run)
+
+
 def open_run(folder: str | Path) -> Run:
     """The run in a folder, wherever that was moved or copied to.
 

@@ -264,13 +264,15 @@ def test_import_needs_room(dcl, source, runs, monkeypatch):
 
 
 def test_complete_import_is_left(dcl, source, observations):
-    """The same command again changes nothing."""
+    """The same command again changes nothing, and writes the run's record where a full disk left none."""
     assert dcl("observe", "--from", source).returncode == 0
-    before = observations.read_bytes()
+    before, record = observations.read_bytes(), observations.with_name("job.json")
+    said = record.read_bytes()
+    record.unlink()
     done = dcl("observe", "--from", source)
     assert done.returncode == 0, done.stderr
     assert "observations.h5 is complete" in done.stdout
-    assert observations.read_bytes() == before
+    assert observations.read_bytes() == before and record.read_bytes() == said
 
 
 @pytest.mark.mpi
