@@ -13,6 +13,9 @@ from ..storage.observations import observed_rows
 from . import explanation, law, recovery, sweeps, tables
 from .agreement import agreement
 
+# Learned energies, and those of networks before their calibration.
+NETWORKS = (*LEARNED, *map(plain, LEARNED))
+
 
 @dataclass(frozen=True)
 class System:
@@ -118,6 +121,7 @@ def numbers(run, system: System) -> dict:
             name: found | {"as_trained": _accuracy(system, plain(name))}
             for name, found in system.calibrations.items()
         },
+        "levels": {name: _levels(errors) for name, errors in system.errors.items() if name in NETWORKS},
         "couplings": _couplings(job, system),
         "compositions": law.compositions(run),
         "explanation": [explanation.summarized(check, system.diagnosis) for check in system.checks],
@@ -131,6 +135,11 @@ def _accuracy(system, name: str) -> dict:
     if name not in system.errors:
         return {}
     return {key: system.errors[name][key] for key in ("rmse", "rmse_error", "slope", "slope_error")}
+
+
+def _levels(errors: dict) -> dict:
+    """Errors of an energy on each level of the true one, in J, about their mean."""
+    return {key: errors[key] for key in ("level", "bias", "spread", "level_rmse")}
 
 
 def _rnn(system) -> dict | None:
