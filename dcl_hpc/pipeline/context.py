@@ -36,6 +36,11 @@ class Context:
 
         return data_parallel.connect(self.comm, self.run.job.training.backend)
 
+    def _disconnect(self) -> None:
+        """End the training's connection; beside its thread, chains on several ranks are ten times slower."""
+        if parallel := self.__dict__.pop("parallel", None):
+            parallel.close()
+
     def require_memory(self, stage: str) -> None:
         """Raise UserError if a machine has not the memory that a stage needs; collective."""
         if need := self.run.job.needs.get(stage):
@@ -62,6 +67,7 @@ class Context:
                 for name in stage.needs(self.run.job, output):
                     mpi.on_root(self.comm, self.run.require, name)
                 stage.perform(self, output)
+                self._disconnect()
                 mpi.on_root(self.comm, opening.save, self.run)
             self.comm.Barrier()
 
