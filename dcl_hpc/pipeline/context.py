@@ -2,7 +2,7 @@
 
 import os
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from .. import networks
@@ -19,7 +19,8 @@ from .run import Run
 class Context:
     """What a stage works with: the run, its communicator, the log and the stop request.
 
-    `update` is whether files that are out of date are moved aside and made anew.
+    `update` is whether files that are out of date are moved aside and made anew. In `found` a stage keeps
+    what took long to find and what its next output needs, too.
     """
 
     run: Run
@@ -27,6 +28,7 @@ class Context:
     log: Log
     stop: StopRequest
     update: bool = False
+    found: dict = field(default_factory=dict)
 
     @cached_property
     def parallel(self):
