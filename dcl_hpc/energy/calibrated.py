@@ -62,8 +62,8 @@ class CalibratedEnergy:
     def __init__(self, network, settings: dict, arrays: dict, slow: bool = False):
         self.lattice, self.n_states, self.network = network.lattice, network.n_states, network
         self.weight, self._functions = settings["weight"], settings["functions"]
-        beside = tile_model(self.lattice, self.n_states, settings["offsets"], arrays["table"])
-        self._sum = network.plus(beside, self.weight)
+        self._beside = tile_model(self.lattice, self.n_states, settings["offsets"], arrays["table"])
+        self._sum = network.plus(self._beside, self.weight)
         if slow and (guide := self._guide(settings)) is not None:
             self._sum = GuidedEnergy(self._sum, guide, network.temperature)
         self._projection, self._covariance = arrays["projection"], arrays["covariance"]
@@ -71,9 +71,11 @@ class CalibratedEnergy:
         if hasattr(network, "training_modes"):
             self.training_modes = self._training_modes
 
-    def energies(self, states: np.ndarray) -> np.ndarray:
-        """See `EnergyModel.energies`."""
-        return self._sum.energies(states)
+    def energies(self, states: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
+        """See `EnergyModel.energies`; a network whose `own` energies of the states are given is not asked."""
+        if own is None:
+            return self._sum.energies(states)
+        return self.weight * own + self._beside.energies(states)
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
@@ -91,15 +93,16 @@ class CalibratedEnergy:
         except ValueError:
             return None
 
-    def modes(self, states: np.ndarray, most: int | None = None) -> np.ndarray:
-        """See `Spread.modes`."""
+    def modes(self, states: np.ndarray, most: int | None = None, own: np.ndarray | None = None) -> np.ndarray:
+        """See `Spread.modes`, and `energies`."""
         of_weight, spread = self._modes(most)
-        energies = self.network.energies(states) if of_weight.any() else np.zeros(states.shape[1])
-        return of_weight[:, None] * energies + spread.modes(states)
+        if own is None:
+            own = self.network.energies(states) if of_weight.any() else np.zeros(states.shape[1])
+        return of_weight[:, None] * own + spread.modes(states)
 
-    def errors(self, states: np.ndarray) -> np.ndarray:
+    def errors(self, states: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
         """Standard errors of energies in J, float64 (n_chains,), of states, uint8 (n_sites, n_chains)."""
-        return np.sqrt((self.modes(states) ** 2).sum(axis=0))
+        return np.sqrt((self.modes(states, own=own) ** 2).sum(axis=0))
 
     def _of_modes(self, most: int | None):
         """What each mode has of the network's energy, and the sums of interactions that it has beside."""

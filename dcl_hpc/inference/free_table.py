@@ -8,13 +8,12 @@ Neural Comput. 4, 415 (1992)). The posterior mean shrinks what the data do not s
 
 import numpy as np
 
+from ..physics.tiles import MAX_FREE
 from .interactions import Interactions, Words
 from .likelihood import inverted, maximise, table_information, table_scores
 from .local_energy import LocalEnergy
 from .samples import Samples
 
-# Largest table: its information matrix is dense.
-MAX_FREE = 2**12
 # Precision of K = J/T before anything is observed; it keeps states that never occur near 0.
 RIDGE = 1.0
 # Entries of the scores held at a time.

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..energy.factory import ENERGIES
 from . import needs
-from .defaults import most_states, tile_states
+from .defaults import MOST_STATES, tile_states
 
 
 def mistakes(job) -> list[str]:
@@ -134,7 +134,7 @@ def _fits(job, key: str, offsets, methods, key_of_methods: str) -> Iterator[str]
             f" tiles, or {enough}"
         )
         return
-    sizes, largest = tile_states(lattice, offsets, job.hamiltonian.n_states), most_states()
+    sizes, largest = tile_states(lattice, offsets, job.hamiltonian.n_states), MOST_STATES
     for method in methods:
         if sizes[method] > largest[method]:
             yield (

@@ -3,13 +3,15 @@
 import numpy as np
 
 from ..physics.lattice import Lattice
-from ..physics.tiles import MAX_TABLE, Tiling
+from ..physics.tiles import MAX_FREE, MAX_TABLE, Tiling
 from ..physics.unwrap import suited
 from .learners import Direct, Ednn
 from .networks import Rnn
 
 # Of an unknown system: temperatures to predict, in T_o.
 TEMPERATURES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
+# Most states of a tile that each direct estimate takes.
+MOST_STATES = {"pairwise": MAX_TABLE, "clusters": MAX_TABLE, "table": MAX_FREE}
 
 
 def completed(document):
@@ -95,7 +97,7 @@ def direct(section: Direct, lattice: Lattice, n_states: int) -> Direct:
 
     Boxes in the plane of a square lattice, and where balls would meet themselves; else balls.
     """
-    largest, tile = most_states(), section.tile
+    largest, tile = MOST_STATES, section.tile
     side, methods = section.side, section.methods
     if tile == "auto":
         plane = lattice.kind == "hypercubic" and lattice.dimension < 3
@@ -124,10 +126,3 @@ def tile_states(lattice: Lattice, offsets: np.ndarray, n_states: int) -> dict[st
         present = np.unique(lattice.windows(offsets) >= 0, axis=0).sum(axis=1)
         occurring = sum(n_states ** int(n) for n in present)
     return {"pairwise": size, "clusters": size, "table": occurring}
-
-
-def most_states() -> dict[str, int]:
-    """Most states of a tile that each direct estimate takes."""
-    from ..inference.free_table import MAX_FREE  # compiles kernels
-
-    return {"pairwise": MAX_TABLE, "clusters": MAX_TABLE, "table": MAX_FREE}

@@ -10,6 +10,8 @@ from .lattice import Lattice
 
 # Most states of a tile whose energies are tabulated (float32: 64 MiB).
 MAX_TABLE = 2**24
+# Most states of a tile whose energies are all fitted: their information matrix is dense.
+MAX_FREE = 2**12
 
 
 def box(dimension: int, focus: int, context: int) -> np.ndarray:

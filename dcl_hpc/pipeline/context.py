@@ -2,7 +2,7 @@
 
 import os
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from .. import networks
@@ -19,7 +19,8 @@ from .run import Run
 class Context:
     """What a stage works with: the run, its communicator, the log and the stop request.
 
-    `update` is whether files that are out of date are moved aside and made anew.
+    `update` is whether files that are out of date are moved aside and made anew. In `found` a stage keeps
+    what took long to find and what its next output needs, too.
     """
 
     run: Run
@@ -27,6 +28,7 @@ class Context:
     log: Log
     stop: StopRequest
     update: bool = False
+    found: dict = field(default_factory=dict)
 
     @cached_property
     def parallel(self):
@@ -35,6 +37,11 @@ class Context:
         from ..training import data_parallel
 
         return data_parallel.connect(self.comm, self.run.job.training.backend)
+
+    def _disconnect(self) -> None:
+        """End the training's connection; beside its thread, chains on several ranks are ten times slower."""
+        if parallel := self.__dict__.pop("parallel", None):
+            parallel.close()
 
     def require_memory(self, stage: str) -> None:
         """Raise UserError if a machine has not the memory that a stage needs; collective."""
@@ -63,6 +70,7 @@ class Context:
                 for name in stage.needs(self.run.job, output):
                     mpi.on_root(self.comm, self.run.require, name)
                 stage.perform(self, output)
+                self._disconnect()
                 mpi.on_root(self.comm, opening.save, self.run)
             self.comm.Barrier()
 

@@ -15,7 +15,7 @@ from ..inference.estimate import described, estimate
 from ..inference.local_energy import LocalEnergy
 from ..inference.samples import Samples
 from ..pipeline.context import Context
-from ..storage import weights
+from ..storage import identity, weights
 from ..storage.complete import complete_rows
 from ..storage.observations import correlated_blocks
 
@@ -109,11 +109,15 @@ def _plain(value: float) -> float | None:
 def _interactions(context, output: str, states: np.ndarray, blocks: np.ndarray) -> LocalEnergy:
     """The interactions that the observations call for; none where sites differ or they cannot be found."""
     job, lattice, q = context.run.job, context.run.job.build_lattice(), context.run.job.hamiltonian.n_states
+    # they are the same for all energies that are calibrated with the same observations
+    key = "interactions", identity.read(context.run.path("observe")).uuid, len(states)
+    if key in context.found:
+        return context.found[key]
     if not (job.is_glass or (job.uses_ednn and not job.ednn.shared)):
         some = slice(None, None, -(-len(states) // SELECTION))
         tile = job.tile.offsets(lattice), job.tile.without
         try:
-            return estimate(job, "clusters", states[some], *tile, blocks[some])
+            return context.found.setdefault(key, estimate(job, "clusters", states[some], *tile, blocks[some]))
         except UserError as error:
             context.log(f"{output}: only the scale is fitted ({error})")
     return LocalEnergy.nothing(lattice.dimension, q)

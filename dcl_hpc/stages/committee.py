@@ -42,7 +42,7 @@ def _own(context: Context, group, number: int, bars: bool) -> Context:
 
     log = context.log.part(group.rank, f"{context.log.about}member {number}: ", bars)
     own = Context(replace(context.run, ranks=group.size), group, log, context.stop, context.update)
-    own.parallel = data_parallel.connect(group, "mpi")  # Horovod knows one group of ranks in its life
+    own.parallel = data_parallel.connect(group, "mpi")  # Horovod knows one group at a time
     return own
 
 

@@ -45,11 +45,13 @@ def evaluate(context: Context, output: str) -> None:
     for name in job.learned:
         model = energy_model(run, name)
         part = np.ascontiguousarray(states[mine].T)
-        columns[name] = mpi.gather(comm, model.energies(part))
-        if job.calibrates(name):
-            columns[plain(name)] = mpi.gather(comm, model.network.energies(part))
+        # a network is slow, and is asked once
+        own = [model.network.energies(part)] if job.calibrates(name) else []
+        columns[name] = mpi.gather(comm, model.energies(part, *own))
+        if own:
+            columns[plain(name)] = mpi.gather(comm, *own)
         if hasattr(model, "errors"):
-            errors[name] = mpi.gather(comm, model.errors(part))
+            errors[name] = mpi.gather(comm, model.errors(part, *own))
         if job.is_glass:
             recovered[name] = _recover(context, model, name)
     if job.has_truth:

@@ -14,6 +14,7 @@ from dcl_hpc.errors import UserError
 from dcl_hpc.training import data_parallel
 
 SCRIPT = """\
+import os
 import sys
 from itertools import islice
 from types import SimpleNamespace
@@ -40,6 +41,19 @@ def work(comm):
     *backends, folder = sys.argv[1:]
     for backend in backends:
         epoch(comm, backend, folder)
+        if comm.size > 1:
+            others(comm, backend)
+
+
+def others(comm, backend):
+    # another group of ranks, once the connection of all is closed
+    data_parallel.connect(comm, backend).close()
+    group = comm.Split(comm.rank // 2)
+    if group.size > 1:
+        threads, parallel = len(os.listdir("/proc/self/task")), data_parallel.connect(group, backend)
+        assert parallel.sum(np.ones(2)).tolist() == [2, 2]
+        parallel.close()
+        assert len(os.listdir("/proc/self/task")) == threads
 
 
 def epoch(comm, backend, folder):
@@ -76,6 +90,7 @@ def epoch(comm, backend, folder):
         **{f"gradient_{k}": g for k, g in enumerate(gradients)},
         **{f"weights_{k}": v.numpy() for k, v in enumerate(trainer.variables)},
     )
+    parallel.close()
 
 
 mpi.run(work)

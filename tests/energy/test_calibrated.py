@@ -139,6 +139,19 @@ def test_errors_follow_from_the_covariance():
     assert energy.errors(states) ** 2 == pytest.approx(np.einsum("ac,ab,bc->c", slopes, covariance, slopes))
 
 
+def test_a_network_is_not_asked_for_what_is_known():
+    """Energies and errors follow from its own energies, if these are given."""
+    function = [{"sites": [(0, 0), (0, 1)], "charges": (1, 2), "phase": "cos", "sign": 1}]
+    settings = {"weight": 0.6, "functions": [function], "offsets": [[0, 0], [0, 1]]}
+    arrays = {"table": np.arange(9.0), "projection": np.array([0.3]), "covariance": np.diag([0.04, 0.09])}
+    energy, states = CalibratedEnergy(rnn(), settings, arrays), all_states(Q, 6).T.copy()
+    own = rnn().energies(states)
+    assert energy.energies(states, own) == pytest.approx(energy.energies(states), abs=2e-5)
+    assert energy.energies(states, own + 1) == pytest.approx(energy.energies(states) + 0.6, abs=2e-5)
+    assert energy.errors(states, own) == pytest.approx(energy.errors(states), abs=2e-5)
+    assert np.abs(energy.errors(states, own + 1) - energy.errors(states)).max() > 0.01
+
+
 def test_errors_of_a_scale_alone(monkeypatch):
     """Without interactions the error is that of the weight times the energy, also of many configurations."""
     monkeypatch.setattr(direct, "CHUNK", 60)
