@@ -47,8 +47,6 @@ def _import_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # lines after the import
     sys.stderr.flush()
     kept = os.dup(2)
-    # Keras is a third of the import, and not used here; whoever asks for tf.keras later gets it
-    without = sys.modules.setdefault("keras", None) is None
     with tempfile.TemporaryFile() as lines:
         os.dup2(lines.fileno(), 2)
         try:
@@ -61,7 +59,5 @@ def _import_tensorflow() -> None:
             os.write(kept, lines.read())
             raise
         finally:
-            if without:
-                del sys.modules["keras"]
             os.dup2(kept, 2)
             os.close(kept)
