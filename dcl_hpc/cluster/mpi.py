@@ -213,6 +213,8 @@ def run(function, start=world) -> None:
     except UserError as error:
         together = comm is None or comm.size == 1 or error.on_all_ranks
         first = _begins() if comm is None else comm.rank == 0
+        if not together:
+            time.sleep(min(comm.rank, 4) * 0.5)  # if others fail, too, the first of them tells, and ends all
         if first or not together:
             print(f"dcl_hpc: error: {error}", file=sys.stderr, flush=True)
         if not together:

@@ -62,7 +62,8 @@ class Store:
         except BlockingIOError:
             raise UserError(f"{path} is being written by another process; wait for it") from None
         except WRONG as error:
-            if write and comm.size == 1 and self._disk is None and isinstance(error, OSError):
+            unopened = self._disk is None if comm.size == 1 else "MPI_File_open failed" in str(error)
+            if write and unopened and isinstance(error, OSError):
                 raise cannot_write(path, error) from None
             reason = " ".join(str(error).split())
             raise Damaged(f"{path} is damaged or not a file of this program ({reason})") from None
@@ -73,7 +74,8 @@ class Store:
     def __exit__(self, *exception):
         """Close the file, and give it its checksum if it is complete; collective.
 
-        A rank that fails alone does not wait for the others here: it ends them, see `cluster.mpi.run`.
+        Ranks do not wait for each other here if one fails alone or if they could not write: HDF5 may then do
+        so for ever. They are ended, see `cluster.mpi.run`.
         """
         failed = exception[0] is not None
         if failed and self.comm.size > 1 and not getattr(exception[1], "on_all_ranks", False):
@@ -95,20 +97,23 @@ class Store:
             self._agree()
 
     @contextlib.contextmanager
-    def _told(self):
-        """Of several ranks one that fails goes on, since the others wait for it; it tells when all meet."""
+    def _told(self, collective: bool = False):
+        """Of several ranks one that fails goes on, since the others wait for it; it tells when all meet.
+
+        Not in a collective write, in which the others may wait for it.
+        """
         try:
             yield
         except (OSError, RuntimeError) as error:
             self._failure = self._failure or cannot_write(self.path, error)
-            if self.comm.size == 1:
+            if collective or self.comm.size == 1:
                 raise self._failure from None
 
     def _agree(self) -> None:
-        """Meet, and fail together if any rank has failed since the file was opened; collective."""
+        """Meet, and fail if any rank has failed since the file was opened; collective."""
         for failure in self.comm.allgather(self._failure):
             if failure is not None:
-                raise UserError.everywhere(str(failure))
+                raise UserError(str(failure))
 
     def attribute(self, name: str):
         """A root attribute."""
@@ -136,7 +141,8 @@ class Store:
         (h5py returns at once from an empty one, and the others would wait for it.)
         """
         dataset = self._data[name]
-        with self._told(), contextlib.nullcontext() if self.comm.size == 1 else dataset.collective:
+        alone = self.comm.size == 1
+        with self._told(collective=True), contextlib.nullcontext() if alone else dataset.collective:
             dataset[index] = values
         self._reach(name, index)
 
