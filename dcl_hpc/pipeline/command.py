@@ -19,8 +19,6 @@ from .realizations import Work, perform
 from .run import Run
 from .stages import STUDIES
 
-DEFAULT_JOB = "jobs/ising_L8.toml"
-
 
 class Parser(argparse.ArgumentParser):
     """One that takes no empty text, nor any that cannot be shown, and tells mistakes shortly."""
@@ -31,6 +29,8 @@ class Parser(argparse.ArgumentParser):
         for name, value in vars(options).items():
             if isinstance(value, str) and (not value.strip() or UNSEEN.search(value)):
                 self.error(f"{name}: {quoted(value)} is empty or has characters that cannot be seen")
+        if options.job is None:
+            self.error("which job? Give its file, such as jobs/demo.toml, or set DCL_JOB")
         return options
 
     def error(self, message: str):
@@ -57,9 +57,8 @@ def parser(module: str, about: str, alone: bool = False) -> Parser:
         "ended by a second Ctrl-C, or before the work began.",
     )
     result.add_argument(
-        "job", nargs="?", default=os.environ.get("DCL_JOB", DEFAULT_JOB),
-        help="job file (default: $DCL_JOB, else %(default)s)",
-    )  # fmt: skip
+        "job", nargs="?", default=os.environ.get("DCL_JOB"), help="job file (default: $DCL_JOB)"
+    )
     result.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="overrides",
         help="override a value of the job file, e.g. --set rnn.epochs=5; may be repeated",

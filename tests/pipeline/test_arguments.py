@@ -14,6 +14,7 @@ from dcl_hpc.pipeline import command
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        ([], "which job? Give its file"),
         ([""], "job: '' is empty"),
         (["--runs="], "runs: '' is empty"),
         (["a\nb"], "'a\\nb' is empty or has characters that cannot be seen"),
@@ -24,8 +25,9 @@ from dcl_hpc.pipeline import command
         (["--from", "", "job"], "snapshots: '' is empty"),
     ],
 )
-def test_arguments_refused(capsys, arguments, told):
+def test_arguments_refused(capsys, monkeypatch, arguments, told):
     """Exit code 2 and one line."""
+    monkeypatch.delenv("DCL_JOB", raising=False)
     parser = command.parser("observe", "about")
     command.accept_snapshots(parser)
     with pytest.raises(SystemExit) as ended:
