@@ -8,11 +8,13 @@ A complete file is sealed with its checksum, see `identity`.
 """
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from ..cluster import mpi
 from ..errors import UserError
 from . import identity, sums
 from .disk import Disk
@@ -39,12 +41,12 @@ class Store:
 
     def __init__(self, path, comm, write: bool = False):
         self.path, self.comm, self._writes = Path(path), comm, write
-        self._failure: UserError | None = None
         self._reached: dict[str, int] = {}
         self._disk: Disk | None = None
         try:
             if comm.size > 1:
-                self._file = h5py.File(path, "r+" if write else "r", driver="mpio", comm=comm)
+                with mpi.ending_all(partial(_failed, path)) if write else contextlib.nullcontext():
+                    self._file = h5py.File(path, "r+" if write else "r", driver="mpio", comm=comm)
             elif write:
                 self._disk = Disk(path)
                 self._file = h5py.File(self._disk, "r+")
@@ -74,8 +76,7 @@ class Store:
     def __exit__(self, *exception):
         """Close the file, and give it its checksum if it is complete; collective.
 
-        Ranks do not wait for each other here if one fails alone or if they could not write: HDF5 may then do
-        so for ever. They are ended, see `cluster.mpi.run`.
+        A rank that fails alone does not wait for the others here: it ends them, see `cluster.mpi.run`.
         """
         failed = exception[0] is not None
         if failed and self.comm.size > 1 and not getattr(exception[1], "on_all_ranks", False):
@@ -87,33 +88,22 @@ class Store:
             self._file.close()
             if self._disk:
                 self._disk.close()
-        if failed:
-            return
-        self._agree()
         if finished:
-            if self.comm.rank == 0 and identity.read_seal(self.path) is None:
-                with self._told():
-                    identity.seal(self.path, done=done, seconds=seconds)
-            self._agree()
+            self.comm.Barrier()
+            mpi.on_root(self.comm, self._seal, done, seconds)
+
+    def _seal(self, done: int, seconds: float) -> None:
+        if identity.read_seal(self.path) is None:
+            with self._told():
+                identity.seal(self.path, done=done, seconds=seconds)
 
     @contextlib.contextmanager
-    def _told(self, collective: bool = False):
-        """Of several ranks one that fails goes on, since the others wait for it; it tells when all meet.
-
-        Not in a collective write, in which the others may wait for it.
-        """
+    def _told(self):
+        """Of several ranks one that fails alone ends the others, also where MPI fails, see `ending_all`."""
         try:
             yield
         except (OSError, RuntimeError) as error:
-            self._failure = self._failure or cannot_write(self.path, error)
-            if collective or self.comm.size == 1:
-                raise self._failure from None
-
-    def _agree(self) -> None:
-        """Meet, and fail if any rank has failed since the file was opened; collective."""
-        for failure in self.comm.allgather(self._failure):
-            if failure is not None:
-                raise UserError(str(failure))
+            raise cannot_write(self.path, error) from None
 
     def attribute(self, name: str):
         """A root attribute."""
@@ -141,8 +131,7 @@ class Store:
         (h5py returns at once from an empty one, and the others would wait for it.)
         """
         dataset = self._data[name]
-        alone = self.comm.size == 1
-        with self._told(collective=True), contextlib.nullcontext() if alone else dataset.collective:
+        with self._told(), contextlib.nullcontext() if self.comm.size == 1 else dataset.collective:
             dataset[index] = values
         self._reach(name, index)
 
@@ -196,12 +185,17 @@ class Store:
         self._flush()
 
     def _flush(self) -> None:
-        """Have the disk keep all that was written; MPI's driver does so when it flushes."""
+        """Have the disk keep what all ranks have written; MPI's driver does so when it flushes."""
         with self._told():
             self._file.flush()
             if self._disk:
                 self._disk.sync()
-        self._agree()
+        self.comm.Barrier()
+
+
+def _failed(path, words: str) -> UserError:
+    """What is told where MPI has failed."""
+    return cannot_write(path, OSError(words.removeprefix("MPI_ERR_IO: ")))
 
 
 def _names(file: h5py.File) -> list[str]:
