@@ -1,20 +1,19 @@
-"""Commands that a signal hits at a random moment, on one or two ranks, and that go on when started again."""
+"""Commands that signals hit at random moments, on one or two ranks, and that go on when started again."""
 
 import contextlib
 import os
 import random
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from hostile import ranks, trial
-from hostile.chain import STEPS, Chain, Step
+from hostile.chain import STEPS, Chain, Step, committed
 
 # Longest time of a command, in s: on busy machines with several ranks imports alone take many.
 SECONDS = 300.0
-# Of that many cases one is of a stage that imports TensorFlow.
-RARE = 5
+# Of that many cases one is of a stage that imports TensorFlow; a case has at most so many signals.
+RARE, MOST = 5, 3
 
 
 class Interrupted:
@@ -48,28 +47,35 @@ class Interrupted:
         return self.lengths[step, on]
 
     def case(self, number: int) -> None:
-        """Hit a command a few times, then let it end."""
+        """Hit a command, which goes on, a few times; then let it end."""
         rare, chance, runs = number % RARE == RARE - 1, self.chance, self.folder / "runs" / "case"
         step = chance.choice([one for one in STEPS if one.quick != rare])
         on, how = chance.choice((1, 1, 2)), chance.choice(self.signals)
         seconds = self.length(step, on)
         self.chain.begin(step, runs)
-        after = chance.uniform(0.1, seconds)
-        said = f"{step.name} on {on} ranks, {how.name} after {after:.2f} of {seconds:.2f} s"
-        process = self.start(step, runs, on)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(after)
-        self.hit(process, how, on)
-        answer = self.wait(process)
-        if self.tally.add(said, fault=self.fault(answer, how)):
-            print(answer.out[-2000:], file=sys.stderr)
-            return
-        if wrong := self.chain.wrong(step, runs, finished=answer.code == 0):
-            self.tally.add(f"{said}: {wrong}", answer, fault="lost")
-            return
+        said, done = f"{step.name} on {on} ranks, {how.name}", committed(runs)
+        for _ in range(chance.randint(1, MOST)):
+            after = chance.uniform(0.1, seconds)
+            said += f" after {after:.2f}"
+            process = self.start(step, runs, on)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(after)
+            self.hit(process, how, on)
+            answer = self.wait(process)
+            before, done = done, committed(runs)
+            self.tally.counts.update(hits=1, in_the_middle=before != done and answer.code != 0)
+            if fault := self.fault(answer, how):
+                self.tally.add(said, answer, fault)
+                return
+            wrong = self.chain.wrong(step, runs, finished=answer.code == 0)
+            if wrong or any(done.get(path, 0) < count for path, count in before.items()):
+                self.tally.add(f"{said}: {wrong or 'less is committed'}", answer, "lost")
+                return
+            if answer.code == 0:
+                break
         again = self.wait(self.start(step, runs, on))
-        if again.code or (wrong := self.chain.wrong(step, runs, finished=True)):
-            self.tally.add(f"{said}: then {wrong}", again, fault="lost")
+        wrong = self.chain.wrong(step, runs, finished=True) or again.code
+        self.tally.add(f"{said}: then {wrong}", again, "lost" if wrong else None)
 
     def hit(self, process: subprocess.Popen, how: signal.Signals, on: int) -> None:
         """Send the signal; of ranks to those themselves, one or all, unless mpiexec forwards it."""
