@@ -3,7 +3,8 @@
 A tiny system is finished once, and stopped in the middle of an import, of its chains, of a sweep, and of
 labels; two glasses are finished, too. In each case one file of a copy is damaged, of HDF5 or any other, or
 values in it are changed by h5py; then status, Python's interface, report and run are asked, and some times
-run --update. Values with a checksum that was made anew cannot be told from right ones: they must break nothing.
+run --update. Values with a checksum that was made anew cannot be told from right ones: they must break
+nothing.
 """
 
 import hashlib
