@@ -31,7 +31,7 @@ name = "direct"
 {BEGIN}
 ednn.fit = "clusters"
 {END}"""
-EXCHANGE = DIRECT.replace('"direct"', '"exchange"') + "[observe.exchange]\nhottest = 6.0\n"
+EXCHANGE = DIRECT.replace('"direct"', '"exchange"').replace("thin = 2", "thin = 2, exchange.hottest = 6.0")
 LATTICE = f"""\
 name = "lattice"
 {BEGIN}
