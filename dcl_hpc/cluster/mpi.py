@@ -26,6 +26,8 @@ RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCI
 LAUNCHERS = ("OMPI_COMM_WORLD_", "PMI_", "PMIX_", "PALS_", "MV2_COMM_WORLD_")
 # Errors of the disk, where they arise while something is written or made to be.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+# What MPI calls at errors of files, and what it then tells.
+_ending = SimpleNamespace(handler=None, tell=None)
 
 
 def _told(names) -> list[int]:
@@ -158,9 +160,6 @@ def ending_all(tell):
         yield
     finally:
         MPI.FILE_NULL.Set_errhandler(MPI.ERRORS_RETURN)
-
-
-_ending = SimpleNamespace(tell=None, handler=None)
 
 
 def _file_error(file, code: int) -> None:
