@@ -170,10 +170,9 @@ class Store:
         if self._sums is not None:
             if self.comm.size > 1:
                 self._flush()  # each rank reads what others wrote
-            reached, mine = self.comm.allgather(self._reached), None
+            reached = self.comm.allgather(self._reached)
             with self._told():
                 mine = self._sums.share(reached, slot, self.comm.rank)
-            self._agree()
             shares = self.comm.allgather(mine)
             with self._told():
                 self._sums.add(shares, done, slot, write=self.comm.rank == 0)
