@@ -10,6 +10,7 @@ import numpy as np
 
 from dcl_hpc.storage import identity
 from dcl_hpc.storage.documents import read_json
+from dcl_hpc.storage.progress import progress
 
 BEGIN = """\
 lattice.shape = [6, 6]
@@ -30,6 +31,7 @@ name = "direct"
 {BEGIN}
 ednn.fit = "clusters"
 {END}"""
+EXCHANGE = DIRECT.replace('"direct"', '"exchange"').replace("thin = 2", "thin = 2, exchange.hottest = 6.0")
 LATTICE = f"""\
 name = "lattice"
 {BEGIN}
@@ -49,7 +51,7 @@ training.epochs = 3
 HURRIED = str(Path(__file__).with_name("hurried.py"))
 # What of an unfinished file counts up to its committed row.
 ROWS = ("observations/", "validation/", "series/")
-JOBS = {"direct": DIRECT, "lattice": LATTICE, "thermal": THERMAL}
+JOBS = {"direct": DIRECT, "exchange": EXCHANGE, "lattice": LATTICE, "thermal": THERMAL}
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Step:
     @property
     def quick(self) -> bool:
         """Whether neither it nor those before it import TensorFlow, which takes seconds."""
-        return self.study == "direct"
+        return self.study in ("direct", "exchange")
 
     @property
     def name(self) -> str:
@@ -85,6 +87,7 @@ STEPS = (
     Step("direct", "sweep", ("--energy", "true")),
     Step("direct", "sweep", ("--energy", "ednn")),
     Step("direct", "report"),
+    Step("exchange", "observe"),
     Step("lattice", "observe"),
     Step("lattice", "train", ("--network", "rnn")),
     Step("lattice", "label"),
@@ -177,6 +180,12 @@ class Chain:
                 return f"{relative}: {differ} differs"
         left = [path.name for path in runs.rglob(".*") if ".tmp." in path.name or ".lock" in path.name]
         return f"left over: {left}" if left and finished else None
+
+
+def committed(runs: Path) -> dict[Path, int]:
+    """How far each file is."""
+    files = [path for path in sorted(runs.rglob("*.h5")) if ".previous" not in path.name]
+    return {path: progress(path).done for path in files}
 
 
 def different(one: Path, two: Path) -> str | None:

@@ -1,9 +1,10 @@
 """Damaged files of finished and of stopped runs: none is used, and what is made anew has the right bits.
 
 A tiny system is finished once, and stopped in the middle of an import, of its chains, of a sweep, and of
-labels. In each case one file of a copy is damaged, or values in it are changed by h5py; then status, Python's
-interface, report and run are asked, and some times run --update. Values with a checksum that was made anew
-cannot be told from right ones: they must break nothing.
+labels; two glasses are finished, too. In each case one file of a copy is damaged, of HDF5 or any other, or
+values in it are changed by h5py; then status, Python's interface, report and run are asked, and some times
+run --update. Values with a checksum that was made anew cannot be told from right ones: they must break
+nothing.
 """
 
 import hashlib
@@ -17,13 +18,13 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from damage import interface
-from stale import SYSTEM, TINIEST
+from stale import ENSEMBLE, SYSTEM, TINIEST
 
 from dcl_hpc.storage import identity
 from dcl_hpc.storage.store import Store
 
 from .damages import CHANGES, RAW, WAYS, names_in
+from .interface import interface
 from .trial import SECONDS, Answer, Tally, command, forked
 
 # Of networks: TensorFlow is imported anew in each process.
@@ -81,7 +82,7 @@ def run(chance, n: int, folder: Path, tally: Tally) -> None:
 def case(chance, k: int, base: Base, trial: Path, tally: Tally) -> None:
     """One damage, all readers, and the verdict."""
     root = trial / "runs" / "tiny"
-    files = [path for path in sorted(root.rglob("*")) if path.is_file() and "tensorboard" not in path.parts]
+    files = [path for path in sorted(root.rglob("*")) if path.is_file()]
     begun = [path for path in files if path.suffix == ".h5" and identity.read_seal(path) is None]
     weight = [(1, 6)[path.suffix == ".h5"] * (1, 8)[path in begun] for path in files]
     path = chance.choices(files, weight)[0]
@@ -136,7 +137,8 @@ def spare(path: Path, before: bytes, changed: bytes) -> bool:
             return json.loads(before) == json.loads(changed)
         except ValueError:
             return False
-    return path.suffix == ".h5"  # what is not committed: the numbers were compared
+    # what is not committed, and checkpoints before the last: the numbers were compared
+    return path.suffix == ".h5" or "tensorboard" in path.parts
 
 
 def identity_of(data: bytes) -> bytes:
@@ -190,7 +192,10 @@ def bases(folder: Path, n: int) -> tuple[list[Base], list[Base]]:
         base(folder / "observing", TINIEST, 2, {"observe": {"BUFFER": 6 * 6 * 100}}),
         base(folder / "importing", TINIEST, 3, {"snapshots": {"BUFFER": 6 * 6 * 100}}, imports),
     ]
-    return quick, [base(folder / "labelling", LABELS, 2, seconds=SLOW)]
+    return quick, [
+        base(folder / "labelling", LABELS, 2, seconds=SLOW),
+        base(folder / "glasses", ENSEMBLE, seconds=SLOW),
+    ]
 
 
 def base(
@@ -213,7 +218,7 @@ def base(
     done = command_within(SLOW, *everything)
     assert done.code == 0, done
     root = whole / "runs" / "tiny"
-    given = forked(lambda: print(interface(root))).out.strip() if commits is None else ""
+    given = forked(lambda: print(interface(root)), seconds).out.strip() if commits is None else ""
     return Base(folder, arguments, numbers(root), given, seconds)
 
 

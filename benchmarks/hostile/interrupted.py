@@ -1,24 +1,19 @@
-"""Commands that a signal hits at a random moment, on one or two ranks, and that go on when started again."""
+"""Commands that signals hit at random moments, on one or two ranks, and that go on when started again."""
 
 import contextlib
 import os
 import random
-import resource
-import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
-from dcl_hpc.cluster.launch import SETTINGS
-from hostile import trial
-from hostile.chain import HURRIED, STEPS, Chain, Step
+from hostile import ranks, trial
+from hostile.chain import STEPS, Chain, Step, committed
 
 # Longest time of a command, in s: on busy machines with several ranks imports alone take many.
 SECONDS = 300.0
-# Of that many cases one is of a stage that imports TensorFlow.
-RARE = 5
+# Of that many cases one is of a stage that imports TensorFlow; a case has at most so many signals.
+RARE, MOST = 5, 3
 
 
 class Interrupted:
@@ -35,71 +30,58 @@ class Interrupted:
         self.chain = Chain(folder, lambda step, runs: self.wait(self.start(step, runs, 1)))
         self.lengths: dict[tuple[Step, int], float] = {}
 
-    def start(self, step: Step, runs: Path, ranks: int) -> subprocess.Popen:
-        """A command in a process group of its own."""
-        scratch = self.folder / "mpi"  # Open MPI cannot tidy up after SIGKILL
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        launcher = f"mpiexec -n {ranks}".split() if ranks > 1 else []
-        command = [*launcher, sys.executable, HURRIED, step.stage]
-        places = {"TMPDIR": str(scratch), "OMPI_MCA_btl_vader_backing_directory": str(scratch)}
-        with (self.folder / "output").open("wb") as out:
-            return subprocess.Popen(
-                [*command, *self.chain.arguments(step, runs)], env=os.environ | SETTINGS | places,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-            )  # fmt: skip
+    def start(self, step: Step, runs: Path, on: int) -> subprocess.Popen:
+        """A command on so many ranks."""
+        return ranks.start(self.folder, on, step.stage, self.chain.arguments(step, runs))
 
     def wait(self, process: subprocess.Popen) -> trial.Answer:
-        """Its answer; the process is ended if it takes too long."""
-        begun, hung = time.monotonic(), False
-        try:
-            process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            hung = True
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        said = (self.folder / "output").read_text(errors="backslashreplace")
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of ranks it is not known
-        return trial.Answer(process.returncode, said, time.monotonic() - begun, memory, hung)
+        """Its answer."""
+        return ranks.wait(self.folder, process, SECONDS)
 
-    def length(self, step: Step, ranks: int) -> float:
+    def length(self, step: Step, on: int) -> float:
         """Seconds that a command takes undisturbed."""
-        if (step, ranks) not in self.lengths:
+        if (step, on) not in self.lengths:
             runs = self.folder / "whole"
             self.chain.begin(step, runs)
-            self.lengths[step, ranks] = self.wait(self.start(step, runs, ranks)).seconds
-        return self.lengths[step, ranks]
+            self.lengths[step, on] = self.wait(self.start(step, runs, on)).seconds
+        return self.lengths[step, on]
 
     def case(self, number: int) -> None:
-        """Hit a command a few times, then let it end."""
+        """Hit a command, which goes on, a few times; then let it end."""
         rare, chance, runs = number % RARE == RARE - 1, self.chance, self.folder / "runs" / "case"
         step = chance.choice([one for one in STEPS if one.quick != rare])
-        ranks, how = chance.choice((1, 1, 2)), chance.choice(self.signals)
-        seconds = self.length(step, ranks)
+        on, how = chance.choice((1, 1, 2)), chance.choice(self.signals)
+        seconds = self.length(step, on)
         self.chain.begin(step, runs)
-        after = chance.uniform(0.1, seconds)
-        said = f"{step.name} on {ranks} ranks, {how.name} after {after:.2f} of {seconds:.2f} s"
-        process = self.start(step, runs, ranks)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(after)
-        self.hit(process, how, ranks)
-        answer = self.wait(process)
-        if self.tally.add(said, fault=self.fault(answer, how)):
-            print(answer.out[-2000:], file=sys.stderr)
-            return
-        if wrong := self.chain.wrong(step, runs, finished=answer.code == 0):
-            self.tally.add(f"{said}: {wrong}", answer, fault="lost")
-            return
-        again = self.wait(self.start(step, runs, ranks))
-        if again.code or (wrong := self.chain.wrong(step, runs, finished=True)):
-            self.tally.add(f"{said}: then {wrong}", again, fault="lost")
+        said, done = f"{step.name} on {on} ranks, {how.name}", committed(runs)
+        for _ in range(chance.randint(1, MOST)):
+            after = chance.uniform(0.1, seconds)
+            said += f" after {after:.2f}"
+            process = self.start(step, runs, on)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(after)
+            self.hit(process, how, on)
+            answer = self.wait(process)
+            before, done = done, committed(runs)
+            self.tally.counts.update(hits=1, in_the_middle=before != done and answer.code != 0)
+            if fault := self.fault(answer, how):
+                self.tally.add(said, answer, fault)
+                return
+            wrong = self.chain.wrong(step, runs, finished=answer.code == 0)
+            if wrong or any(done.get(path, 0) < count for path, count in before.items()):
+                self.tally.add(f"{said}: {wrong or 'less is committed'}", answer, "lost")
+                return
+            if answer.code == 0:
+                break
+        again = self.wait(self.start(step, runs, on))
+        wrong = self.chain.wrong(step, runs, finished=True) or again.code
+        self.tally.add(f"{said}: then {wrong}", again, "lost" if wrong else None)
 
-    def hit(self, process: subprocess.Popen, how: signal.Signals, ranks: int) -> None:
+    def hit(self, process: subprocess.Popen, how: signal.Signals, on: int) -> None:
         """Send the signal; of ranks to those themselves, one or all, unless mpiexec forwards it."""
         victims = [process.pid]
-        if ranks > 1 and how is not signal.SIGUSR1:
-            victims = children(process.pid) or victims
+        if on > 1 and how is not signal.SIGUSR1:
+            victims = ranks.children(process.pid) or victims
             if how is signal.SIGKILL:
                 victims = self.chance.choice(([self.chance.choice(victims)], [process.pid, *victims]))
         for victim in victims:
@@ -111,14 +93,6 @@ class Interrupted:
         if how is signal.SIGKILL:
             return "hangs" if answer.hung else None
         return answer.fault
-
-
-def children(parent: int) -> list[int]:
-    """Processes that a process has started."""
-    with contextlib.suppress(OSError):
-        texts = [path.read_text() for path in Path(f"/proc/{parent}/task").glob("*/children")]
-        return [int(child) for child in " ".join(texts).split()]
-    return []
 
 
 def run(chance: random.Random, n: int, folder: Path, tally: trial.Tally, signals) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -25,6 +26,8 @@ RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCI
 LAUNCHERS = ("OMPI_COMM_WORLD_", "PMI_", "PMIX_", "PALS_", "MV2_COMM_WORLD_")
 # Errors of the disk, where they arise while something is written or made to be.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+# What MPI calls at errors of files, and what it then tells.
+_ending = SimpleNamespace(handler=None, tell=None)
 
 
 def _told(names) -> list[int]:
@@ -136,6 +139,48 @@ def any_rank(comm, *flags: bool) -> list[bool]:
     return values.astype(bool).tolist()
 
 
+@contextmanager
+def ending_all(tell):
+    """Have files that ranks open together in here end all of them where MPI cannot write.
+
+    HDF5 leaves a collective call at once where it fails on one rank, and the others wait there for ever.
+
+    Parameters
+    ----------
+    tell : callable (str) -> UserError
+        What is told of the last of these files, for MPI's words.
+    """
+    from mpi4py import MPI
+
+    _ending.tell = tell
+    if _ending.handler is None:  # there can be a few only
+        _ending.handler = MPI.File.Create_errhandler(_file_error)
+    MPI.FILE_NULL.Set_errhandler(_ending.handler)
+    try:
+        yield
+    finally:
+        MPI.FILE_NULL.Set_errhandler(MPI.ERRORS_RETURN)
+
+
+def _file_error(file, code: int) -> None:
+    from mpi4py import MPI
+
+    if file != MPI.FILE_NULL:  # if it cannot be opened, all ranks know
+        _end_all(MPI.COMM_WORLD, _ending.tell(MPI.Get_error_string(code)))
+
+
+def _end_all(comm, error: UserError) -> None:
+    """Tell what only some ranks may know, and end all."""
+    time.sleep(min(comm.rank, 4) * 0.5)  # the first of them tells
+    _tell(error)
+    time.sleep(0.2)
+    comm.Abort(2)
+
+
+def _tell(error: UserError) -> None:
+    print(f"dcl_hpc: error: {error}", file=sys.stderr, flush=True)
+
+
 def share(comm, n: int) -> slice:
     """Contiguous part of n items that belongs to this rank, sizes differing by at most one."""
     return slice(comm.rank * n // comm.size, (comm.rank + 1) * n // comm.size)
@@ -212,12 +257,10 @@ def run(function, start=world) -> None:
             sys.stdout.flush()
     except UserError as error:
         together = comm is None or comm.size == 1 or error.on_all_ranks
-        first = _begins() if comm is None else comm.rank == 0
-        if first or not together:
-            print(f"dcl_hpc: error: {error}", file=sys.stderr, flush=True)
         if not together:
-            time.sleep(0.2)
-            comm.Abort(2)
+            _end_all(comm, error)
+        if _begins() if comm is None else comm.rank == 0:
+            _tell(error)
         code = 2
     except KeyboardInterrupt:
         print("dcl_hpc: interrupted", file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ..errors import UserError, quoted
 from ..files import read_regular
 from . import document as documents
+from . import spelling
 from .base import AnyJob
 from .section import FILES
 from .study import Job
@@ -92,7 +93,7 @@ def from_dict(document: dict, overrides: Overrides = (), what: str = "job", fold
     try:
         return STUDIES[kind].model_validate(document)
     except ValidationError as error:
-        found = mistakes(error, document)
+        found = mistakes(error, document, STUDIES[kind])
         one = len(found) == 1
         lines = [f"{what}: {found[0]}"] if one else [f"{what}: {len(found)} mistakes:", *found]
         raise UserError(*lines) from None
@@ -162,15 +163,15 @@ def _find_path(document: dict, name: str, key: str, folder: Path) -> None:
         section[key] = os.path.abspath(folder / path)
 
 
-def mistakes(error: ValidationError, document: dict) -> list[str]:
-    """All that is wrong with a document, a line each."""
+def mistakes(error: ValidationError, document: dict, job: type[AnyJob]) -> list[str]:
+    """All that is wrong with a document of a job, a line each."""
     found, expected = [], {}
     for problem in error.errors(include_url=False):
         where, kind = _key(problem, document), problem["type"]
         if kind == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]:
             continue  # of a list whose items are wrong
         if kind == "extra_forbidden":
-            found.append(f"unknown key {where}; check its spelling")
+            found.append(f"unknown key {where}; {spelling.advice(where, job)}")
         elif kind == "union_tag_invalid":
             key, known = problem["ctx"]["discriminator"].strip("'()"), problem["ctx"]["expected_tags"]
             found.append(

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -57,8 +58,8 @@ def parser(module: str, about: str, alone: bool = False) -> Parser:
         "ended by a second Ctrl-C, or before the work began.",
     )
     result.add_argument(
-        "job", nargs="?", default=os.environ.get("DCL_JOB", DEFAULT_JOB),
-        help="job file (default: $DCL_JOB, else %(default)s)",
+        "job", nargs="?", default=os.environ.get("DCL_JOB"),
+        help=f"job file (default: $DCL_JOB, else {DEFAULT_JOB})",
     )  # fmt: skip
     result.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="overrides",
@@ -92,6 +93,9 @@ def accept_snapshots(command_parser: argparse.ArgumentParser) -> None:
 
 def load_run(options, ranks: int) -> Run:
     """The run that the arguments name; raises UserError."""
+    if options.job is None:
+        options.job = DEFAULT_JOB
+        print(f"no job is named: this is about {DEFAULT_JOB}", file=sys.stderr, flush=True)
     job, text = job_file.load(options.job, tuple(options.overrides))
     study = STUDIES[job.study]
     if unknown := sorted(set(job.resources) - set(study.names)):

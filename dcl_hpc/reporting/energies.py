@@ -66,8 +66,8 @@ def _prepare(run, options) -> tuple[int, Path]:
     """Check everything before the work; how many configurations there are, and the file to write."""
     if run.realization is not None and options.index is None:
         raise UserError("--from: every realization has an energy of its own; choose one with --index")
-    name = OpenedRun(run).energy(options.energy).name
     with _open(run, options) as source:
+        name = OpenedRun(run).energy(options.energy).name
         if incomplete := source.check():
             raise UserError(
                 f"--from: in {incomplete} of {source.n} configurations atoms are lost; energies are those of "

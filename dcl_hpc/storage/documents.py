@@ -87,8 +87,8 @@ def write_text(path: Path, text: str) -> None:
 
 def cannot_write(path, error: Exception) -> UserError:
     """What is told of an error of the file system."""
-    # HDF5 has the system's own words somewhere in a long line
-    system = re.search(r"error message = '(.*?)'", str(error))
+    # HDF5 has the system's own words, or MPI's, somewhere in a long line
+    system = re.search(r"error (?:message =|string is) '(?:MPI_ERR_\w+: )?(.*?)'", str(error))
     reason = system[1] if system else getattr(error, "strerror", None) or str(error).partition("\n")[0]
     return UserError(f"cannot write {path}: {reason}; check permissions and free space")
 

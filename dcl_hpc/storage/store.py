@@ -8,11 +8,13 @@ A complete file is sealed with its checksum, see `identity`.
 """
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from ..cluster import mpi
 from ..errors import UserError
 from . import identity, sums
 from .disk import Disk
@@ -39,12 +41,12 @@ class Store:
 
     def __init__(self, path, comm, write: bool = False):
         self.path, self.comm, self._writes = Path(path), comm, write
-        self._failure: UserError | None = None
         self._reached: dict[str, int] = {}
         self._disk: Disk | None = None
         try:
             if comm.size > 1:
-                self._file = h5py.File(path, "r+" if write else "r", driver="mpio", comm=comm)
+                with mpi.ending_all(partial(_failed, path)) if write else contextlib.nullcontext():
+                    self._file = h5py.File(path, "r+" if write else "r", driver="mpio", comm=comm)
             elif write:
                 self._disk = Disk(path)
                 self._file = h5py.File(self._disk, "r+")
@@ -62,7 +64,8 @@ class Store:
         except BlockingIOError:
             raise UserError(f"{path} is being written by another process; wait for it") from None
         except WRONG as error:
-            if write and comm.size == 1 and self._disk is None and isinstance(error, OSError):
+            unopened = self._disk is None if comm.size == 1 else "MPI_File_open failed" in str(error)
+            if write and unopened and isinstance(error, OSError):
                 raise cannot_write(path, error) from None
             reason = " ".join(str(error).split())
             raise Damaged(f"{path} is damaged or not a file of this program ({reason})") from None
@@ -85,30 +88,22 @@ class Store:
             self._file.close()
             if self._disk:
                 self._disk.close()
-        if failed:
-            return
-        self._agree()
         if finished:
-            if self.comm.rank == 0 and identity.read_seal(self.path) is None:
-                with self._told():
-                    identity.seal(self.path, done=done, seconds=seconds)
-            self._agree()
+            self.comm.Barrier()
+            mpi.on_root(self.comm, self._seal, done, seconds)
+
+    def _seal(self, done: int, seconds: float) -> None:
+        if identity.read_seal(self.path) is None:
+            with self._told():
+                identity.seal(self.path, done=done, seconds=seconds)
 
     @contextlib.contextmanager
     def _told(self):
-        """Of several ranks one that fails goes on, since the others wait for it; it tells when all meet."""
+        """Of several ranks one that fails alone ends the others, also where MPI fails, see `ending_all`."""
         try:
             yield
         except (OSError, RuntimeError) as error:
-            self._failure = self._failure or cannot_write(self.path, error)
-            if self.comm.size == 1:
-                raise self._failure from None
-
-    def _agree(self) -> None:
-        """Meet, and fail together if any rank has failed since the file was opened; collective."""
-        for failure in self.comm.allgather(self._failure):
-            if failure is not None:
-                raise UserError.everywhere(str(failure))
+            raise cannot_write(self.path, error) from None
 
     def attribute(self, name: str):
         """A root attribute."""
@@ -175,10 +170,9 @@ class Store:
         if self._sums is not None:
             if self.comm.size > 1:
                 self._flush()  # each rank reads what others wrote
-            reached, mine = self.comm.allgather(self._reached), None
+            reached = self.comm.allgather(self._reached)
             with self._told():
                 mine = self._sums.share(reached, slot, self.comm.rank)
-            self._agree()
             shares = self.comm.allgather(mine)
             with self._told():
                 self._sums.add(shares, done, slot, write=self.comm.rank == 0)
@@ -190,12 +184,17 @@ class Store:
         self._flush()
 
     def _flush(self) -> None:
-        """Have the disk keep all that was written; MPI's driver does so when it flushes."""
+        """Have the disk keep what all ranks have written; MPI's driver does so when it flushes."""
         with self._told():
             self._file.flush()
             if self._disk:
                 self._disk.sync()
-        self._agree()
+        self.comm.Barrier()
+
+
+def _failed(path, words: str) -> UserError:
+    """What is told where MPI has failed."""
+    return cannot_write(path, OSError(words.removeprefix("MPI_ERR_IO: ")))
 
 
 def _names(file: h5py.File) -> list[str]:

@@ -10,12 +10,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 # Keys of each script's JSON that others read, and one line that it prints.
 SCRIPTS = {
     "coverage": ({"direct", "command"}, "inside 68 %"),
-    "damage": ({"count", "told", "not_told", "crashed", "files"}, "not told"),
     "direct": ({"samples", "ednn_rmse", "clusters_rmse", "pairwise_rmse", "data_sets"}, "median RMSE"),
     "ednn": ({"ednn_vs_true", "ednn_vs_multispin", "ns_per_flip", "details"}, "flips/ns"),
     "exact_checks": ({"command", "p_value", "largest_z", "ising_4x4"}, "largest |z| of u"),
     "hardening": ({"seed", "jobs", "hdf5", "imports", "special", "disk", "signals", "kills"}, "untidy"),
-    "kill_safety": ({"kills", "losses", "resumptions", "moments"}, "losses"),
     "learning": ({"job", "rows"}, "1000 observations, RMSE / J"),
     "metropolis": (
         {"ising_vector", "bit_parallel", "ednn_table", "two_ranks_speedup", "single_lattices"},

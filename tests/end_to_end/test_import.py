@@ -415,6 +415,11 @@ def test_wrong_source_is_refused(dcl, tmp_path, runs, ranks):
     assert not runs.exists()
 
 
+def test_missing_file_is_told_before_a_missing_network(dcl, tmp_path):
+    """Of energies of configurations."""
+    assert "no.npy does not exist" in refused(dcl("label", "--from", tmp_path / "no.npy"))
+
+
 def test_import_that_is_being_written_is_refused(python, dcl, interrupted, source, observations):
     """Two imports at the same time do not write to the same file."""
     with h5py.File(source.with_suffix(".h5"), "w") as file:

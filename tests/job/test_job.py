@@ -357,6 +357,21 @@ def test_all_mistakes_are_listed(job_file):
     assert [line.partition(" ")[0] for line in found] == ["rnn.order", "sweep.shapes:", "lattice", "and"]
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("observe.sample", "did you mean observe.samples?"),
+        ("obsrve.samples", "did you mean observe?"),
+        ("rnn.focus", "did you mean ednn.focus?"),
+        ("temperatures", "did you mean sweep.temperatures?"),
+        ("hamiltonian.q", "check its spelling"),
+    ],
+)
+def test_nearest_key_is_suggested(job_file, key, meant):
+    """Of the same section, else the same one of another."""
+    assert refusal(job_file, f"{key}=3").endswith(f"; {meant}")
+
+
 def test_wrong_kinds_are_named(job_file):
     """What can be given is listed, what is left out is named."""
     assert "rnn.architecture: 'lstm' is not known; give one of gru, transformer" in refusal(
@@ -366,7 +381,7 @@ def test_wrong_kinds_are_named(job_file):
     assert known in refusal(job_file, "hamiltonian.kind=heisenberg")
     assert "hamiltonian.kind is missing" in refusal(job_file, "hamiltonian={coupling = 2.0}")
     assert "study: 'gas' is not known; give one of lattice" in refusal(job_file, "study=gas")
-    assert "unknown key rnn.heads" in refusal(job_file, "rnn.heads=2")
+    assert "unknown key rnn.heads; other forms of rnn have it" in refusal(job_file, "rnn.heads=2")
     assert "hidden = 8 is not a multiple of heads = 3" in refusal(
         job_file, "rnn.architecture=transformer", "rnn.heads=3"
     )

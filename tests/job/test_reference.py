@@ -125,8 +125,8 @@ def test_command(capsys, tmp_path, job_file):
     assert capsys.readouterr().err.splitlines() == [
         f"dcl_hpc: error: job file {job_file}: 3 mistakes:",
         "  seed: Input should be greater than or equal to 0 (given: -7)",
-        "  unknown key rnn.hiden; check its spelling",
-        "  unknown key ednn.hiden; check its spelling",
+        "  unknown key rnn.hiden; did you mean rnn.hidden?",
+        "  unknown key ednn.hiden; did you mean ednn.hidden?",
     ]
 
 
