@@ -208,7 +208,8 @@ def different(one: Path, two: Path) -> str | None:
             # some data sets have a row for every few units only
             rows = slice(int(share * first[name].shape[0])) if first[name].shape else ()
             a, b = (file[name][rows] for file in (first, second))
-            rounded = training or name.endswith("/rnn")  # of other batches, on another number of ranks
+            # of other batches, on another number of ranks
+            rounded = training or name.endswith("/rnn") or one.parts[-2:] == ("calibration", "rnn.h5")
             if rounded and not np.allclose(a, b, rtol=1e-3, atol=1e-5):
                 return name
             if not rounded and a.tobytes() != b.tobytes():
