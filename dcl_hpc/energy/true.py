@@ -69,6 +69,15 @@ def _or_itself(neighbours: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.where(neighbours >= 0, neighbours, own), np.int32)
 
 
+def _last(couplings: np.ndarray) -> np.ndarray:
+    """Where bonds end that together cost a multiple of one coupling, exactly; bool (n_sites, z)."""
+    numbers = np.arange(couplings.shape[1] + 1)[:, None, None]
+    exact = np.all(np.float32(numbers) * couplings == numbers * couplings.astype(float), axis=0)
+    last = np.ones(couplings.shape, bool)
+    last[:, :-1] = (couplings[:, 1:] != couplings[:, :-1]) | ~exact[:, :-1]
+    return last
+
+
 def _choose_kernel(hamiltonian: Hamiltonian, n_chains: int):
     """The fastest kernel for a Hamiltonian, its arrays, and its block of chains."""
     if n_chains < folded.WORTHWHILE and (model := folded.fold(hamiltonian)) is not None:
@@ -87,7 +96,8 @@ def _choose_kernel(hamiltonian: Hamiltonian, n_chains: int):
     cost = couplings * (pair[0, 0] - unlike[0])
     model = _or_itself(neighbours), cost.astype(np.float32)
     if n_states > 2:
-        return kernels.like_sweeps, (*model, fields, n_states), kernels.BLOCK
+        last = _last(model[1]) if fields is None else np.ones(cost.shape, bool)
+        return kernels.like_sweeps, (*model, last, fields, n_states), kernels.BLOCK
     magnitude = np.abs(cost[neighbours >= 0])
     few = neighbours.shape[1] <= multispin.MAX_NEIGHBOURS
     if n_chains >= multispin.WORTHWHILE and few and fields is None and np.all(magnitude == magnitude[:1]):

@@ -5,7 +5,7 @@ from numba.core.compiler import Compiler
 
 from . import kernels
 from .compiled import njit
-from .generator import OPTIONS, below, next_word
+from .generator import OPTIONS, acceptance, below, next_word, unit_float
 
 
 class _NoAlias(Compiler):
@@ -192,6 +192,37 @@ def visit_by_energies(
                     codes[tile, c] += weight * jump[c]
                     energy, old = proposed[k, c], present[tile, c]
                     present[tile, c] = energy if step[c] != 0 else old
+
+
+@njit(pipeline_class=_NoAlias, **OPTIONS)
+def visit_by_four_energies(states, beta, streams, n_sweeps, codes, starts, members, weights, table, present):
+    """`visit_by_energies` for two states and four tiles that hold each site, in one pass over the chains."""
+    n_chains = states.shape[1]
+    for _ in range(n_sweeps):
+        for row in range(len(members)):
+            # unsigned: a row that might count from the end would prevent vectors
+            i, t0, t1 = np.uint64(row), np.uint64(members[row, 0]), np.uint64(members[row, 1])
+            t2, t3 = np.uint64(members[row, 2]), np.uint64(members[row, 3])
+            s0, s1 = np.uint64(starts[row, 0]), np.uint64(starts[row, 1])
+            s2, s3 = np.uint64(starts[row, 2]), np.uint64(starts[row, 3])
+            w0, w1 = np.uint32(weights[row, 0]), np.uint32(weights[row, 1])
+            w2, w3 = np.uint32(weights[row, 2]), np.uint32(weights[row, 3])
+            for c in range(n_chains):
+                c0, c1 = np.uint32(codes[t0, c]), np.uint32(codes[t1, c])
+                c2, c3 = np.uint32(codes[t2, c]), np.uint32(codes[t3, c])
+                new0, new1 = table[s0 + np.uint64(c0 ^ w0)], table[s1 + np.uint64(c1 ^ w1)]
+                new2, new3 = table[s2 + np.uint64(c2 ^ w2)], table[s3 + np.uint64(c3 ^ w3)]
+                old0, old1, old2, old3 = present[t0, c], present[t1, c], present[t2, c], present[t3, c]
+                cost = (new0 - old0) + (new1 - old1) + (new2 - old2) + (new3 - old3)
+                flip = unit_float(next_word(streams, c)) < acceptance(beta[c] * cost)
+                bits = np.uint32(np.uint32(0) - np.uint32(flip))
+                states[i, c] ^= np.uint8(flip)
+                codes[t0, c], codes[t1, c] = c0 ^ np.uint32(w0 & bits), c1 ^ np.uint32(w1 & bits)
+                codes[t2, c], codes[t3, c] = c2 ^ np.uint32(w2 & bits), c3 ^ np.uint32(w3 & bits)
+                present[t0, c] = new0 if flip else old0
+                present[t1, c] = new1 if flip else old1
+                present[t2, c] = new2 if flip else old2
+                present[t3, c] = new3 if flip else old3
 
 
 @njit(pipeline_class=_NoAlias, **OPTIONS)

@@ -242,25 +242,31 @@ def _box_table(table, n_states, sides, box):
 def _tile_sweeps(states, beta, streams, n_sweeps, n_states, numbering, model, differences):
     """Metropolis sweeps of one block of chains by the tiles, in place."""
     n_tiles, n_chains = len(numbering[0]), states.shape[1]
-    codes = np.zeros((n_tiles, n_chains), numbering[2].dtype)
-    present = np.empty((0 if differences else n_tiles, n_chains), np.float32)
+    codes = kernels.aligned(np.zeros((n_tiles, n_chains), numbering[2].dtype))
+    present = kernels.aligned(np.empty((0 if differences else n_tiles, n_chains), np.float32))
     tile_kernels.start(states, *numbering, codes, present)
+    if not differences and n_states == 2 and np.all(model[3] == 4):
+        starts, members, weights, _, table = model
+        tile_kernels.visit_by_four_energies(
+            states, beta, streams, n_sweeps, codes, starts, members, weights, table, present
+        )
+        return
     shift, jump = np.zeros(n_chains, np.uint8), np.empty(n_chains, codes.dtype)
     chains = states, beta, streams, n_sweeps, n_states, codes
-    workspace = shift, jump, np.empty(n_chains, np.float32)
+    workspace = [kernels.aligned(a) for a in (shift, jump, np.empty(n_chains, np.float32))]
     if differences:
         tile_kernels.visit_by_differences(*chains, *model, *workspace)
     else:
-        step, most = np.empty(n_chains, np.int32), model[1].shape[1]
-        proposed = np.empty((most, n_chains), np.float32)
+        step = kernels.aligned(np.empty(n_chains, np.int32))
+        proposed = kernels.aligned(np.empty((model[1].shape[1], n_chains), np.float32))
         tile_kernels.visit_by_energies(*chains, *model, *workspace, step, present, proposed)
 
 
 def _star_sweeps(states, beta, streams, n_sweeps, n_states, stars, counts, starts, powers, table):
     """Metropolis sweeps of one block of chains by stars, in place."""
     n_chains = states.shape[1]
-    shift, code = np.zeros(n_chains, np.uint8), np.empty(n_chains, powers.dtype)
+    workspace = np.zeros(n_chains, np.uint8), np.empty(n_chains, powers.dtype), np.empty(n_chains, np.float32)
     tile_kernels.visit_stars(
         states, beta, streams, n_sweeps, n_states, stars, counts, starts, powers, table,
-        shift, code, np.empty(n_chains, np.float32),
+        *[kernels.aligned(a) for a in workspace],
     )  # fmt: skip

@@ -77,10 +77,20 @@ def recorded(monkeypatch, energy, chains, n_sweeps):
 
         return one_site_at_a_time
 
+    visit_four = tile_kernels.visit_by_four_energies
+
+    def spy_four(states, beta, streams, n_sweeps, codes, starts, members, weights, table, present):
+        for i in np.tile(np.arange(len(states)), n_sweeps):
+            codes_then = starts[i, :, None] + (codes[members[i]] ^ weights[i, :, None])
+            costs.append((table[codes_then] - present[members[i]]).sum(axis=0))
+            own = [values[i : i + 1] for values in (starts, members, weights)]
+            visit_four(states[i : i + 1], beta, streams, 1, codes, *own, table, present)
+
     # which arguments have a row for each site, and which is the cost
     visits = {"visit_by_differences": (1, 7, 10), "visit_by_energies": (1, 5, 8), "visit_stars": (0, 3, 7)}
     with monkeypatch.context() as patch:
         patch.setattr(kernels, "accept", spy_accept)
+        patch.setattr(tile_kernels, "visit_by_four_energies", spy_four)
         for name, arguments in visits.items():
             patch.setattr(tile_kernels, name, spy(getattr(tile_kernels, name), *arguments))
         chains.sweep(energy, n_sweeps)

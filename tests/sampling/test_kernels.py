@@ -161,6 +161,50 @@ def test_windows_at_every_site_are_two_state_sweeps(shape):
     same_sweeps(pairs, windows, np.linspace(-0.6, 1.2, 300))
 
 
+class Apart:
+    """A model of like and unlike neighbours whose bonds are added one by one."""
+
+    def __init__(self, model):
+        energy = TrueEnergy(model).model
+        self.lattice, self.n_states = model.lattice, model.n_states
+        neighbours, couplings, last, *rest = energy._model
+        self.runs = not last.all()
+        self._model = neighbours, couplings, np.ones_like(last), *rest
+
+    def sweep(self, states, beta, streams, n_sweeps):
+        """See `EnergyModel.sweep`."""
+        kernels.in_blocks(kernels.like_sweeps, states, beta, streams, n_sweeps, *self._model)
+
+
+@pytest.mark.parametrize(
+    ("model", "together"),
+    [
+        (hamiltonian.potts(Lattice((4, 5)), 3), True),
+        (hamiltonian.clock(Lattice((4, 5)), 3, -0.5), True),
+        (hamiltonian.potts(Lattice((3, 4), "triangular", open=(1,), absent=(5,)), 5), True),
+        (hamiltonian.Hamiltonian(SQUARE, DILUTE, np.eye(3)), True),
+        (hamiltonian.Hamiltonian(SQUARE, GAUSSIAN, np.eye(3)), False),
+        (hamiltonian.potts(Lattice((4, 5)), 3, 0.8), False),  # three times 0.8 is rounded
+        (hamiltonian.potts(Lattice((4, 5)), 3, 1.0, [0.3, -0.8, 0]), False),
+    ],
+)
+def test_bonds_are_counted_together_only_where_that_is_exact(model, together):
+    """And then the sweeps are those of single bonds, bit by bit."""
+    apart = Apart(model)
+    assert apart.runs == together
+    same_sweeps(TrueEnergy(model), apart, np.linspace(-0.6, 1.5, 300))
+
+
+def test_copies_begin_at_cache_lines():
+    """Also of parts of arrays."""
+    array = np.arange(60, dtype=np.uint32).reshape(4, 15)
+    for part in (array, array[:, 3:7], array[0, :1]):
+        copy = kernels.aligned(part)
+        assert copy.ctypes.data % kernels.LINE == 0
+        assert copy.flags.c_contiguous and copy.dtype == part.dtype
+        assert np.array_equal(copy, part)
+
+
 @pytest.mark.parametrize("form", [hamiltonian.potts, hamiltonian.clock])
 def test_pair_sweeps_are_like_sweeps(form):
     """Both kernels take the same decisions for a table that both can represent."""

@@ -10,7 +10,7 @@ from dcl_hpc.physics import hamiltonian
 from dcl_hpc.physics.codes import all_states, codes_of
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import box
-from dcl_hpc.sampling import kernels, tile_tables
+from dcl_hpc.sampling import kernels, tile_kernels, tile_tables
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
 from dcl_hpc.sampling.tile_tables import TileTables
@@ -137,6 +137,36 @@ def test_chosen_tiles(monkeypatch, lattice, step, offsets, limit):
     assert (swept(lattice, 2, offsets, table, slow, 2) != chains.states).any(axis=0).sum() < 2
 
 
+@pytest.mark.parametrize("n_chains", [1, 60, 300])
+@pytest.mark.parametrize(
+    ("lattice", "step", "offsets"),
+    [
+        (Lattice((4, 6)), 2, box(2, 2, 1)),
+        (Lattice((9,)), 1, box(1, 4, 0)),
+        (Lattice((5, 4)), 1, box(2, 2, 0)),
+    ],
+    ids=["the paper's tiles", "8-bit numbers", "square"],
+)
+def test_two_states_and_four_tiles_a_site(monkeypatch, lattice, step, offsets, n_chains):
+    """The kernel that does all in one pass decides as plain sums do."""
+    monkeypatch.setattr(tile_tables, "MAX_DIFFERENCES", 0)
+    called, kernel = [], tile_kernels.visit_by_four_energies
+    monkeypatch.setattr(tile_kernels, "visit_by_four_energies", lambda *a: called.append(kernel(*a)))
+    origins = np.indices(np.array(lattice.shape)).reshape(lattice.dimension, -1).T
+    tiles = lattice.at(origins[(origins % step == 0).all(axis=1)][:, None] + offsets)
+    table = random_table(2)
+    energy = TileTables(lattice, 2, offsets, table, tiles)
+    chains, slow = (
+        Chains.start(energy, np.linspace(-0.4, 0.9, n_chains), range(n_chains), 3, Purpose.SWEEP)
+        for _ in "ab"
+    )
+    monkeypatch.setattr(Lattice, "windows", lambda *_: tiles)
+    chains.sweep(energy, 3)
+    assert called
+    assert (swept(lattice, 2, offsets, table, slow, 3) != chains.states).any(axis=0).sum() < 2
+    assert np.array_equal(slow.streams, chains.streams)
+
+
 STARS = {
     "ball on a cubic lattice": (Lattice((4, 4, 4)), 2, 7),
     "box on a cubic lattice": (Lattice((4, 4, 4)), 2, 7),
@@ -217,6 +247,20 @@ def test_stationary_distribution(monkeypatch, p_value, lattice, q, limit):
     weight = np.exp(-0.5 * (e - e.mean()))
     counts = np.bincount(codes_of(chains.states.T, q), minlength=q**n_sites)
     assert 1e-4 < p_value(counts, n * weight / weight.sum()) < 1 - 1e-4
+
+
+def test_stationary_distribution_of_four_tiles_a_site(monkeypatch, p_value):
+    """Configurations of a ring occur with Boltzmann's probability, at temperatures of both signs."""
+    monkeypatch.setattr(tile_tables, "MAX_DIFFERENCES", 0)
+    lattice, offsets, n, betas = Lattice((8,)), box(1, 4, 0), 20_000, np.array([0.5, -0.4])
+    energy = TileTables(lattice, 2, offsets, random_table(2))
+    chains = Chains.start(energy, np.tile(betas, n), range(2 * n), 6, Purpose.SWEEP)
+    chains.sweep(energy, 40)
+    e = plain(lattice, 2, offsets, random_table(2), all_states(2, 8))
+    weight = np.exp(-np.outer(betas, e - e.mean()))
+    numbers = codes_of(chains.states.T, 2).reshape(n, 2).T
+    counts = [np.bincount(row, minlength=256) for row in numbers]
+    assert 1e-4 < p_value(counts, n * weight / weight.sum(axis=1, keepdims=True)) < 1 - 1e-4
 
 
 def test_tiles_that_do_not_fit_are_refused():
