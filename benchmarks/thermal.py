@@ -1,6 +1,7 @@
 """The thermal machine: checks that need no paper, and the rows of finished studies beside the published ones.
 
-    python benchmarks/thermal.py [--scan RUN] [--column RUN] [--forms RUN ...] [--speeds FILE] [--json]
+    python benchmarks/thermal.py [--scan RUN] [--widths RUN] [--column RUN] [--forms RUN ...] [--speeds FILE]
+                                 [--quick] [--json]
 
 RUN is the folder of a finished study of jobs/thermal_scan.toml or jobs/thermal.toml; those of --forms have
 other temperatures or factors of tanh, and need the stage `thermalize` only. FILE has the JSON object of
@@ -183,7 +184,8 @@ def main() -> None:
     """Check, gather, print."""
     global IMAGES, STEPS
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--scan", type=Path, metavar="RUN", help="a finished phase diagram")
+    parser.add_argument("--scan", type=Path, metavar="RUN", help="a finished phase diagram: several M")
+    parser.add_argument("--widths", type=Path, metavar="RUN", help="the same of several N")
     parser.add_argument("--column", type=Path, metavar="RUN", help="a finished point of the paper's size")
     parser.add_argument("--forms", type=Path, nargs="+", default=[], metavar="RUN", help="other studies")
     parser.add_argument(
@@ -204,14 +206,12 @@ def main() -> None:
     if options.speeds:
         result |= json.loads(options.speeds.read_text().splitlines()[-1])
     command = "thermal.py"
-    for name, folder in (("scan", options.scan), ("column", options.column)):
-        if folder:
+    for name, key in (("scan", "scan"), ("widths", "scan_of_widths"), ("column", "paper_column")):
+        if folder := getattr(options, name):
             command += f" --{name} {folder.name}"
             found = rows(folder)
-            if name == "scan":
-                result |= {"scan": found["rows"], "slopes": found["slopes"]}
-            else:
-                result["paper_column"] = found["rows"][0]
+            result[key] = found["rows"][0] if name == "column" else found["rows"]
+            result["slopes"] = [*result.get("slopes", []), *found.get("slopes", [])]
             for row in found["rows"]:
                 q = " ".join(f"{x:.2f}" for x in row["q_star"])
                 print(f"M {row['M']}, N {row['N']}: q* {q}, A* {row['accuracy']:.3f}")
