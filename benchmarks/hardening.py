@@ -5,10 +5,12 @@
 Each case is a command of its own process. Faults are counted by what they are: a *traceback*; a *crash*
 (ended by a signal, another exit code than 0, 2, 85, 130, or more than 1 GiB of memory); a *hang* of more than
 20 s; changed data that is *accepted* in silence; results that are *lost* or have other bits; and an *untidy*
-message, of more than one line, more than 500 characters, or with control characters.
+message, of more than one line, more than 500 characters, or with control characters. Ctrl-C ends a kind with
+the cases done so far.
 """
 
 import argparse
+import contextlib
 import importlib
 import random
 import secrets
@@ -51,7 +53,8 @@ def main() -> int:
         tally, begun = Tally(), time.monotonic()
         with tempfile.TemporaryDirectory(prefix=f"hardening_{kind}_") as folder:
             module = importlib.import_module(f"hostile.{kind}")
-            module.run(random.Random(f"{seed} {kind}"), cases, Path(folder), tally)
+            with contextlib.suppress(KeyboardInterrupt):
+                module.run(random.Random(f"{seed} {kind}"), cases, Path(folder), tally)
         result[kind] = {**tally.counts, "seconds": round(time.monotonic() - begun)}
         wrong += tally.wrong
         counts = "".join(f"{tally.counts[fault]:>12}" for fault in FAULTS)
