@@ -92,7 +92,8 @@ class Interrupted:
         """What is wrong with the answer to a signal."""
         if how is signal.SIGKILL:
             return "hangs" if answer.hung else None
-        return answer.fault
+        unheard = answer.code == -how and not answer.out  # the interpreter had not begun
+        return None if unheard else answer.fault
 
 
 def run(chance: random.Random, n: int, folder: Path, tally: trial.Tally, signals) -> None:
