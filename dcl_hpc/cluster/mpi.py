@@ -26,6 +26,8 @@ RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCI
 LAUNCHERS = ("OMPI_COMM_WORLD_", "PMI_", "PMIX_", "PALS_", "MV2_COMM_WORLD_")
 # Errors of the disk, where they arise while something is written or made to be.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+# How much longer than the one before it a rank that fails waits before it tells, in s.
+PATIENCE = 2.0
 # What MPI calls at errors of files, and what it then tells.
 _ending = SimpleNamespace(handler=None, tell=None)
 
@@ -171,7 +173,7 @@ def _file_error(file, code: int) -> None:
 
 def _end_all(comm, error: UserError) -> None:
     """Tell what only some ranks may know, and end all."""
-    time.sleep(min(comm.rank, 4) * 0.5)  # the first of them tells
+    time.sleep(min(comm.rank, 3) * PATIENCE)  # the first of them tells, and ends the others before they do
     _tell(error)
     time.sleep(0.2)
     comm.Abort(2)
