@@ -23,7 +23,7 @@ from pathlib import Path
 from dcl_hpc.cluster.lock import Lock
 from dcl_hpc.errors import UserError
 
-path, number, starts = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+path, number, starts, release = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4])
 
 def no_links(*arguments):
     raise OSError(number, os.strerror(number))
@@ -32,7 +32,8 @@ os.link = no_links
 time.sleep(max(0, starts - time.time()))
 try:
     with Lock(path, "racer"):
-        time.sleep(2)
+        while not release.exists():
+            time.sleep(0.05)
     print("held")
 except UserError as error:
     print("refused" if "is in use by racer" in str(error) else error)
@@ -151,13 +152,13 @@ def test_disk(tmp_path, job_file, before, says):
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
 def test_without_hard_links(path, number):
     """Where there are none, one of several processes has the lock and the others are refused."""
-    starts = time.time() + 2
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, path, str(number), str(starts)], stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(3)
-    ]
+    starts, release = str(time.time() + 2), path.parents[2] / "release"
+    command = [sys.executable, "-c", RACER, path, str(number), starts, release]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    until = time.monotonic() + 60
+    while sum(racer.poll() is None for racer in racers) > 1 and time.monotonic() < until:
+        time.sleep(0.05)
+    release.touch()
     said = sorted(racer.communicate(timeout=60)[0].strip() for racer in racers)
     assert said == ["held", "refused", "refused"]
     assert not path.parent.exists()
