@@ -19,7 +19,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from outcome import add_arguments, changed, finish
+from outcome import add_arguments, changed, finish, reference
 
 from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
@@ -78,14 +78,11 @@ def measure(options, n: int) -> dict:
     for name, found in summary["direct"].items():
         if isinstance(found, dict) and "rmse" in found:
             rmse[name] = found["rmse"]
-    true = {tuple(s["shape"]): s for s in summary["sweeps"] if s["energy"] == "true"}
     du = {}
     for sweep in summary["sweeps"]:
-        reference = sweep.get("u_exact") or []
-        if not reference or None in reference:
-            reference = true[tuple(sweep["shape"])]["u"]
+        expected, _ = reference(summary, sweep)
         key = f"{sweep['energy']}_{'x'.join(map(str, sweep['shape']))}"
-        du[key] = float(np.abs(np.array(sweep["u"]) - np.array(reference)).max())
+        du[key] = float(np.abs(np.array(sweep["u"]) - np.array(expected)).max())
     return {
         "rmse": rmse, "max_abs_du": du, "kl": summary["rnn"]["kl"], "seconds": summary["wall_seconds"],
         "git_commit": summary["git_commit"], "machine": summary["machine"],

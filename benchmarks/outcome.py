@@ -42,6 +42,15 @@ def changed(settings) -> list[str]:
     return [argument for setting in settings for argument in ("--set", setting)]
 
 
+def reference(summary: dict, sweep: dict) -> tuple[list[float], list[float] | None]:
+    """What u(T) of a sweep in summary.json is held against: exact values, or the true sweep's with errors."""
+    exact = sweep.get("u_exact") or []
+    if exact and None not in exact:
+        return exact, None
+    true = next(s for s in summary["sweeps"] if (s["energy"], s["shape"]) == ("true", sweep["shape"]))
+    return true["u"], true["u_error"]
+
+
 def finish(result: dict, command: str, as_json: bool) -> None:
     """Print the result with its command, commit and machine as one line, if asked for."""
     if as_json:

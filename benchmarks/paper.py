@@ -18,7 +18,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from outcome import add_arguments, finish
+from outcome import add_arguments, finish, reference
 
 RESULTS = Path(__file__).parent / "results"
 NOT_RUN = "not run"
@@ -116,18 +116,13 @@ def curve(name: str, length: int) -> Callable[[dict], str]:
     def found(result: dict) -> str:
         if (sweep := swept(result, name, length)) is None:
             return NOT_RUN
-        reference = swept(result, "true", length)
-        exact = "u_exact" in sweep and None not in sweep["u_exact"]
-        differences = np.abs(np.array(sweep["u"]) - np.array(sweep["u_exact"] if exact else reference["u"]))
+        expected, errors = reference(result, sweep)
+        differences = np.abs(np.array(sweep["u"]) - np.array(expected))
         worst = int(differences.argmax())
-        error = (
-            sweep["u_error"][worst]
-            if exact
-            else np.hypot(sweep["u_error"][worst], reference["u_error"][worst])
-        )
+        error = np.hypot(sweep["u_error"][worst], errors[worst] if errors else 0)
         return (
             f"{name.upper()}, largest \\|du\\| {differences[worst]:.4f}({round(error * 1e4)}) "
-            f"at T = {sweep['temperature'][worst]:.2f}{'' if exact else ', from the true sweep'}"
+            f"at T = {sweep['temperature'][worst]:.2f}{', from the true sweep' if errors else ''}"
         )
 
     return found
@@ -219,9 +214,7 @@ def draw(folder: Path, path: Path) -> None:
             continue
         axis.axvline(result["temperature"], color="k", lw=0.8, ls="--")
         true = swept(result, "true", length)
-        axis.plot(
-            true["temperature"], true["u_exact"] if None not in true["u_exact"] else true["u"], "k-", lw=1
-        )
+        axis.plot(true["temperature"], reference(result, true)[0], "k-", lw=1)
         for name in energies:
             if sweep := swept(result, name, length):
                 band = {"color": COLOURS[name], "ms": 4, "lw": 1, "mfc": "none"}
