@@ -13,28 +13,23 @@ draws all that is done.
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 from outcome import add_arguments, changed, finish
+from work import Work, compared, explained, laws, perform, swept, unknown
 
 import dcl_hpc
-from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.energy.true import TrueEnergy
-from dcl_hpc.job.toml import document
-from dcl_hpc.reporting.opened import OpenedRun
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
 
-SAMPLES, QUICK_SAMPLES = 100_000, 4000
 # Of mcising: sweeps between snapshots, at least ten autocorrelation times in all cases; and sweeps for u(T).
 INTERVAL, FOREIGN_SWEEPS = 50, 400_000
 # Temperatures of predictions, in units of that of the snapshots.
@@ -48,124 +43,6 @@ SPEED_CHAINS, SPEED_SWEEPS, SPEED_REPEATS = 512, 20, 5
 DEMO = Path(__file__).resolve().parents[1] / "jobs" / "demo.toml"
 DEMO_RESULT = Path(__file__).parent / "results" / "demo.json"
 NETWORKS = {"open": ['lattice.boundary="open"'], "field": ["hamiltonian.field=0.15"]}
-
-
-@dataclass(frozen=True)
-class Work:
-    """Where and how runs are made.
-
-    Attributes
-    ----------
-    folder : Path
-        Of runs, jobs and snapshots of one case.
-    ranks : int
-    quick : bool
-    aquila : Path, optional
-        The file of the real machine's snapshots.
-    """
-
-    folder: Path
-    ranks: int
-    quick: bool
-    aquila: Path | None = None
-
-    @property
-    def samples(self) -> int:
-        """Snapshots of a case."""
-        return QUICK_SAMPLES if self.quick else SAMPLES
-
-    def command(self, module: str, job: Path, *arguments) -> str:
-        """What a command of the program says; it must succeed."""
-        line = ["mpiexec", "-n", str(self.ranks)] if self.ranks > 1 else []
-        line += [sys.executable, "-m", f"dcl_hpc.{module}", job, "--runs", self.folder / "runs", *arguments]
-        done = subprocess.run(
-            list(map(str, line)), env={**SETTINGS, **os.environ}, capture_output=True, text=True, check=False
-        )
-        said = done.stdout + done.stderr
-        if done.returncode:
-            raise SystemExit(f"{' '.join(map(str, line))}\n{said}")
-        return said
-
-    def run(self, job: dict, *arguments, module: str = "run") -> tuple[OpenedRun, str]:
-        """The run of a job, and what the command said."""
-        path = self.folder / f"{job['name']}.toml"
-        path.write_text(document(job))
-        said = self.command(module, path, *arguments)
-        return dcl_hpc.open_run(self.folder / "runs" / job["name"]), said
-
-    def snapshots(self, lattice: dict, truth: dict, temperature: float) -> Path:
-        """A file of snapshots that chains of the true energy have made."""
-        chains = self.samples // 100
-        observe = {"temperature": temperature, "samples": self.samples, "chains": chains}
-        job = {"name": "observed", "lattice": lattice, "hamiltonian": truth, "observe": observe}
-        job["sweep"] = {"energies": ["true"], "temperatures": [temperature, 2 * temperature]}
-        run, _ = self.run(job, module="observe")
-        np.save(self.folder / "snapshots.npy", np.asarray(run.observations))
-        return self.folder / "snapshots.npy"
-
-    def sweeps(self, temperatures, shapes=()) -> dict:
-        """The section sweep of a job but for its energies."""
-        length = {"ladders": 2, "thermalization": 50, "sweeps": 200} if self.quick else {"sweeps": 20_000}
-        return {"temperatures": [float(t) for t in temperatures], "shapes": list(shapes)} | length
-
-
-def unknown(name: str, lattice: dict, temperature: float, **sections) -> dict:
-    """A job about snapshots of a system of which nothing else is known."""
-    observe = {"temperature": temperature}
-    return {
-        "name": name,
-        "lattice": lattice,
-        "hamiltonian": {"kind": "unknown"},
-        "observe": observe,
-    } | sections
-
-
-def laws(run: OpenedRun, true: dict[str, float]) -> dict:
-    """The interactions that were found beside the true ones, which `true` has in words."""
-    rows, z, extra = list(run.interactions("direct")), [], 0
-    for row in rows:
-        coupling = true.get(row.about)
-        extra += coupling is None
-        if coupling is not None:
-            z.append((row.coupling - coupling) / row.error)
-    for words in true.keys() - {row.about for row in rows}:
-        z.append(None)  # not found
-        print(f"{'':12}{words} were not found", flush=True)
-    for row in rows:
-        print(f"{'':12}{row}", flush=True)
-    found = [{"about": row.about, "coupling": row.coupling, "error": row.error} for row in rows]
-    return {"z": z, "extra": extra, "interactions": found}
-
-
-def explained(run: OpenedRun, energy: str = "direct") -> float:
-    """Probability that the test of an energy against snapshots gives."""
-    with h5py.File(run.folder / "checks" / f"{energy}.h5") as file:
-        return json.loads(file.attrs["numbers"])["p"]
-
-
-def swept(run: OpenedRun, energy: str) -> list[dict]:
-    """Sweeps of an energy in the order of the job's shapes, as summary.json has them."""
-    summary = json.loads((run.folder / "report" / "summary.json").read_text())
-    return [sweep for sweep in summary["sweeps"] if sweep["energy"] == energy]
-
-
-def compared(found: dict, true: dict) -> dict:
-    """Differences of u of two sweeps at the same temperatures, in J per site, and of the peaks of c."""
-    u, u_error, reference, error = (np.array(x) for x in (*_u(found), *_u(true)))
-    difference = np.abs(u - reference)
-    peak, there = found["c_peak"], true["c_peak"]
-    return {
-        "shape": found["shape"], "temperature": list(found["temperature"]), "u": u.tolist(),
-        "u_true": reference.tolist(), "du": (u - reference).tolist(),
-        "du_error": np.hypot(u_error, error).tolist(), "max_abs_du": float(difference.max()),
-        "c_peak": peak, "c_peak_true": there,
-        "c_peak_error": abs(peak[0] / there[0] - 1) if peak and there else None,
-        "c_height_error": abs(peak[1] / there[1] - 1) if peak and there else None,
-    }  # fmt: skip
-
-
-def _u(sweep: dict) -> tuple[list, list]:
-    return sweep["u"], sweep["u_error"]
 
 
 class Mcising:
@@ -401,14 +278,14 @@ def networks(work: Work) -> dict:
     return result
 
 
-def aquila(work: Work) -> dict:
+def aquila(work: Work, source: Path) -> dict:
     """Snapshots of a real quantum annealer, with lost atoms, through the direct route to a page."""
     examples = Path(__file__).resolve().parents[1] / "examples"
-    source = work.folder / "aquila.npz"
+    snapshots = work.folder / "aquila.npz"
     subprocess.run(
-        [sys.executable, examples / "aquila.py", work.aquila, source], check=True, capture_output=True
+        [sys.executable, examples / "aquila.py", source, snapshots], check=True, capture_output=True
     )
-    said = work.command("run", examples / "aquila.toml", "--from", source)
+    said = work.command("run", examples / "aquila.toml", "--from", snapshots)
     run = dcl_hpc.open_run(work.folder / "runs" / "aquila")
     return laws(run, {}) | {"explains_p": explained(run), "warnings": warnings(said)}
 
@@ -459,43 +336,14 @@ def main() -> None:
     add_arguments(parser)
     options = parser.parse_args()
     chosen = options.cases or (QUICK if options.quick else CASES)
-    result = json.loads(options.into.read_text()) if options.into and options.into.exists() else {}
-    for name in chosen:
-        if name in result:
-            print(f"{name:<12}done before", flush=True)
-        elif name in FOREIGN and not Mcising.command():
-            print(f"{name:<12}left out: pip install mcising", flush=True)
-        elif name == "aquila" and not options.aquila:
-            print(f"{name:<12}left out: it needs --aquila FILE", flush=True)
-        else:
-            started = time.monotonic()
-            with tempfile.TemporaryDirectory(prefix="unknown_") as folder:
-                work = Work(
-                    Path(folder), 1 if options.quick else options.ranks, options.quick, options.aquila
-                )
-                result[name] = CASES[name](work) | {"seconds": time.monotonic() - started}
-            print(f"{name:<12}{_in_short(result[name])}", flush=True)
-            if options.into:
-                beside = options.into.with_suffix(".new")
-                beside.write_text(json.dumps(result, indent=1) + "\n")
-                beside.replace(options.into)
+    left_out = {} if Mcising.command() else dict.fromkeys(FOREIGN, "pip install mcising")
+    if not options.aquila:
+        left_out["aquila"] = "it needs --aquila FILE"
+    cases = CASES | {"aquila": partial(aquila, source=options.aquila)}
+    result = perform({name: cases[name] for name in chosen}, options, left_out)
     if options.figure:
         draw(result, options.figure)
     finish(result, "unknown.py", options.json)
-
-
-def _in_short(found: dict) -> str:
-    """The numbers of a case in one line."""
-    shown = {
-        key: value for key, value in found.items() if isinstance(value, (bool, int, float)) or key == "z"
-    }
-    return ", ".join(f"{key} {_short(value)}" for key, value in shown.items())
-
-
-def _short(value) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_short, value)) + "]"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

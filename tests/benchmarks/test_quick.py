@@ -9,6 +9,7 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 # Keys of each script's JSON that others read, and one line that it prints.
 SCRIPTS = {
+    "beyond": ({"cubic", "command"}, "cubic "),
     "coverage": ({"direct", "command"}, "inside 68 %"),
     "direct": ({"samples", "ednn_rmse", "clusters_rmse", "pairwise_rmse", "data_sets"}, "median RMSE"),
     "ednn": ({"ednn_vs_true", "ednn_vs_multispin", "ns_per_flip", "details"}, "flips/ns"),
@@ -49,7 +50,7 @@ def numbers(value, name=""):
 def test_all_scripts_are_here():
     """A new benchmark needs a quick form, too."""
     peers = {"j1j2_ednn"}  # which need another program's data
-    assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, "outcome"}
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, "outcome", "work"}
 
 
 @pytest.mark.mpi
