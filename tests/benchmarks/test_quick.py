@@ -16,6 +16,7 @@ SCRIPTS = {
     "exact_checks": ({"command", "p_value", "largest_z", "ising_4x4"}, "largest |z| of u"),
     "hardening": ({"seed", "jobs", "hdf5", "imports", "special", "disk", "signals", "kills"}, "untidy"),
     "learning": ({"job", "rows"}, "1000 observations, RMSE / J"),
+    "lengths": ({"samples", "lengths"}, "nats, "),
     "metropolis": (
         {"ising_vector", "bit_parallel", "ednn_table", "two_ranks_speedup", "single_lattices"},
         "flips/ns",

@@ -1,0 +1,97 @@
+"""How the RNN scales: KL divergence and time of training against the length of the observed lattice.
+
+    python benchmarks/lengths.py [JOB] [--lengths 4 6 8 12 16] [--samples N] [--set KEY=VALUE ...] [--ranks N]
+                                 [--picture FILE] [--quick] [--json]
+
+Square lattices of each length are observed as the job says, by as many configurations each, and the same
+network is trained on them. The divergence is that from the exact distribution; of a local system it should
+grow with the number of sites, as the work of a configuration does.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import matplotlib
+from outcome import add_arguments, changed, finish
+
+from dcl_hpc.cluster.launch import SETTINGS
+from dcl_hpc.job import file as job_file
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+QUICK = ("observe.thermalization=20", "rnn.hidden=8", "rnn.batch=100")
+
+
+def measure(options, length: int, runs: Path) -> dict:
+    """KL divergence in nats and seconds of the training on one lattice."""
+    settings = [
+        f"lattice.shape=[{length}, {length}]", f"observe.samples={options.samples}",
+        f"observe.chains={min(options.samples // 10, 5000)}", "rnn.epochs=1", 'sweep.energies=["rnn"]',
+        "sweep.shapes=[]", *options.set,
+        *(QUICK if options.quick else ()),
+    ]  # fmt: skip
+    front = ["mpiexec", "-n", str(options.ranks)] if options.ranks > 1 else []
+    for module, *arguments in (("observe",), ("train", "--network", "rnn")):
+        line = [*front, sys.executable, "-m", f"dcl_hpc.{module}", options.job, *arguments]
+        line += ["--runs", str(runs), *changed(settings)]
+        subprocess.run(line, env={**SETTINGS, **os.environ}, check=True, stdout=sys.stderr)
+    name = job_file.load(options.job, settings)[0].name
+    with h5py.File(runs / name / "rnn" / "network.h5") as file:
+        kl, seconds = float(file["history/excess"][-1]), float(file["progress/wall_seconds"][0])
+    return {"kl": kl, "kl_per_site": kl / length**2, "seconds": seconds}
+
+
+def draw(rows: dict, path: Path) -> None:
+    """Both against the number of sites."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+    sites = [int(length) ** 2 for length in rows]
+    for axis, (what, label) in zip(
+        axes, (("kl", "KL divergence / nats"), ("seconds", "training / s")), strict=True
+    ):
+        values = [row[what] for row in rows.values()]
+        axis.loglog(sites, values, "o-", color="C3", mfc="none")
+        axis.loglog(sites, [values[0] * n / sites[0] for n in sites], "k:", lw=0.8, label="as the sites")
+        axis.set(xlabel="sites", ylabel=label)
+        axis.legend(frameon=False)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def main() -> None:
+    """Train on all lengths and tell what they cost."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("job", nargs="?", default="jobs/ising_L8.toml")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[4, 6, 8, 12, 16])
+    parser.add_argument("--samples", type=int, default=200_000)
+    parser.add_argument("--set", action="append", default=[], help="change a value of the job, for all")
+    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--picture", type=Path, help="draw into this file")
+    add_arguments(parser)
+    options = parser.parse_args()
+    if options.quick:
+        options.lengths, options.samples, options.ranks = [4, 6], 2000, 1
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for length in options.lengths:
+            rows[str(length)] = row = measure(options, length, Path(folder) / str(length))
+            found = f"KL {row['kl']:.4f} nats, {row['kl_per_site']:.2e} a site, {row['seconds']:.0f} s"
+            print(f"L = {length:<4}{found}", flush=True)
+    if options.picture:
+        draw(rows, options.picture)
+    parts = ["lengths.py", options.job, "--lengths", *map(str, options.lengths)]
+    parts += ["--samples", str(options.samples), *(f"--set '{setting}'" for setting in options.set)]
+    finish(
+        {"samples": options.samples, "lengths": rows},
+        " ".join([*parts, "--ranks", str(options.ranks)]),
+        options.json,
+    )
+
+
+if __name__ == "__main__":
+    main()
