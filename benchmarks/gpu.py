@@ -96,7 +96,7 @@ def main() -> None:
     add_arguments(parser)
     options = parser.parse_args()
     if options.rank_work:
-        reached = rnn.rank_work("auto")
+        reached = rnn.rank_work("mpi")  # NCCL takes one rank a device
         if mpi.world().rank == 0:
             print(reached)
         return
