@@ -22,5 +22,6 @@ if __name__ == "__main__":
         parser.error(f"--ranks {options.ranks}: this machine has {os.cpu_count()} cores; take at most {most}")
     if options.ranks > 1 and "DCL_STARTED" not in os.environ:
         # mistakes are told before any rank starts
+        arguments += [command.DEFAULT_JOB] * (options.job is None)  # said once, not by the ranks again
         command.main_alone(parser, lambda run, _: start_ranks("dcl_hpc.run", options.ranks, arguments))
     command.main(parser)

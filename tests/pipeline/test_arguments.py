@@ -1,11 +1,14 @@
 """What a command line and the environment may say, and a lock that is no file."""
 
 import os
+import runpy
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from dcl_hpc.cluster import environment, mpi
+from dcl_hpc.cluster import environment, launch, mpi
 from dcl_hpc.cluster.lock import Lock
 from dcl_hpc.errors import LONGEST, UserError
 from dcl_hpc.pipeline import command
@@ -83,3 +86,18 @@ def test_a_lock_that_is_none_of_ours(tmp_path, make):
     ):
         pass
     assert os.path.lexists(path) and list(tmp_path.iterdir()) == [path]
+
+
+def test_ranks_are_told_which_job(monkeypatch, tmp_path, tiny_job, capfd):
+    """That no job is named is said once: the ranks are given the name."""
+    (tmp_path / "jobs").mkdir()
+    shutil.copy(tiny_job, tmp_path / command.DEFAULT_JOB)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DCL_JOB", raising=False)
+    monkeypatch.setattr(sys, "argv", ["run", "--ranks", "2"])
+    given = []
+    monkeypatch.setattr(launch, "start_ranks", lambda *arguments: sys.exit(given.append(arguments)))
+    with pytest.raises(SystemExit):
+        runpy.run_module("dcl_hpc.run", run_name="__main__")
+    assert given == [("dcl_hpc.run", 2, ["--ranks", "2", command.DEFAULT_JOB])]
+    assert capfd.readouterr().err.count("no job is named") == 1
