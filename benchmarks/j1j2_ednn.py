@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from foreign import Mcising
 from outcome import add_arguments, finish
-from unknown import Mcising, Work, compared, explained, swept, unknown
+from work import Work, compared, explained, swept, unknown
 
 OPTIONS, TEMPERATURE = "-L 8 --j1 1 --j2 0.4", 4.0
 TEMPERATURES = [1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0]
