@@ -51,7 +51,7 @@ def main() -> int:
     for kind in options.kinds:
         cases = options.cases or KINDS[kind][options.quick]
         tally, begun = Tally(), time.monotonic()
-        with tempfile.TemporaryDirectory(prefix=f"hardening_{kind}_") as folder:
+        with tempfile.TemporaryDirectory(prefix=f"hardening_{kind}_", ignore_cleanup_errors=True) as folder:
             module = importlib.import_module(f"hostile.{kind}")
             with contextlib.suppress(KeyboardInterrupt):
                 module.run(random.Random(f"{seed} {kind}"), cases, Path(folder), tally)

@@ -33,16 +33,25 @@ def run(chance: random.Random, n: int, folder: Path, tally: trial.Tally) -> None
     command = [sys.executable, "-c", "from hostile import disk; disk.work()"]
     where = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     given = {**os.environ, **changed, "PYTHONPATH": where}
-    done = subprocess.run(
-        [*command, str(folder), str(n), str(chance.random())], env=given, stdout=subprocess.PIPE, check=True
-    )
-    counts, wrong = json.loads(done.stdout.splitlines()[-1])
-    tally.counts.update(counts)
-    tally.wrong += wrong
+    command += [str(folder), str(n), str(chance.random())]
+    last = "[{}, []]"
+    with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            for line in process.stdout:
+                last = line
+        except KeyboardInterrupt:
+            process.kill()
+            raise
+        finally:  # what is counted before that is kept, too
+            counts, wrong = json.loads(last)
+            tally.counts.update(counts)
+            tally.wrong += wrong
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def work() -> None:
-    """What the process does: all cases, and what was wrong as JSON on the last line."""
+    """What the process does: cases, after each a line of JSON with the counts and what was wrong."""
     folder, n, seed = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     chance, tally, faults = random.Random(seed), trial.Tally(), Faults(folder / "plan")
     import dcl_hpc.pipeline.command  # noqa: F401  before processes are forked
@@ -55,7 +64,7 @@ def work() -> None:
             calls[step, on] = counted(chain, faults, step, on, folder / "runs" / "all")
         first, error = chance.randint(1, calls[step, on]), chance.choice(ERRORS)
         case(chain, faults, step, on, first, error, chance.random() < 0.5, folder / "runs" / "case", tally)
-    print(json.dumps([tally.counts, tally.wrong]))
+        print(json.dumps([tally.counts, tally.wrong]), flush=True)
 
 
 def counted(chain: Chain, faults: Faults, step: Step, on: int, runs: Path) -> int:
