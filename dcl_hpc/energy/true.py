@@ -80,7 +80,7 @@ def _last(couplings: np.ndarray) -> np.ndarray:
 
 def _choose_kernel(hamiltonian: Hamiltonian, n_chains: int):
     """The fastest kernel for a Hamiltonian, its arrays, and its block of chains."""
-    if n_chains < folded.WORTHWHILE and (model := folded.fold(hamiltonian)) is not None:
+    if (model := folded.worthwhile(hamiltonian, n_chains)) is not None:
         return folded.sweeps, model, kernels.BLOCK
     pair, n_states, fields = hamiltonian.pair, hamiltonian.n_states, None
     neighbours, couplings = hamiltonian.lattice.neighbours, hamiltonian.neighbour_couplings

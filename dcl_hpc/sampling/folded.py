@@ -37,10 +37,18 @@ from .multispin import (
     refine,
 )
 
-# For so many chains in all the vectorised kernel is as fast, and for lattices of fewer boxes.
-WORTHWHILE, FEWEST_BOXES = 8, 256
+# For so many chains in all the vectorised kernel is as fast: if all bits of all words are boxes, and if not.
+WORTHWHILE, FOR_FEWER_BOXES = 128, 16
+# For lattices of fewer boxes it always is.
+FEWEST_BOXES = 256
 # Rounds of Philox; seven pass all tests (Salmon et al., table 2).
 ROUNDS = 7
+
+
+def worthwhile(hamiltonian: Hamiltonian, n_chains: int) -> tuple | None:
+    """Arrays of a model for `sweeps`, or None if another kernel suits it and so many chains better."""
+    fewest = FEWEST_BOXES if n_chains < FOR_FEWER_BOXES else LANES
+    return fold(hamiltonian, fewest) if n_chains < WORTHWHILE else None
 
 
 def fold(hamiltonian: Hamiltonian, fewest: int = FEWEST_BOXES) -> tuple | None:
@@ -99,12 +107,14 @@ def sweeps(states, beta, streams, n_sweeps, sites, rows, turns, boxes, cost):
     cost : float32
         Energy that breaking a satisfied bond of like states costs, in J; negative if these are unsatisfied.
     """
-    degree = rows.shape[1]
+    degree, n_chains = rows.shape[1], states.shape[1]
+    spins = np.empty((n_chains, len(sites), WIDTH), np.uint32)
     work = np.zeros(SPINS + len(sites) * WIDTH, np.uint32)
     random = np.zeros((4, LANES), np.uint32)
     thresholds = np.zeros((MAX_NEIGHBOURS + 1, LANES), np.uint32)
-    for chain in range(states.shape[1]):
-        _load(states, chain, sites, boxes, work)
+    _pack(states, sites, boxes, spins)
+    for chain in range(n_chains):
+        work[SPINS:] = spins[chain].ravel()
         _set_probabilities(beta[chain], cost, degree, thresholds, work)
         for _ in range(n_sweeps):
             _seed(streams, chain, random)
@@ -117,28 +127,40 @@ def sweeps(states, beta, streams, n_sweeps, sites, rows, turns, boxes, cost):
                         refine(random, degree, thresholds, work)
                     for g in range(WIDTH):
                         work[np.uint64(SPINS + site * WIDTH + g)] ^= work[FLIP + g]
-        _unload(work, chain, sites, boxes, states)
+        spins[chain] = work[SPINS:].reshape(len(sites), WIDTH)
+    _unpack(spins, sites, boxes, states)
 
 
 @njit(**OPTIONS)
-def _load(states, chain, sites, boxes, work):
-    """Pack the spins of a chain."""
+def _pack(states, sites, boxes, spins):
+    """Spins as bits. All chains together: those of a site lie beside each other, those of a chain do not."""
+    n_chains = states.shape[1]
+    word = np.empty(n_chains, np.uint32)
+    spins[:] = np.uint32(0)
     for m in range(len(sites)):
         for a in range(boxes[0]):
-            word = np.uint32(0)
+            word[:] = np.uint32(0)
             for b in range(boxes[1]):
-                word |= np.uint32(np.uint32(states[sites[m, a * boxes[1] + b], chain]) << np.uint32(b))
-            work[SPINS + m * WIDTH + a] = word
+                row, shift = states[sites[m, a * boxes[1] + b]], np.uint32(b)
+                for chain in range(n_chains):
+                    word[chain] |= np.uint32(row[chain]) << shift
+            for chain in range(n_chains):
+                spins[chain, m, a] = word[chain]
 
 
 @njit(**OPTIONS)
-def _unload(work, chain, sites, boxes, states):
-    """Unpack them."""
+def _unpack(spins, sites, boxes, states):
+    """The reverse."""
+    n_chains = states.shape[1]
+    word = np.empty(n_chains, np.uint32)
     for m in range(len(sites)):
         for a in range(boxes[0]):
-            word = work[SPINS + m * WIDTH + a]
+            for chain in range(n_chains):
+                word[chain] = spins[chain, m, a]
             for b in range(boxes[1]):
-                states[sites[m, a * boxes[1] + b], chain] = np.uint8((word >> np.uint32(b)) & np.uint32(1))
+                row, shift = states[sites[m, a * boxes[1] + b]], np.uint32(b)
+                for chain in range(n_chains):
+                    row[chain] = np.uint8((word[chain] >> shift) & np.uint32(1))
 
 
 @njit(**OPTIONS)

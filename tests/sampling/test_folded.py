@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from dcl_hpc.energy.true import TrueEnergy
+from dcl_hpc.energy.true import PairEnergy, TrueEnergy
 from dcl_hpc.physics import exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.sampling import folded, multispin
@@ -147,3 +147,14 @@ def test_what_does_not_fold(model):
     assert folded.fold(model) is None
     random = hamiltonian.random_couplings(model.lattice, "bimodal", np.random.default_rng(1))
     assert folded.fold(hamiltonian.ising(model.lattice, random)) is None
+
+
+@pytest.mark.parametrize(
+    ("side", "n_chains", "folds"),
+    [(64, 1, True), (64, 127, True), (64, 128, False), (32, 15, True), (32, 16, False), (24, 1, False)],
+)
+def test_few_chains_of_large_lattices_fold(side, n_chains, folds):
+    """More chains keep the lanes of the other kernels busy."""
+    model = hamiltonian.ising(Lattice((side, side)))
+    assert (folded.worthwhile(model, n_chains) is not None) == folds
+    assert (PairEnergy(model, n_chains)._kernel is folded.sweeps) == folds
