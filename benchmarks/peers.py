@@ -16,6 +16,7 @@ has an EDNN it is compared, too. Selected interactions are one law for all sites
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -127,12 +128,10 @@ class System:
         with tempfile.TemporaryDirectory(prefix="peers_") as folder:
             np.save(Path(folder) / "snapshots.npy", self.states)
             line = [options.python, script, name, Path(folder) / "snapshots.npy", folder, str(options.limit)]
-            try:
-                done = subprocess.run(
-                    line, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=2 * options.limit + 60,
-                    capture_output=True, text=True, check=False,
-                )  # fmt: skip
-            except subprocess.TimeoutExpired:
+            done = subprocess.run(
+                line, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
+            )
+            if done.returncode == -signal.SIGXCPU:
                 return {}
             if done.returncode:
                 raise SystemExit(f"{name} failed:\n{done.stderr}")
@@ -164,7 +163,8 @@ def compare(name: str, case: tuple, versions: dict, options, folder: Path) -> di
         rows |= (found := system.peers(peer, options))
         if not found:
             print(f"{name:<12}{peer} was given up", flush=True)
-    return {"temperature": list(system.temperatures), "u_exact": system.u.tolist(), "rows": rows}
+    about = {"versions": versions, "limit": options.limit, "temperature": list(system.temperatures)}
+    return about | {"u_exact": system.u.tolist(), "rows": rows}
 
 
 def show(name: str, rows: dict) -> None:
@@ -196,7 +196,6 @@ def main() -> None:
         print(f"{options.python} lacks {', '.join(missing)} (pip install): no comparison with them")
     kept = options.into and options.into.exists()
     result = json.loads(options.into.read_text()) if kept else {"cases": {}}
-    result |= {"versions": versions, "limit": options.limit}
     with tempfile.TemporaryDirectory() as scratch:
         for name, case in cases.items():
             if name not in result["cases"]:
@@ -207,7 +206,7 @@ def main() -> None:
                     beside.write_text(json.dumps(result, indent=1) + "\n")
                     beside.replace(options.into)
             show(name, result["cases"][name]["rows"])
-    finish(result, f"peers.py --limit {options.limit:g}", options.json)
+    finish(result, f"peers.py --python PATH --cases {' '.join(cases)}", options.json)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ zero-sum gauge, and the seconds of one core that the fit took.
 """
 
 import json
+import resource
 import sys
 import time
 from importlib import metadata
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 # Steps between saved states of adabmDCA, of which the last is taken when time is over.
-STEPS = 5
+STEPS = 10
 # Agreement of pair correlations that adabmDCA stops at by default, and one that it does not reach.
 TARGET, NEVER = 0.95, 0.9999
 
@@ -57,6 +58,8 @@ def adabmdca(states: np.ndarray, folder: Path, seconds: float):
         except OperationCancelledError:
             ended = False
         spent = time.process_time() - started
+        if not params.exists():  # time was over before anything was saved
+            return
         model = load_model(params, alphabet="AC", device="cpu").params
         if ended or name != "adabmDCA":
             yield name, *zero_sum(model["coupling_matrix"].numpy(), model["bias"].numpy()), spent
@@ -109,8 +112,10 @@ def main() -> None:
         print(json.dumps(versions()))
         return
     name, snapshots, folder, seconds = sys.argv[1:]
-    states, folder = np.load(snapshots), Path(folder)
-    for found, couplings, fields, spent in ESTIMATORS[name][0](states, folder, float(seconds)):
+    states, folder, limit = np.load(snapshots), Path(folder), float(seconds)
+    most = int(2 * limit + 60)  # what has no end of its own is killed then
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most + 60))
+    for found, couplings, fields, spent in ESTIMATORS[name][0](states, folder, limit):
         symmetric = (couplings + couplings.T) / 2
         np.fill_diagonal(symmetric, 0)
         np.savez(folder / f"{found}.npz", couplings=symmetric, fields=fields, seconds=spent)
