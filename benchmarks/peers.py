@@ -1,7 +1,7 @@
 """Couplings that inverse-Ising estimators of others find, beside the interactions selected here.
 
-    python benchmarks/peers.py [--python PATH] [--cases NAME ...] [--limit SECONDS] [--runs FOLDER]
-                               [--into FILE] [--quick] [--json]
+    python benchmarks/peers.py [--python PATH] [--peers NAME ...] [--cases NAME ...] [--limit SECONDS]
+                               [--runs FOLDER] [--into FILE] [--quick] [--json]
 
 All get the same snapshots, of 8x8 Ising and of the glass 69, at T = 4. Peers are those that the interpreter
 at PATH has (pip install adabmDCA pseudolm plgpm, best in an environment of their own). Seconds are those of
@@ -44,7 +44,7 @@ CASES = {
     for n in (10_000, 100_000)
     for system, job, changes in (("ising", "ising_L8", {}), ("glass", "ea_L8", GLASS))
 }
-SWEEPS, SEED = 3000, 1
+SWEEPS, SEED = 1500, 1
 # What --quick looks at: an EDNN that is no network, too.
 SMALL = {
     "lattice.shape": [6, 6], "sweep.shapes": [[6, 6]], "observe.chains": 200, "observe.thermalization": 20,
@@ -183,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--python", default=sys.executable, help="interpreter that has the peers")
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="NAME", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--peers", nargs="+", choices=ESTIMATORS, default=[*ESTIMATORS], help="which of them")
     parser.add_argument("--limit", type=float, default=600, help="seconds that a peer may take")
     parser.add_argument("--runs", type=Path, help="keep the runs here (default: nowhere)")
     parser.add_argument("--into", type=Path, help="JSON file that keeps what is done")
@@ -191,8 +192,8 @@ def main() -> None:
     cases = QUICK if options.quick else {name: CASES[name] for name in options.cases or CASES}
     script = Path(__file__).parent / "inverse" / "estimators.py"
     found = subprocess.run([options.python, script], capture_output=True, text=True, check=True).stdout
-    versions = json.loads(found)
-    if missing := [package for name, (_, package) in ESTIMATORS.items() if name not in versions]:
+    versions = {name: version for name, version in json.loads(found).items() if name in options.peers}
+    if missing := [ESTIMATORS[name][1] for name in options.peers if name not in versions]:
         print(f"{options.python} lacks {', '.join(missing)} (pip install): no comparison with them")
     kept = options.into and options.into.exists()
     result = json.loads(options.into.read_text()) if kept else {"cases": {}}
@@ -206,7 +207,8 @@ def main() -> None:
                     beside.write_text(json.dumps(result, indent=1) + "\n")
                     beside.replace(options.into)
             show(name, result["cases"][name]["rows"])
-    finish(result, f"peers.py --python PATH --cases {' '.join(cases)}", options.json)
+    chosen = f"--peers {' '.join(options.peers)} --cases {' '.join(cases)}"
+    finish(result, f"peers.py --python PATH {chosen}", options.json)
 
 
 if __name__ == "__main__":
