@@ -23,6 +23,7 @@ SCRIPTS = {
         "flips/ns",
     ),
     "paper": ({"rows"}, "rows, "),
+    "peers": ({"cases"}, "selected"),
     "plan": ({"predicted", "found", "pilot", "sets", "details"}, "error of u(2.5) predicted"),
     "rnn": ({"train_fraction_of_gemm", "sweep_vs_full_energies", "memory_growth_10x_data"}, "hidden 8"),
     "stale": ({"count", "not_told", "ways"}, "0 not told or not mended"),

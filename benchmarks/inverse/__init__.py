@@ -1,0 +1,1 @@
+"""Couplings by other programs, and energies made of any pair couplings; see `peers.py`."""
