@@ -21,6 +21,8 @@ from ..storage.observations import correlated_blocks
 
 # Observations of which some interactions are chosen; their couplings are then fitted to all.
 SELECTION = 200_000
+# An error of the weight that is worth a line.
+UNDECIDED = 0.1
 # Configurations that a rank gives a network at a time, and most numbers of all that it gives back.
 BLOCK, MOST = 500, 2**27
 
@@ -99,6 +101,11 @@ def _fit(context, output: str, source, n: int, rows: np.ndarray, given: np.ndarr
             f" ({found.rest:.2g} of its differences) has the weight"
             f" {found.weight:.2f} +- {found.weight_error:.2f}"
         )
+        if found.weight_error > UNDECIDED:
+            log(
+                f"{output}: {len(rows)} observations that no network was trained with leave that open; "
+                "a larger rnn.validation or ednn.validation holds out more, or observe more"
+            )
 
 
 def _plain(value: float) -> float | None:
