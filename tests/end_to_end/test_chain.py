@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dcl_hpc
+from dcl_hpc.stages.calibrate import UNDECIDED
 
 FILES = {
     "observations.h5",
@@ -68,6 +69,15 @@ def test_chain_ends_well(chain, folder):
     assert "Traceback" not in chain[1].stderr
     assert {str(p.relative_to(folder)) for p in folder.rglob("*.h5")} == FILES
     assert not list(folder.rglob("*.tmp.*"))
+
+
+@pytest.mark.mpi
+def test_open_weights_are_told(chain, summary):
+    """Where few held-out observations do not say how much of a network is noise, and only there."""
+    assert summary["calibration"]
+    for name, found in summary["calibration"].items():
+        told = f"calibrate_{name}: {found['network_samples']} observations that no network" in chain[1].stdout
+        assert told == (found["weight_error"] > UNDECIDED)
 
 
 @pytest.mark.mpi
