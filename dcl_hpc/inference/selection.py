@@ -44,8 +44,10 @@ def select(
     Raises
     ------
     ValueError
-        If more than `MAX_INTERACTIONS` are called for.
+        If there are no candidates, or more than `MAX_INTERACTIONS` are called for.
     """
+    if not len(candidates):
+        raise ValueError("sites of this tile have no interaction at all; take a larger one")
     least = threshold(observations.weights.sum(), len(candidates))
     chosen = [int(k) for k in start]
     k, visited = None, set()

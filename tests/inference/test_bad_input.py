@@ -54,6 +54,13 @@ def test_windows(window, message):
         Window.box(*window)
 
 
+def test_tiles_of_one_site():
+    """Of states that are alike one site has nothing to tell."""
+    observations = Samples(**{**GOOD, "window": Window.box(2, 1, 2)})
+    with pytest.raises(ValueError, match="take a larger one"):
+        clusters.fit(observations)
+
+
 def test_a_free_table_that_is_too_large():
     """Its information matrix would not fit."""
     states = np.random.default_rng(1).integers(0, 3, (200, 36))
