@@ -21,19 +21,20 @@ from dcl_hpc.storage import results
 
 # Critical temperature of cubic Ising, Ferrenberg, Xu and Landau, Phys. Rev. E 97, 043301 (2018), in J/k_B.
 CUBIC = 4.511523
-ENERGIES = ("direct", "ednn")
+ENERGIES, QUICK_ENERGIES = ("direct", "ednn"), ("direct",)
 # Of sweeps, by whether the form is the quick one, which has its own.
 LADDERS = {False: {"ladders": 8, "thermalization": 2000, "sweeps": 8000}, True: {}}
-EDNN = {"fit": "pseudolikelihood", "tile": "ball", "focus": 1, "context": 1, "batch": 100}
+EDNN = {"fit": "pseudolikelihood", "tile": "ball", "focus": 1, "context": 1, "batch": 100, "epochs": 6}
 
 
 def studied(work: Work, job: dict) -> tuple[OpenedRun, dict]:
     """The run of a job that sweeps the true energy, too, and how far the others are from that."""
-    job["sweep"] |= {"energies": ["true", *ENERGIES]}
+    energies = QUICK_ENERGIES if work.quick else ENERGIES
+    job["sweep"] |= {"energies": ["true", *energies]}
     job["observe"] |= {"samples": work.samples, "chains": work.samples // 100}
     run, _ = work.run(job)
     true, found = swept(run, "true"), {}
-    for energy in ENERGIES:
+    for energy in energies:
         rows = [compared(*pair) for pair in zip(swept(run, energy), true, strict=True)]
         found[energy] = rows
         for row in rows:
@@ -86,13 +87,14 @@ def cubic(work: Work) -> dict:
         {
             "name": "cubic", "lattice": {"shape": small}, "hamiltonian": {"kind": "ising"},
             "observe": {"temperature": 7.0},
-            "ednn": EDNN | {"epochs": 2 if work.quick else 6},
+            "ednn": EDNN,
             "sweep": work.sweeps([4.0, 4.3, *near, 4.8, 5.5, 7.0], shapes) | LADDERS[work.quick],
         },
     )  # fmt: skip
-    crossings = {energy: crossing(run, energy, shapes, near) for energy in ("true", *ENERGIES)}
-    for energy, found in crossings.items():
-        if found:
+    crossings = {}
+    for energy in ("true", *result["energies"]):
+        if found := crossing(run, energy, shapes, near):
+            crossings[energy] = found
             print(f"{'':12}{energy}: cumulants cross at {found[0]:.4f}({1e4 * found[1]:.0f})", flush=True)
     return result | {"crossing": crossings, "critical": CUBIC}
 
@@ -110,7 +112,7 @@ def potts(work: Work, states: int) -> dict:
             "name": f"potts_{states}", "lattice": {"shape": [side, side]},
             "hamiltonian": {"kind": "potts", "form": "delta", "states": states},
             "observe": {"temperature": 2.0},
-            "ednn": EDNN | {"epochs": 2 if work.quick else 6},
+            "ednn": EDNN,
             "sweep": work.sweeps([*around, 1.2, 1.5, 2.0], shapes) | LADDERS[work.quick],
         },
     )  # fmt: skip
