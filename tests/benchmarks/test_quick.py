@@ -22,6 +22,7 @@ SCRIPTS = {
     "paper": ({"rows"}, "rows, "),
     "plan": ({"predicted", "found", "pilot", "sets", "details"}, "error of u(2.5) predicted"),
     "rnn": ({"train_fraction_of_gemm", "sweep_vs_full_energies", "memory_growth_10x_data"}, "hidden 8"),
+    "scaling": ({"disk", "check", "limits", "cost", "assumed"}, "2 ranks, predicted/measured s: start"),
     "stale": ({"count", "not_told", "ways"}, "0 not told or not mended"),
     "thermal": ({"gradient_error", "t_kin_over_t", "reversible", "energy_over_tmn"}, "t_kin_over_t"),
     "thermal_speed": ({"fraction_of_products", "sizes"}, "four trajectories take"),
@@ -49,7 +50,7 @@ def numbers(value, name=""):
 def test_all_scripts_are_here():
     """A new benchmark needs a quick form, too."""
     peers = {"j1j2_ednn"}  # which need another program's data
-    assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, "outcome"}
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, "outcome", "scaling_model"}
 
 
 @pytest.mark.mpi
