@@ -36,9 +36,10 @@ from dcl_hpc.storage.store import Store
 
 # Parts of a run's sizes, and how much narrower its steps are, from which rates come.
 CALIBRATION = ((0.5, 1), (0.25, 1), (0.5, 4))
-# Sizes of the run that is predicted; of the job whose cost is told, only this part of them is tried.
+# Sizes of the run that is predicted; of the job whose cost is told, only this part of them is tried. Most
+# chains.
 ROWS, LABELS, PER_LEVEL, THERMALIZATION, SWEEPS, RNN_SWEEPS = 48_000, 64_000, 40, 24_000, 8000, 24
-COST = 0.25
+COST, CHAINS = 0.25, 1000
 NODES, REALIZATIONS = (4, 16, 100), 1000
 QUICK = (
     "lattice.shape=[4, 4]", "observe.chains=64", "observe.samples=6400", 'sweep.energies=["true"]',
@@ -47,12 +48,12 @@ QUICK = (
 # One thread a rank.
 ENVIRONMENT = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Messages of the tries, in numbers of 8 bytes, and how often each is sent; bytes of a file that is tried.
-MESSAGES, TRIES, TRIED_FILE = (1, 2**17), 40, 2**27
+MESSAGES, TRIES, TRIED_FILE = (1, 2**17), 100, 2**27
 
 
 def short(job, part: float, narrow: int = 1) -> list[str]:
     """Settings that make a job's run short, and its steps narrow."""
-    chains, rows = job.observe.chains // narrow, int(part * ROWS)
+    chains, rows = min(job.observe.chains, CHAINS) // narrow, int(part * ROWS)
     return [
         f"observe.chains={chains}", f"observe.samples={max(1, rows // chains) * chains}",
         f"observe.thermalization={int(part * THERMALIZATION)}",
@@ -76,23 +77,33 @@ def rank_work(options) -> None:
         if run.job.trains_networks:
             networks.start()
         comm.Barrier()
-        seconds, timelines = {"start": time.time() - options.began}, {}
+        seconds = {"start": (time.time() - options.began, of_cores(comm, time.process_time()))}
+        timelines = {}
         wires = measured_wires(comm, run.job.trains_networks)
         context = Context(run, comm, Log(1), StopRequest(listen=False))
         for output in run.outputs:
             timeline = run.folder / f"{output}.timeline"
             os.environ["HOROVOD_TIMELINE"] = str(timeline)
             comm.Barrier()
-            started = time.monotonic()
+            started, spent = time.monotonic(), time.process_time()
             context.perform(output)
             comm.Barrier()
-            seconds[output] = time.monotonic() - started
+            seconds[output] = time.monotonic() - started, of_cores(comm, time.process_time() - spent)
             if timeline.exists():
                 timelines[output] = timed_sums(timeline)
         if comm.rank == 0:
             print(json.dumps({"seconds": seconds, "found": told(run), **wires, "timeline": timelines}))
 
     mpi.run(work)
+
+
+def of_cores(comm, used: float) -> float:
+    """Seconds that cores were in use, by the time that each rank had of them.
+
+    It is what a machine takes that has nothing else to do: ranks that wait spin.
+    """
+    every = comm.allgather(used)
+    return max(max(every), sum(every) / cores())
 
 
 def told(run) -> dict:
@@ -107,7 +118,10 @@ def told(run) -> dict:
 
 
 def measured_wires(comm, trains: bool) -> dict:
-    """Seconds of an empty message and of a byte: a `call` of MPI, and a `sum` of gradients."""
+    """Seconds of an empty message and of a byte: a `call` of MPI, and a `sum` of gradients.
+
+    That cores are in use; and by the `clock`.
+    """
     if comm.size == 1:
         return {"call": (0.0, 0.0), "sum": (0.0, 0.0)}
     from mpi4py import MPI
@@ -120,24 +134,35 @@ def measured_wires(comm, trains: bool) -> dict:
         send["sum"] = lambda values: parallel.mean([values])
     result = {}
     for kind, function in send.items():
-        medians = []
+        times = []
         for size in MESSAGES:
-            values, times = np.zeros(size), []
+            values, clocks = np.zeros(size), []
+            comm.Barrier()
+            spent = time.process_time()
             for _ in range(TRIES):
-                comm.Barrier()
                 started = time.monotonic()
                 function(values)
-                times.append(time.monotonic() - started)
-            medians.append(float(np.median(times)))
-        result[kind] = medians[0], max(0.0, medians[1] - medians[0]) / (8 * MESSAGES[1])
+                clocks.append(time.monotonic() - started)
+            used = of_cores(comm, time.process_time() - spent) / TRIES
+            times.append((used, float(np.median(clocks))))
+        first, last = np.array(times)
+        slope = np.maximum(0, last - first) / (8 * MESSAGES[1])
+        result |= {kind: (first[0], slope[0]), f"{kind}_clock": (first[1], slope[1])}
     if trains:
         parallel.close()
     return {"sum": result["call"], **result}
 
 
+def cores() -> int:
+    """Of this machine."""
+    return len(os.sched_getaffinity(0))
+
+
 def timed_sums(timeline: Path) -> dict[str, float]:
     """Median seconds that gradients were agreed on, and summed, in Horovod's timeline of a training."""
-    events, open_events, found = json.loads(timeline.read_text().rstrip().rstrip(",") + "]"), {}, {}
+    events = json.loads(timeline.read_text().rstrip(", ]\n") + "]")  # which may not have been closed
+    open_events: dict[int, list] = {}
+    found: dict[str, list] = {}
     for event in events:
         if event["ph"] == "B":
             open_events.setdefault(event["pid"], []).append(event)
@@ -193,39 +218,37 @@ class Runs:
         """Loads of a job by what a short run of it tells."""
         return {"start": model.Load()} | model.loads(job, list(answer["seconds"])[1:], answer["found"])
 
-    def rates(self, disk: float, repeats: int) -> tuple[dict, dict]:
+    def rates(self, repeats: int) -> tuple[dict, dict]:
         """Rates of all outputs, and loads of the whole job."""
         rows: dict[str, list] = {}
         for part, narrow in self.calibration * repeats:
             answer, load = self(1, part, narrow)
-            for output, seconds in answer["seconds"].items():
-                rows.setdefault(output, []).append((seconds, load[output]))
-        rate = {output: model.rates(those, disk) for output, those in rows.items()}
+            for output, (_, used) in answer["seconds"].items():
+                rows.setdefault(output, []).append((used, load[output]))
+        rate = {output: model.rates(those) for output, those in rows.items()}
         return rate, self.loads(self.job, answer)
 
 
 def check(runs: Runs, rate: dict, disk: float, options) -> list[dict]:
     """Seconds of runs on several ranks, predicted and measured."""
-    rows, cores = [], len(os.sched_getaffinity(0))
+    rows = []
     for ranks in options.ranks:
         answers, load = zip(*(runs(ranks, 1.0) for _ in range(options.repeats)), strict=True)
         call, sums = (np.median([answer[kind] for answer in answers], axis=0) for kind in ("call", "sum"))
-        here = model.Machine(cores, tuple(call.tolist()), tuple(sums.tolist()), disk)
+        here = model.Machine(cores(), tuple(call.tolist()), tuple(sums.tolist()), disk)
         row = {"ranks": ranks, "call": here.call, "sum": here.sum, "timeline": answers[0]["timeline"]}
         row["outputs"] = {}
         for output in rate:
-            seconds = float(np.median([answer["seconds"][output] for answer in answers]))
+            clock, used = np.median([answer["seconds"][output] for answer in answers], axis=0).tolist()
             predicted = here.seconds(output, rate[output], load[0][output], ranks)
             row["outputs"][output] = {
-                "predicted": predicted, "measured": seconds, "ratio": predicted / seconds
+                "predicted": predicted, "measured": used, "ratio": predicted / used, "clock": clock
             }  # fmt: skip
-        shown = (
-            f"{name} {one['predicted']:.2f}/{one['measured']:.2f}" for name, one in row["outputs"].items()
-        )
-        print(f"{ranks} ranks, predicted/measured s: {', '.join(shown)}", flush=True)
+            print(f"{ranks} ranks, {output}: {predicted:.2f} s predicted, {used:.2f} s measured, ratio "
+                  f"{predicted / used:.2f}; {clock:.2f} s by the clock", flush=True)  # fmt: skip
         for output, times in row["timeline"].items():
-            expected = here.sum[0] + here.sum[1] * load[0][output].message
-            times["expected"] = expected
+            first, byte = answers[0]["sum_clock"]
+            times["tried"] = first + byte * load[0][output].message
             print(f"  timeline of {output}: " + ", ".join(f"{k} {1e3 * v:.2f} ms" for k, v in times.items()))
         rows.append(row)
     return rows
@@ -252,10 +275,10 @@ def main() -> None:
         disk = measured_disk(Path(folder))
     print(f"a file takes {disk / 1e6:.0f} MB/s", flush=True)
     runs = Runs(options.job, 0.01 if options.quick else 1.0, options.quick)
-    rate, load = runs.rates(disk, options.repeats)
+    rate, load = runs.rates(options.repeats)
     result = {"job": options.job, "disk": disk, "check": check(runs, rate, disk, options)}
     if not options.quick:
-        rate, load = Runs(options.cost, COST, False).rates(disk, options.repeats)
+        rate, load = Runs(options.cost, COST, False).rates(options.repeats)
     result["limits"], result["cost"] = {}, {"job": options.cost, "realizations": REALIZATIONS, "nodes": {}}
     for output, (own, step, unit) in rate.items():
         most, why = model.limit(output, rate[output], load[output])
@@ -264,7 +287,7 @@ def main() -> None:
             "own": own, "step": step, "unit": unit, "steps": load[output].steps, "units": load[output].units,
             "one_rank": alone, "ranks": most, "why": why,
         }  # fmt: skip
-        print(f"{output}: {own:.2g} s + {step:.2g} s a step + {unit:.2g} s a unit, {alone:.0f} s; half used at "
+        print(f"{output}: {own:.2g} + {step:.2g} a step + {unit:.2g} a unit, {alone:.0f} s; half used at "
               f"{most} ranks: {why}", flush=True)  # fmt: skip
     for nodes in NODES:
         hours = model.cost(rate, load, nodes, REALIZATIONS)

@@ -98,17 +98,15 @@ def loads(job, outputs, found: dict) -> dict[str, Load]:
     return result
 
 
-def rates(rows, disk: float) -> tuple[float, float, float]:
+def rates(rows) -> tuple[float, float, float]:
     """Seconds of a stage's own, of a step and of a unit in a step, none negative.
 
     Parameters
     ----------
     rows : list of (float, Load)
-        Seconds of runs on one rank; at least three that differ in both steps and units.
-    disk : float
-        Bytes/s.
+        Processor's seconds of runs on one rank; at least three that differ in both steps and units.
     """
-    seconds = np.array([max(1e-6, seconds - load.file / disk) for seconds, load in rows])
+    seconds = np.array([max(1e-6, seconds) for seconds, _ in rows])
     columns = np.array([[1, load.steps, load.steps * load.units] for _, load in rows])
     scale = columns.max(axis=0)
     found, _ = nnls(columns / scale / seconds[:, None], np.ones(len(rows)))  # errors relative to the time

@@ -22,7 +22,7 @@ SCRIPTS = {
     "paper": ({"rows"}, "rows, "),
     "plan": ({"predicted", "found", "pilot", "sets", "details"}, "error of u(2.5) predicted"),
     "rnn": ({"train_fraction_of_gemm", "sweep_vs_full_energies", "memory_growth_10x_data"}, "hidden 8"),
-    "scaling": ({"disk", "check", "limits", "cost", "assumed"}, "2 ranks, predicted/measured s: start"),
+    "scaling": ({"disk", "check", "limits", "cost", "assumed"}, "2 ranks, observe: "),
     "stale": ({"count", "not_told", "ways"}, "0 not told or not mended"),
     "thermal": ({"gradient_error", "t_kin_over_t", "reversible", "energy_over_tmn"}, "t_kin_over_t"),
     "thermal_speed": ({"fraction_of_products", "sizes"}, "four trajectories take"),
