@@ -38,7 +38,7 @@ from dcl_hpc.storage.store import Store
 CALIBRATION = ((0.5, 1), (0.25, 1), (0.5, 4))
 # Sizes of the run that is predicted; of the job whose cost is told, only this part of them is tried. Most
 # chains.
-ROWS, LABELS, PER_LEVEL, THERMALIZATION, SWEEPS, RNN_SWEEPS = 48_000, 64_000, 40, 24_000, 8000, 24
+ROWS, LABELS, PER_LEVEL, THERMALIZATION, SWEEPS, RNN_SWEEPS = 48_000, 64_000, 40, 24_000, 4000, 32
 COST, CHAINS = 0.25, 1000
 NODES, REALIZATIONS = (4, 16, 100), 1000
 QUICK = (
@@ -276,7 +276,7 @@ def main() -> None:
     print(f"a file takes {disk / 1e6:.0f} MB/s", flush=True)
     runs = Runs(options.job, 0.01 if options.quick else 1.0, options.quick)
     rate, load = runs.rates(options.repeats)
-    result = {"job": options.job, "disk": disk, "check": check(runs, rate, disk, options)}
+    result = {"job": options.job, "cores": cores(), "disk": disk, "check": check(runs, rate, disk, options)}
     if not options.quick:
         rate, load = Runs(options.cost, COST, False).rates(options.repeats)
     result["limits"], result["cost"] = {}, {"job": options.cost, "realizations": REALIZATIONS, "nodes": {}}
@@ -296,7 +296,7 @@ def main() -> None:
               f"{nodes * sum(hours.values()):.0f} node-hours", flush=True)  # fmt: skip
     names = ("CORES", "LATENCY", "BANDWIDTH", "CYCLE", "DISK")
     result["assumed"] = {name.lower(): getattr(model, name) for name in names}
-    finish(result, "scaling.py", options.json)
+    finish(result, f"scaling.py --ranks {' '.join(map(str, options.ranks))}", options.json)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,13 @@ def numbers(value, name=""):
 def test_all_scripts_are_here():
     """A new benchmark needs a quick form, too."""
     peers = {"j1j2_ednn"}  # which need another program's data
-    assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, "outcome", "scaling_model"}
+    assert {path.stem for path in FOLDER.glob("*.py")} == {
+        *SCRIPTS,
+        *peers,
+        "outcome",
+        "scaling_model",
+        "scaling_page",
+    }
 
 
 @pytest.mark.mpi
