@@ -254,6 +254,30 @@ def check(runs: Runs, rate: dict, disk: float, options) -> list[dict]:
     return rows
 
 
+def on_cluster(job: str, rate: dict, load: dict) -> dict:
+    """Where each output stops to scale, and what many realizations cost."""
+    limits, nodes = {}, {}
+    for output, (own, step, unit) in rate.items():
+        most, why = model.limit(output, rate[output], load[output])
+        alone = model.Machine.cluster(1).seconds(output, rate[output], load[output], 1)
+        limits[output] = {
+            "own": own, "step": step, "unit": unit, "steps": load[output].steps, "units": load[output].units,
+            "one_rank": alone, "ranks": most, "why": why,
+        }  # fmt: skip
+        print(f"{output}: {own:.2g} + {step:.2g} a step + {unit:.2g} a unit, {alone:.0f} s; half used at "
+              f"{most} ranks: {why}", flush=True)  # fmt: skip
+    for n in NODES:
+        hours = model.cost(rate, load, n, REALIZATIONS)
+        nodes[n] = {"hours": hours, "node_hours": n * sum(hours.values())}
+        print(f"{REALIZATIONS} realizations on {n} nodes: {sum(hours.values()):.2f} h, "
+              f"{nodes[n]['node_hours']:.0f} node-hours", flush=True)  # fmt: skip
+    names = ("CORES", "LATENCY", "BANDWIDTH", "CYCLE", "DISK")
+    return {
+        "limits": limits, "cost": {"job": job, "realizations": REALIZATIONS, "nodes": nodes},
+        "assumed": {name.lower(): getattr(model, name) for name in names},
+    }  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("job", nargs="?", default="jobs/ea_ensemble.toml")
@@ -276,26 +300,10 @@ def main() -> None:
     print(f"a file takes {disk / 1e6:.0f} MB/s", flush=True)
     runs = Runs(options.job, 0.01 if options.quick else 1.0, options.quick)
     rate, load = runs.rates(options.repeats)
-    result = {"job": options.job, "cores": cores(), "disk": disk, "check": check(runs, rate, disk, options)}
+    result = {"job": options.job, "disk": disk, "check": check(runs, rate, disk, options)}
     if not options.quick:
         rate, load = Runs(options.cost, COST, False).rates(options.repeats)
-    result["limits"], result["cost"] = {}, {"job": options.cost, "realizations": REALIZATIONS, "nodes": {}}
-    for output, (own, step, unit) in rate.items():
-        most, why = model.limit(output, rate[output], load[output])
-        alone = model.Machine.cluster(1).seconds(output, rate[output], load[output], 1)
-        result["limits"][output] = {
-            "own": own, "step": step, "unit": unit, "steps": load[output].steps, "units": load[output].units,
-            "one_rank": alone, "ranks": most, "why": why,
-        }  # fmt: skip
-        print(f"{output}: {own:.2g} + {step:.2g} a step + {unit:.2g} a unit, {alone:.0f} s; half used at "
-              f"{most} ranks: {why}", flush=True)  # fmt: skip
-    for nodes in NODES:
-        hours = model.cost(rate, load, nodes, REALIZATIONS)
-        result["cost"]["nodes"][nodes] = {"hours": hours, "node_hours": nodes * sum(hours.values())}
-        print(f"{REALIZATIONS} realizations on {nodes} nodes: {sum(hours.values()):.2f} h, "
-              f"{nodes * sum(hours.values()):.0f} node-hours", flush=True)  # fmt: skip
-    names = ("CORES", "LATENCY", "BANDWIDTH", "CYCLE", "DISK")
-    result["assumed"] = {name.lower(): getattr(model, name) for name in names}
+    result |= on_cluster(options.cost, rate, load)
     finish(result, f"scaling.py --ranks {' '.join(map(str, options.ranks))}", options.json)
 
 

@@ -8,13 +8,15 @@ Reads `benchmarks/results/scaling.json`, which `scaling.py --json` prints as its
 
 import json
 from pathlib import Path
+from textwrap import fill
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT, PAGE = ROOT / "benchmarks" / "results" / "scaling.json", ROOT / "docs" / "scaling.md"
 TEXT = """# Scaling
 
 Made by `.venv/bin/python benchmarks/scaling_page.py` from [these
-numbers](../benchmarks/results/scaling.json) of `.venv/bin/{command}` ({machine}).
+numbers](../benchmarks/results/scaling.json) of `.venv/bin/{command}`
+({machine}).
 
 ## The model
 
@@ -40,9 +42,9 @@ A stage that is started by itself has `start` besides: Python, MPI and TensorFlo
 
 ## The check
 
-{job}, one realization, short. Predicted over measured, where measured are the seconds that the {cores}
-cores were in use by the ranks, as other programs may have run meanwhile; ranks that wait spin, so an
-idle machine takes as long by the clock. Messages were tried on as many ranks, just before.
+{job}, one realization, short. Predicted over measured on some numbers of ranks, where measured are the
+seconds that each core was in use by the ranks: other programs may have run meanwhile. Ranks that wait
+spin, so an idle machine takes as long by the clock. Messages were tried on as many ranks, just before.
 
 {check}
 
@@ -89,7 +91,7 @@ def page(result: dict) -> str:
     """The text by a result of `scaling.py`."""
     check, limits, cost, assumed = (result[key] for key in ("check", "limits", "cost", "assumed"))
     outputs = list(check[0]["outputs"])
-    ranks = [f"{row['ranks']} ranks" for row in check]
+    ranks = [f"on {row['ranks']}" for row in check]
     timeline = [
         [name, row["ranks"], *(f"{1e3 * times[key]:.2f}" for key in ("agreed", "summed", "tried"))]
         for row in check for name, times in row["timeline"].items()
@@ -97,21 +99,25 @@ def page(result: dict) -> str:
     nodes = {n: (sum(found["hours"].values()), found["node_hours"]) for n, found in cost["nodes"].items()}
     hours = cost["nodes"][max(cost["nodes"], key=int)]["hours"]
     shares = sorted(hours.items(), key=lambda item: -item[1])
-    most = ", ".join(f"{name} {hour / sum(hours.values()):.0%}" for name, hour in shares if hour > 0)
+    most = ", ".join(
+        f"{name} {hour / sum(hours.values()):.0%}"
+        for name, hour in shares
+        if hour > 0.005 * sum(hours.values())
+    )
     return TEXT.format(
-        command=result["command"], machine=result["machine"], job=result["job"], cores=result["cores"],
+        command=result["command"], machine="; beside ".join(result[key] for key in ("machine", "beside") if key in result), job=result["job"],
         check=table(["output", *ranks, "s measured"], [
             [name, *(f"{row['outputs'][name]['ratio']:.2f}" for row in check),
              ", ".join(f"{row['outputs'][name]['measured']:.2f}" for row in check)] for name in outputs
         ]),
         timeline=table(["training", "ranks", "agreed", "summed", "tried"], timeline),
         limits=table(["output", "own / s", "step / s", "unit / s", "one rank / s", "ranks", "then"], [
-            [name, *(f"{one[key]:.2g}" for key in ("own", "step", "unit")), f"{one['one_rank']:.0f}",
+            [name, *(f"{one[key]:.2g}" for key in ("own", "step", "unit")), f"{one['one_rank']:.3g}",
              one["ranks"], one["why"]] for name, one in limits.items()
         ]),
         nodes=table(["nodes", "hours", "node-hours"],
-                    [[n, f"{whole:.2f}", f"{price:.0f}"] for n, (whole, price) in nodes.items()]),
-        shares=f"Of the time on most nodes: {most}.\n", cost_job=cost["job"],
+                    [[n, f"{whole:.2f}", f"{price:.1f}"] for n, (whole, price) in nodes.items()]),
+        shares=fill(f"Of the time on most nodes: {most}.", 105) + "\n", cost_job=cost["job"],
         realizations=cost["realizations"],
         latency=1e6 * assumed["latency"], bandwidth=8e-9 * assumed["bandwidth"],
         cycle=1e3 * assumed["cycle"], disk=1e-9 * assumed["disk"], per_node=assumed["cores"],
