@@ -105,7 +105,8 @@ def page(result: dict) -> str:
         if hour > 0.005 * sum(hours.values())
     )
     return TEXT.format(
-        command=result["command"], machine="; beside ".join(result[key] for key in ("machine", "beside") if key in result), job=result["job"],
+        command=result["command"], job=result["job"],
+        machine="; beside ".join(result[key] for key in ("machine", "beside") if key in result),
         check=table(["output", *ranks, "s measured"], [
             [name, *(f"{row['outputs'][name]['ratio']:.2f}" for row in check),
              ", ".join(f"{row['outputs'][name]['measured']:.2f}" for row in check)] for name in outputs

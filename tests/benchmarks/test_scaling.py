@@ -51,8 +51,10 @@ def test_crowded_ranks(model):
 def test_large_messages_cost_their_bytes(model):
     """A ring sends twice the gradients over each link, however many ranks there are."""
     load = model.Load(sums=10, message=model.BANDWIDTH)
-    messages = model.Machine.cluster(1024).messages(load)
-    assert messages == pytest.approx(20, rel=0.01) and model.Machine.cluster(1).messages(load) == 0
+    many, alone = (
+        model.Machine.cluster(n).parts("rnn", (0.0, 0.0, 0.0), load, n)["messages"] for n in (1024, 1)
+    )
+    assert many == pytest.approx(20, rel=0.01) and alone == 0
 
 
 def test_page_is_current(imported):
