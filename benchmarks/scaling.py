@@ -301,7 +301,7 @@ def main() -> None:
     runs = Runs(options.job, 0.01 if options.quick else 1.0, options.quick)
     rate, load = runs.rates(options.repeats)
     result = {"job": options.job, "disk": disk, "check": check(runs, rate, disk, options)}
-    if not options.quick:
+    if options.cost != options.job and not options.quick:
         rate, load = Runs(options.cost, COST, False).rates(options.repeats)
     result |= on_cluster(options.cost, rate, load)
     finish(result, f"scaling.py --ranks {' '.join(map(str, options.ranks))}", options.json)
