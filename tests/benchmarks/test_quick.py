@@ -26,6 +26,7 @@ SCRIPTS = {
     "peers": ({"cases"}, "selected"),
     "plan": ({"predicted", "found", "pilot", "sets", "details"}, "error of u(2.5) predicted"),
     "rnn": ({"train_fraction_of_gemm", "sweep_vs_full_energies", "memory_growth_10x_data"}, "hidden 8"),
+    "scaling": ({"disk", "check", "limits", "cost", "assumed"}, "2 ranks, observe: "),
     "stale": ({"count", "not_told", "ways"}, "0 not told or not mended"),
     "thermal": ({"gradient_error", "t_kin_over_t", "reversible", "energy_over_tmn"}, "t_kin_over_t"),
     "thermal_speed": ({"fraction_of_products", "sizes"}, "four trajectories take"),
@@ -53,7 +54,8 @@ def numbers(value, name=""):
 def test_all_scripts_are_here():
     """A new benchmark needs a quick form, too."""
     peers = {"j1j2_ednn"}  # which need another program's data
-    assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, "outcome", "work", "foreign"}
+    shared = {"outcome", "work", "foreign", "scaling_model", "scaling_page"}
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, *shared}
 
 
 @pytest.mark.mpi

@@ -1,0 +1,311 @@
+"""How the time of each stage depends on the number of ranks: a model, held against 1, 2, 4 and 8 of them.
+
+    python benchmarks/scaling.py [JOB] [--cost JOB] [--ranks 1 2 4 8] [--repeats N] [--quick] [--json]
+
+Three short runs of a job on one rank give the rates of the model, tries of their own what messages and files
+take; the rest is counted from the job. So the times of another, longer run are predicted, on some numbers of
+ranks on these cores. With constants of a cluster the model says where each stage stops to scale, and what
+many realizations cost, by the rates of --cost JOB at its own sizes. All ranks have one thread. Timings beside
+other work say little.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import scaling_model as model
+from outcome import add_arguments, changed, finish
+
+from dcl_hpc import networks, storage
+from dcl_hpc.cluster import mpi, startup
+from dcl_hpc.cluster.launch import SETTINGS
+from dcl_hpc.cluster.log import Log
+from dcl_hpc.cluster.signals import StopRequest
+from dcl_hpc.job import file as job_file
+from dcl_hpc.pipeline.command import load_run
+from dcl_hpc.pipeline.context import Context
+from dcl_hpc.storage import weights
+from dcl_hpc.storage.store import Store
+
+# Parts of a run's sizes, and how much narrower its steps are, from which rates come.
+CALIBRATION = ((0.5, 1), (0.25, 1), (0.5, 4))
+# Sizes of the run that is predicted; of the job whose cost is told, only this part of them is tried. Most
+# chains.
+ROWS, LABELS, PER_LEVEL, THERMALIZATION, SWEEPS, RNN_SWEEPS = 48_000, 64_000, 40, 24_000, 4000, 32
+COST, CHAINS = 0.25, 1000
+NODES, REALIZATIONS = (4, 16, 100), 1000
+QUICK = (
+    "lattice.shape=[4, 4]", "observe.chains=64", "observe.samples=6400", 'sweep.energies=["true"]',
+    "sweep.temperatures=[2.0, 4.0]", "sweep.ladders=8",
+)  # fmt: skip
+# One thread a rank.
+ENVIRONMENT = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# Messages of the tries, in numbers of 8 bytes, and how often each is sent; bytes of a file that is tried.
+MESSAGES, TRIES, TRIED_FILE = (1, 2**17), 100, 2**27
+
+
+def short(job, part: float, narrow: int = 1) -> list[str]:
+    """Settings that make a job's run short, and its steps narrow."""
+    chains, rows = min(job.observe.chains, CHAINS) // narrow, int(part * ROWS)
+    return [
+        f"observe.chains={chains}", f"observe.samples={max(1, rows // chains) * chains}",
+        f"observe.thermalization={int(part * THERMALIZATION)}",
+        "rnn.epochs=1", "rnn.validations=1", f"rnn.batch={job.rnn.batch // narrow}",
+        f"labels.count={int(part * LABELS)}", "ednn.epochs=1", f"ednn.batch={job.ednn.batch // narrow}",
+        f"calibration.network_samples={rows // 8}", f"levels.per_level={max(1, int(part * PER_LEVEL))}",
+        f"sweep.rungs={len(job.sweep.listed)}", f"sweep.ladders={max(2, job.sweep.ladders // narrow)}",
+        "sweep.thermalization=100", f"sweep.sweeps={int(part * SWEEPS)}",
+        "sweep.rnn_thermalization=0", f"sweep.rnn_sweeps={max(2, int(part * RNN_SWEEPS))}",
+    ]  # fmt: skip
+
+
+def rank_work(options) -> None:
+    """On each rank: make all outputs of a job; tell how long each and messages took."""
+
+    def work(comm):
+        storage.require_parallel(comm)
+        startup.prepare(comm)
+        run = mpi.on_root(comm, load_run, options, comm.size)
+        run = replace(run.realizations[0], ranks=comm.size) if run.realizations else run
+        if run.job.trains_networks:
+            networks.start()
+        comm.Barrier()
+        seconds = {"start": (time.time() - options.began, of_cores(comm, time.process_time()))}
+        timelines = {}
+        wires = measured_wires(comm, run.job.trains_networks)
+        context = Context(run, comm, Log(1), StopRequest(listen=False))
+        for output in run.outputs:
+            timeline = run.folder / f"{output}.timeline"
+            os.environ["HOROVOD_TIMELINE"] = str(timeline)
+            comm.Barrier()
+            started, spent = time.monotonic(), time.process_time()
+            context.perform(output)
+            comm.Barrier()
+            seconds[output] = time.monotonic() - started, of_cores(comm, time.process_time() - spent)
+            if timeline.exists():
+                timelines[output] = timed_sums(timeline)
+        if comm.rank == 0:
+            print(json.dumps({"seconds": seconds, "found": told(run), **wires, "timeline": timelines}))
+
+    mpi.run(work)
+
+
+def of_cores(comm, used: float) -> float:
+    """Seconds that cores were in use, by the time that each rank had of them.
+
+    It is what a machine takes that has nothing else to do: ranks that wait spin.
+    """
+    every = comm.allgather(used)
+    return max(max(every), sum(every) / cores())
+
+
+def told(run) -> dict:
+    """What only a run tells of its loads: sweeps between records, temperatures, bytes of gradients."""
+    gradient = {}
+    for name in {"rnn", "ednn"} & set(run.outputs):
+        arrays = weights.load(run.path(name))[1]
+        gradient[name] = 4 * sum(array.size for key, array in arrays.items() if key.startswith("last_"))
+    with Store(run.path("observe"), mpi.alone()) as store:
+        thin = int(store.attribute("thin"))
+    return {"thin": thin, "rungs": len(run.job.sweep.listed), "gradient": gradient}
+
+
+def measured_wires(comm, trains: bool) -> dict:
+    """Seconds of an empty message and of a byte: a `call` of MPI, and a `sum` of gradients.
+
+    That cores are in use; and by the `clock`.
+    """
+    if comm.size == 1:
+        return {"call": (0.0, 0.0), "sum": (0.0, 0.0)}
+    from mpi4py import MPI
+
+    send = {"call": lambda values: comm.Allreduce(MPI.IN_PLACE, values)}
+    if trains:
+        from dcl_hpc.training import data_parallel
+
+        parallel = data_parallel.connect(comm)
+        send["sum"] = lambda values: parallel.mean([values])
+    result = {}
+    for kind, function in send.items():
+        times = []
+        for size in MESSAGES:
+            values, clocks = np.zeros(size), []
+            comm.Barrier()
+            spent = time.process_time()
+            for _ in range(TRIES):
+                started = time.monotonic()
+                function(values)
+                clocks.append(time.monotonic() - started)
+            used = of_cores(comm, time.process_time() - spent) / TRIES
+            times.append((used, float(np.median(clocks))))
+        first, last = np.array(times)
+        slope = np.maximum(0, last - first) / (8 * MESSAGES[1])
+        result |= {kind: (first[0], slope[0]), f"{kind}_clock": (first[1], slope[1])}
+    if trains:
+        parallel.close()
+    return {"sum": result["call"], **result}
+
+
+def cores() -> int:
+    """Of this machine."""
+    return len(os.sched_getaffinity(0))
+
+
+def timed_sums(timeline: Path) -> dict[str, float]:
+    """Median seconds that gradients were agreed on, and summed, in Horovod's timeline of a training."""
+    events = json.loads(timeline.read_text().rstrip(", ]\n") + "]")  # which may not have been closed
+    open_events: dict[int, list] = {}
+    found: dict[str, list] = {}
+    for event in events:
+        if event["ph"] == "B":
+            open_events.setdefault(event["pid"], []).append(event)
+        elif event["ph"] == "E" and open_events.get(event["pid"]):
+            begun = open_events[event["pid"]].pop()
+            found.setdefault(begun["name"], []).append((event["ts"] - begun["ts"]) / 1e6)
+    names = {"agreed": "NEGOTIATE_ALLREDUCE", "summed": "ALLREDUCE"}
+    return {name: float(np.median(found[key])) for name, key in names.items() if key in found}
+
+
+def measured_disk(folder: Path) -> float:
+    """Bytes/s of a file that the disk has."""
+    data, started = os.urandom(TRIED_FILE), time.monotonic()
+    with open(folder / "tried", "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return TRIED_FILE / (time.monotonic() - started)
+
+
+class Runs:
+    """Runs of one job, short ones, on some numbers of ranks.
+
+    Parameters
+    ----------
+    path : str
+        Of the job file.
+    scale : float
+        Part of the sizes above.
+    quick : bool
+    """
+
+    def __init__(self, path: str, scale: float, quick: bool):
+        self.path, self.scale, self.common = path, scale, list(QUICK if quick else ())
+        self.calibration = CALIBRATION[:1] if quick else CALIBRATION
+        self.job = job_file.load(path, self.common)[0]
+
+    def __call__(self, ranks: int, part: float, narrow: int = 1) -> tuple[dict, dict]:
+        """What the ranks tell, and the loads of all outputs."""
+        settings = [*self.common, *short(self.job, self.scale * part, narrow)]
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["mpiexec", "-n", ranks, sys.executable, Path(__file__).resolve(), self.path]
+            command += ["--rank-work", "--runs", folder, "--began", time.time(), *changed(settings)]
+            done = subprocess.run(
+                [*map(str, command)], env=os.environ | SETTINGS | ENVIRONMENT, capture_output=True, text=True
+            )
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+        answer = json.loads(done.stdout.splitlines()[-1])
+        return answer, self.loads(job_file.load(self.path, settings)[0], answer)
+
+    def loads(self, job, answer: dict) -> dict[str, model.Load]:
+        """Loads of a job by what a short run of it tells."""
+        return {"start": model.Load()} | model.loads(job, list(answer["seconds"])[1:], answer["found"])
+
+    def rates(self, repeats: int) -> tuple[dict, dict]:
+        """Rates of all outputs, and loads of the whole job."""
+        rows: dict[str, list] = {}
+        for part, narrow in self.calibration * repeats:
+            answer, load = self(1, part, narrow)
+            for output, (_, used) in answer["seconds"].items():
+                rows.setdefault(output, []).append((used, load[output]))
+        rate = {output: model.rates(those) for output, those in rows.items()}
+        return rate, self.loads(self.job, answer)
+
+
+def check(runs: Runs, rate: dict, disk: float, options) -> list[dict]:
+    """Seconds of runs on several ranks, predicted and measured."""
+    rows = []
+    for ranks in options.ranks:
+        answers, load = zip(*(runs(ranks, 1.0) for _ in range(options.repeats)), strict=True)
+        call, sums = (np.median([answer[kind] for answer in answers], axis=0) for kind in ("call", "sum"))
+        here = model.Machine(cores(), tuple(call.tolist()), tuple(sums.tolist()), disk)
+        row = {"ranks": ranks, "call": here.call, "sum": here.sum, "timeline": answers[0]["timeline"]}
+        row["outputs"] = {}
+        for output in rate:
+            clock, used = np.median([answer["seconds"][output] for answer in answers], axis=0).tolist()
+            predicted = here.seconds(output, rate[output], load[0][output], ranks)
+            row["outputs"][output] = {
+                "predicted": predicted, "measured": used, "ratio": predicted / used, "clock": clock
+            }  # fmt: skip
+            print(f"{ranks} ranks, {output}: {predicted:.2f} s predicted, {used:.2f} s measured, ratio "
+                  f"{predicted / used:.2f}; {clock:.2f} s by the clock", flush=True)  # fmt: skip
+        for output, times in row["timeline"].items():
+            first, byte = answers[0]["sum_clock"]
+            times["tried"] = first + byte * load[0][output].message
+            print(f"  timeline of {output}: " + ", ".join(f"{k} {1e3 * v:.2f} ms" for k, v in times.items()))
+        rows.append(row)
+    return rows
+
+
+def on_cluster(job: str, rate: dict, load: dict) -> dict:
+    """Where each output stops to scale, and what many realizations cost."""
+    limits, nodes = {}, {}
+    for output, (own, step, unit) in rate.items():
+        most, why = model.limit(output, rate[output], load[output])
+        alone = model.Machine.cluster(1).seconds(output, rate[output], load[output], 1)
+        limits[output] = {
+            "own": own, "step": step, "unit": unit, "steps": load[output].steps, "units": load[output].units,
+            "one_rank": alone, "ranks": most, "why": why,
+        }  # fmt: skip
+        print(f"{output}: {own:.2g} + {step:.2g} a step + {unit:.2g} a unit, {alone:.0f} s; half used at "
+              f"{most} ranks: {why}", flush=True)  # fmt: skip
+    for n in NODES:
+        hours = model.cost(rate, load, n, REALIZATIONS)
+        nodes[n] = {"hours": hours, "node_hours": n * sum(hours.values())}
+        print(f"{REALIZATIONS} realizations on {n} nodes: {sum(hours.values()):.2f} h, "
+              f"{nodes[n]['node_hours']:.0f} node-hours", flush=True)  # fmt: skip
+    names = ("CORES", "LATENCY", "BANDWIDTH", "CYCLE", "DISK")
+    return {
+        "limits": limits, "cost": {"job": job, "realizations": REALIZATIONS, "nodes": nodes},
+        "assumed": {name.lower(): getattr(model, name) for name in names},
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("job", nargs="?", default="jobs/ea_ensemble.toml")
+    parser.add_argument("--cost", default="jobs/ea_L8.toml", metavar="JOB")
+    parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--repeats", type=int, default=1)
+    add_arguments(parser)
+    ranks = parser.add_argument_group("what the ranks are told")
+    ranks.add_argument("--rank-work", action="store_true")
+    ranks.add_argument("--set", action="append", default=[], dest="overrides")
+    ranks.add_argument("--runs")
+    ranks.add_argument("--began", type=float)
+    options = parser.parse_args()
+    if options.rank_work:
+        rank_work(options)
+    if options.quick:
+        options.ranks = [2]
+    with tempfile.TemporaryDirectory() as folder:
+        disk = measured_disk(Path(folder))
+    print(f"a file takes {disk / 1e6:.0f} MB/s", flush=True)
+    runs = Runs(options.job, 0.01 if options.quick else 1.0, options.quick)
+    rate, load = runs.rates(options.repeats)
+    result = {"job": options.job, "disk": disk, "check": check(runs, rate, disk, options)}
+    if options.cost != options.job and not options.quick:
+        rate, load = Runs(options.cost, COST, False).rates(options.repeats)
+    result |= on_cluster(options.cost, rate, load)
+    finish(result, f"scaling.py --ranks {' '.join(map(str, options.ranks))}", options.json)
+
+
+if __name__ == "__main__":
+    main()
