@@ -30,6 +30,8 @@ TEMPERATURE = 4.0
 REPEATS = 7
 # Sides of single square lattices with one chain.
 LARGE = (64, 512, 1024)
+# Chains and side of another.
+FEW = (64, 128)
 # Seconds that one timing should last.
 DURATION = 0.3
 RANK_FLIPS, RANK_PAIRS = 1.5e10, 5
@@ -81,10 +83,13 @@ def peapods_sweeper(couplings: str):
 
 
 def single_lattices() -> dict:
-    """Sweepers of one chain of large square lattices, and of mcising for them and for 8x8, if it is there."""
+    """Sweepers of one and of few chains of large square lattices, and of mcising for them and for 8x8, if it is there."""
     ours = {
         f"L = {side}": sweeper(TrueEnergy(hamiltonian.ising(Lattice((side, side))), 1), 1) for side in LARGE
     }
+    n, side = FEW
+    some = TrueEnergy(hamiltonian.ising(Lattice((side, side))), n)
+    ours[f"{n} chains of L = {side}"] = sweeper(some, n)
     try:
         from mcising import IsingSimulation
     except ImportError:  # or an earlier version
@@ -139,8 +144,8 @@ def measure(sweepers: dict) -> dict[str, float]:
 
 def shorten() -> None:
     """Sizes and times of --quick."""
-    global CHAINS, LARGE, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS
-    CHAINS, LARGE, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS = 256, (64,), 1, 0.002, 1e7, 1
+    global CHAINS, LARGE, FEW, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS
+    CHAINS, LARGE, FEW, REPEATS, DURATION, RANK_FLIPS, RANK_PAIRS = 256, (64,), (2, 64), 1, 0.002, 1e7, 1
 
 
 def rank_work() -> None:
