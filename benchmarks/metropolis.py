@@ -83,7 +83,7 @@ def peapods_sweeper(couplings: str):
 
 
 def single_lattices() -> dict:
-    """Sweepers of one and of few chains of large square lattices, and of mcising for them and for 8x8, if it is there."""
+    """Sweepers of one and of few chains of large lattices, and of mcising for one and 8x8, if it is there."""
     ours = {
         f"L = {side}": sweeper(TrueEnergy(hamiltonian.ising(Lattice((side, side))), 1), 1) for side in LARGE
     }
