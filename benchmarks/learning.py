@@ -29,8 +29,6 @@ import matplotlib.pyplot as plt
 
 # A network sees this many configurations in all, each one this often at most.
 SEEN, OFTEN = 1_000_000, 40
-# Networks are weighed by what they have not seen: that many, a quarter of all at most.
-UNSEEN, MOST = 50_000, 0.25
 # Direct estimates use no more than that.
 DIRECT = 1_000_000
 QUICK = (
@@ -59,7 +57,7 @@ def settings(n: int) -> list[str]:
     found = [
         f"name=observed_{n}", f"observe.samples={n}", f"observe.chains={min(n // 10, 5000)}",
         f"rnn.epochs={epochs}", f"rnn.batch={batch}", f"rnn.validations={max(1, 8 // epochs)}",
-        f"rnn.validation={min(MOST, UNSEEN / n):g}", f"direct.samples={min(n, DIRECT)}",
+        f"direct.samples={min(n, DIRECT)}",
         'sweep.energies=["true", "rnn", "ednn", "direct"]',
     ]  # fmt: skip
     return found + ["rnn.patience=3"] * (epochs > 3)

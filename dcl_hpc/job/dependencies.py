@@ -39,6 +39,8 @@ def dependencies(
     for name in ("rnn", "ednn"):  # does not matter to how it is trained
         if name in result:
             result[name] = _without(result[name], "calibrate")
+            if not imported and result[name]["validation"] == "auto":
+                result[name]["validation"] = job.validation(name, job.observe.samples)
     result = canonical(result)
     if changed:
         result = _only(result, job.model_dump(mode="json", exclude_defaults=True, context={"digest": True}))

@@ -31,11 +31,25 @@ class Training(Section):
     validations: Passes = Field(1, description="looks at the held-out data in an epoch")
     patience: Count | None = Field(None, description="validations without improvement before stopping early")
     clip: Positive = Field(1.0, description="largest norm of the gradient")
-    validation: float = Field(0.05, gt=0, lt=1, description="share of the data held out")
+    validation: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = Field(
+        "auto",
+        description="share of the data held out; auto: 0.05, but of fewer than a million observations, which "
+        "weigh a network's energy, 50,000 or a quarter",
+    )
     calibrate: bool = Field(True, description="whether the energy is calibrated by the observations")
     average: float = Field(
         0.0, ge=0, le=1, description="share of all steps over which weights are averaged; 0: the last weights"
     )
+
+
+# Share of the data that a training holds out; and observations by which a network's energy is weighed, and
+# the share of them at most: the noise that the weight leaves falls with their number alone.
+HELD_OUT, UNSEEN, AT_MOST = 0.05, 50_000, 0.25
+
+
+def unseen(n: int) -> float:
+    """Share of n observations that is held out from a network which they weigh."""
+    return max(HELD_OUT, min(AT_MOST, UNSEEN / max(n, 1)))
 
 
 class Calibration(Section):

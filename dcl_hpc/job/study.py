@@ -13,7 +13,7 @@ from ..physics.clusters import ClusterHamiltonian
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
 from ..physics.shape import Shape
-from . import checks, defaults, dependencies, needs
+from . import checks, defaults, dependencies, learners, needs
 from .base import AnyJob, Name, Seed
 from .explanation import HELD_OUT, Check
 from .interactions import Interactions
@@ -174,6 +174,14 @@ class Job(AnyJob):
         """Learned energies and the snapshots that each is tested against: 0 the observed, 1 ... others."""
         first = 0 if self.checks_own else 1
         return [(name, k) for name in self.learned for k in range(first, len(self.check.sets) + 1)]
+
+    def validation(self, name: str, n: int) -> float:
+        """Share of n rows, labels or observations, that the training of "rnn" or "ednn" does not see."""
+        share = getattr(self, name).validation
+        if share != "auto":
+            return share
+        weighed = not self.is_glass and not (name == "ednn" and self.uses_labels)
+        return learners.unseen(n) if weighed else learners.HELD_OUT
 
     def is_trained(self, energy: str) -> bool:
         """Whether a learned energy is a network with learning curves."""

@@ -34,8 +34,8 @@ def calibrate(context: Context, output: str) -> None:
     model = energy_model(run, energy, calibrated=False)
     with complete_rows(run.path("observe"), job.observe.incomplete, job.held_out) as source:
         most = MOST // (model.lattice.n_sites * model.n_states)
-        section = job.ednn if energy == "ednn" and not job.uses_labels else job.rnn
-        unseen = int(np.ceil(section.validation * source.n))  # those that it was not trained with
+        trained = "ednn" if energy == "ednn" and not job.uses_labels else "rnn"
+        unseen = int(np.ceil(job.validation(trained, source.n) * source.n))  # by those that were trained
         rows = _rows(source.n - unseen, unseen, min(job.calibration.asked(energy), most))
         given = _ask(context, output, model, source, rows)
         n = min(source.n, max(job.calibration.samples, unseen))

@@ -30,12 +30,12 @@ class Member:
         sequence = np.random.SeedSequence(job.stream_seed, spawn_key=(int(Purpose.MEMBERS), self.number))
         return int(sequence.generate_state(1, np.uint64)[0])
 
-    def section(self, job, section):
-        """How it is trained, of a section of the job."""
-        epochs = job.uncertainty.epochs
-        if self.number is None or epochs is None:
-            return section
-        return section.model_copy(update={"epochs": epochs})
+    def section(self, job, name: str, n: int):
+        """How "rnn" or "ednn" is trained with n rows, as the section of the job says."""
+        settings, epochs = {"validation": job.validation(name, n)}, job.uncertainty.epochs
+        if self.number is not None and epochs is not None:
+            settings["epochs"] = epochs
+        return getattr(job, name).model_copy(update=settings)
 
     def observations(self, run):
         """Observed configurations that it learns from, a source for `training.batches.Batches`."""

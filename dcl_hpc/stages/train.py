@@ -24,7 +24,7 @@ CHUNK = 10_000
 def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
     """Train the RNN of a job, or a member of its committee, or go on with it."""
     run, job = context.run, context.run.job
-    seed, section = member.seed(job), member.section(job, job.rnn)
+    seed = member.seed(job)
     network = job.build_rnn(seed)
     if job.rnn.warm_start and run.first is not None:
         mpi.on_root(context.comm, run.first.require, "rnn")
@@ -37,6 +37,7 @@ def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
         return -network.log_prob(states, seed)
 
     with member.observations(run) as source:
+        section = member.section(job, "rnn", source.n)
         baseline = _exact_surprise(job, source, int(np.ceil(section.validation * source.n)))
         fit = Fit(context, output, section, network, loss, source, {}, seed)
         fit.run(baseline)
@@ -69,7 +70,7 @@ def train_ednn(context: Context, output: str) -> None:
 def train_tiles(context: Context, stage: str, tile_context: int, member: Member = ITSELF) -> None:
     """Train the network of tiles with one context, or a member of its committee, or go on with it."""
     run, job, parallel = context.run, context.run.job, context.parallel
-    seed, section = member.seed(job), member.section(job, job.ednn)
+    seed = member.seed(job)
     if job.uses_labels:
         with Rows(run.path("label"), ["labels/energy/value"]) as energies:
             mean, scale = _mean_and_deviation(energies)
@@ -90,6 +91,7 @@ def train_tiles(context: Context, stage: str, tile_context: int, member: Member 
     loss = label_loss if job.uses_labels else pseudo_loss
     settings = {"scale": scale, "context": tile_context}
     with rows as source:
+        section = member.section(job, "ednn", source.n)
         fit = Fit(context, stage, section, network, loss, source, settings, seed)
         fit.run()
         held_out = fit.trainer.held_out_losses()
