@@ -11,7 +11,7 @@ from dcl_hpc.job.dependencies import canonical
 from dcl_hpc.job.file import load
 from dcl_hpc.job.study import Job
 
-from .asking import OUTPUTS, REPOSITORY, dependencies, refusal
+from .asking import GLASS, OUTPUTS, REPOSITORY, dependencies, refusal
 
 
 def test_jobs_from_python(job_file, tmp_path):
@@ -153,3 +153,20 @@ def test_dependencies_are_of_the_stage(job_file):
     hotter = load(job_file, ("observe.exchange.hottest=9",))[0]
     assert dependencies(one, "observe") != dependencies(hotter, "observe")
     assert dependencies(one, "sweep_true_6x6") == dependencies(hotter, "sweep_true_6x6")
+
+
+@pytest.mark.parametrize(
+    ("n", "share"), [(5_000_000, 0.05), (1_000_000, 0.05), (400_000, 0.125), (200_000, 0.25), (20_000, 0.25)]
+)
+def test_rows_held_out(job_file, n, share):
+    """Those that weigh a network; a run of a million and more is that of older files, with a twentieth."""
+    settings = (f"observe.samples={n}", "observe.chains=100")
+    job = Job.load(job_file, settings)
+    assert job.validation("rnn", n) == share
+    assert job.validation("ednn", n) == 0.05  # labels
+    assert Job.load(job_file, [*settings, "rnn.validation=0.1"]).validation("rnn", n) == 0.1
+    direct = Job.load(job_file, [*settings, "ednn.fit=pseudolikelihood"])
+    assert direct.validation("ednn", n) == share
+    assert dependencies(job, "rnn")["rnn"]["validation"] == share
+    glass = Job.load(job_file, [*settings, *GLASS, "ednn.shared=false"])  # one number is fitted, the scale
+    assert glass.validation("rnn", n) == 0.05
