@@ -57,7 +57,7 @@ def settings(n: int) -> list[str]:
     found = [
         f"name=observed_{n}", f"observe.samples={n}", f"observe.chains={min(n // 10, 5000)}",
         f"rnn.epochs={epochs}", f"rnn.batch={batch}", f"rnn.validations={max(1, 8 // epochs)}",
-        f"direct.samples={min(n, DIRECT)}",
+        'rnn.validation="auto"', f"direct.samples={min(n, DIRECT)}",
         'sweep.energies=["true", "rnn", "ednn", "direct"]',
     ]  # fmt: skip
     return found + ["rnn.patience=3"] * (epochs > 3)
