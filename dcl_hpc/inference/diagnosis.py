@@ -101,8 +101,8 @@ def _seams(states, lattice, n_states, leading) -> list[Finding]:
         if abs(z) > SIGNIFICANT and abs(seam) < abs(bulk):
             found.append(Finding(
                 "seam", f"neighbours across the edges of axis {axis} have the correlation {seam:.4f}, others "
-                f"{bulk:.4f} ({abs(z):.0f} standard errors): the edges look open, not periodic; set "
-                "lattice.boundary = \"open\""))  # fmt: skip
+                f"{bulk:.4f} ({abs(z):.0f} standard errors): if lattice.shape is right and its axes are in "
+                "order, the edges are open, not periodic; set lattice.boundary = \"open\""))  # fmt: skip
     return found
 
 
@@ -145,7 +145,8 @@ def _translations(states, lattice, n_states, leading) -> list[Finding]:
     )
     text = (
         f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: its shape or kind is "
-        "wrong, or the law differs from place to place; fits that take it to be the same everywhere find "
+        "wrong, or the law differs from place to place, or snapshots are more alike than their order shows "
+        "(write those of a chain after each other); fits that take it to be the same everywhere find "
         f"interactions that do not exist{hint}"
     )
     return [Finding("translation", text)]

@@ -137,8 +137,8 @@ class Predictions:
         top = int(np.argmax([self.specific_heat(t) for t in fine]))
         if top in (0, FINE - 1):
             raise ValueError(
-                f"the specific heat has no peak between T = {fine[0]:g} and {fine[-1]:g}; name temperatures"
-                " on both sides of it"
+                f"the specific heat has no peak between T = {fine[0]:g} and {fine[-1]:g}; name "
+                f"{'lower' if top == 0 else 'higher'} temperatures, too (sweep.temperatures)"
             )
         return self._peak(fine[top - 1], fine[top + 1], self.found.coupling)
 

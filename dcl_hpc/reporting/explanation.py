@@ -10,8 +10,10 @@ from ..pipeline.lattice_study import check_name
 from ..storage.checks import Check, read_check
 from .figures import COLOURS, NAMES, STYLE
 
-# Probability below which the snapshots contradict an energy, and standard errors that are worth a word.
-CONTRADICTED, NOTABLE, SHOWN = 1e-3, 3.5, 3
+# Probabilities below which the snapshots contradict an energy, and below which that is open.
+CONTRADICTED, OPEN = 1e-3, 0.05
+# Standard errors that are worth a word, and observables of which one is said.
+NOTABLE, SHOWN = 3.5, 3
 
 
 def read_checks(run) -> list[Check]:
@@ -51,8 +53,13 @@ def sentence(check: Check, warnings: list[str]) -> str:
     those = f"the snapshots of {name} at T = {check.temperature:g}" if name else "the snapshots held out"
     n = f"{numbers['snapshots']:,} of them"
     shown = f"p = {numbers['p']:.2g}" if numbers["p"] > 1e-99 else "p < 1e-99"
-    if explains(check):
+    if numbers["p"] >= OPEN:
         return f"The energy by the {title} explains {those} ({shown}, {n})."
+    if explains(check):
+        return (
+            f"Whether the energy by the {title} explains {those} is open ({shown}, {n}): chance alone is as "
+            f"far off once in {1 / numbers['p']:.0f} times. Test it against others ([[check]])."
+        )
     return (
         f"The energy by the {title} does not explain {those} ({shown}, {n}): {_deviations(check)}. "
         f"Likely causes: {'; '.join(_causes(check, warnings))}."
@@ -95,7 +102,8 @@ def _causes(check, warnings) -> list[str]:
         if stronger.all() or not stronger.any():
             strength = "weak" if stronger.all() else "strong"
             causes.append(f"interactions all too {strength}, as of a network that was trained too little")
-    return causes or ["an interaction that the energy lacks; tiles that are too small"]
+    causes = causes or ["an interaction that the energy lacks; tiles that are too small"]
+    return [*causes, "snapshots that are not all of one temperature, or not in equilibrium"]
 
 
 def figure(check: Check, unit: str = "J"):

@@ -17,7 +17,7 @@ from ..storage.identity import Identity
 from . import law, uncertainty
 from .figures import png
 from .novelty import sentences
-from .sweeps import size, warnings, worth
+from .sweeps import peak, size, warnings, worth
 
 # What a figure says in place of curves.
 FAILED = "no numbers: the calculation failed"
@@ -105,6 +105,7 @@ def render(
         titles={name: energy.title for name, energy in ENERGIES.items()} | {"true": "true"},
         **law.of_page(summary, job),
         size=size,
+        peak=peak,
         worth=worth,
         largest=np.argmax,
         propagated=[sweep for sweep in summary["sweeps"] if sweep.get("u_data_error")],

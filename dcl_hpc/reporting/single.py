@@ -82,7 +82,7 @@ def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
     from . import uncertainty
     from .recovery import in_words
-    from .sweeps import size, warnings
+    from .sweeps import peak, size, warnings
 
     energy, temperature = summary["units"]["energy"], summary["units"]["temperature"]
     lines = []
@@ -119,9 +119,10 @@ def headline(summary: dict) -> str:
     ]
     for sweep in summary["sweeps"]:
         if not summary["truth"] and sweep["c_peak"]:
+            height, t = peak(sweep)
             lines.append(
-                f"  {sweep['energy']:<6} {size(sweep):>7}  largest specific heat "
-                f"{sweep['c_peak'][1]:.3f} k_B per site at T = {sweep['c_peak'][0]:.3g} {temperature}"
+                f"  {sweep['energy']:<6} {size(sweep):>7}  largest specific heat in k_B per site {height}, "
+                f"at T / ({temperature}) = {t}"
             )
         if sweep["max_abs_du"] is not None:
             lines.append(

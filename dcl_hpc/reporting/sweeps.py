@@ -113,6 +113,35 @@ def size(sweep: dict) -> str:
     return str(Shape(sweep["shape"], sweep.get("boundary")))
 
 
+def peak(sweep: dict) -> tuple[str, str]:
+    """The largest specific heat per site and its temperature with their errors, in words.
+
+    Parameters
+    ----------
+    sweep : dict
+        As in summary.json of a system.
+    """
+    if not sweep["c_peak"]:
+        return "temperatures too far apart", ""
+    t, height = sweep["c_peak"]
+    for end, side in ((min(sweep["temperature"]), "lowest"), (max(sweep["temperature"]), "highest")):
+        if np.isclose(t, end, rtol=1e-9):
+            return f"{height:.4f}, still rising: name others in sweep.temperatures", f"{end:g}, the {side}"
+    errors = [
+        sweep[key] for key in ("c_peak_error", *map("c_peak_{}".format, uncertainty.KINDS)) if sweep.get(key)
+    ]
+    if not errors:
+        return f"{height:.4f}", f"{t:.3f}"
+    error = np.sqrt(np.sum(np.square(errors), axis=0))
+    return rounded(height, error[1]), rounded(t, error[0])
+
+
+def rounded(value: float, error: float) -> str:
+    """A number with its standard error in units of the last digits, such as 1.644(4)."""
+    digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 else 4
+    return f"{value:.{digits}f}({round(error * 10**digits)})"
+
+
 def warnings(sweeps: list[dict], realizations: int | None = None) -> list[str]:
     """A sentence for each sweep that has chains too short to trust their errors.
 

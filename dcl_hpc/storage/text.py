@@ -54,7 +54,7 @@ def read_rows(path: Path, where: str, n: int) -> tuple[list[np.ndarray], list[in
             except ValueError as error:
                 raise UserError(
                     f"{where}, line {number}: {str(error)[:80]}; write numbers separated by blanks "
-                    "or commas, and begin other lines with #"
+                    "or commas, nan where an atom is lost, and begin other lines with #"
                 ) from None
             lines.append(number)
     return rows, lines

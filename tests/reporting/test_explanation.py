@@ -34,7 +34,10 @@ def test_sentences(check):
     """Yes with its probability; no with what differs, on which side, and why."""
     yes = explanation.sentence(check(0.34, 1.0), [])
     assert yes == "The energy by the EDNN explains the snapshots held out (p = 0.34, 20,000 of them)."
+    between = explanation.sentence(check(0.01, 1.0), [])
+    assert "is open (p = 0.01, 20,000 of them): chance alone is as far off once in 100 times" in between
     weak = explanation.sentence(check(1e-9, 0, 6.1, 4.0), [])
+    assert weak.endswith("snapshots that are not all of one temperature, or not in equilibrium.")
     assert (
         "does not explain" in weak
         and "its correlation at distance 1 is 6.1 standard errors too small" in weak

@@ -289,7 +289,7 @@ def test_parts_of_an_archive_in_any_order(tmp_path):
         ("1 0 1e400 1", r"the value inf at site"),
         ("1 " * 600_000, r"line 2: more than 1048576 characters; write 4 values a line"),
         ("1 0 1 1".encode("utf-16-le"), r"line 2 is no text"),
-        (gzip.compress(b"1 0 1 1"), r"line 2 is no text"),
+        (gzip.compress(b"1 0 1 1", mtime=0), r"line 2 is no text"),
         (b"1 0 1 1 \xff", r"line 2 is no text"),
     ],
 )
