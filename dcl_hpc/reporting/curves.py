@@ -13,6 +13,7 @@ from ..physics.hamiltonian import Hamiltonian
 from ..physics.shape import Shape
 from ..pipeline.lattice_study import sweep_name
 from ..pipeline.run import Run
+from ..sampling.peaks import Peak
 from ..storage.results import read_sweep
 from . import tables, uncertainty
 from .frames import data_frame
@@ -97,6 +98,7 @@ class SweepCurves:
     overlap: dict[str, FloatArray] | None = None
     hamiltonian: Hamiltonian | None = field(default=None, compare=False)
     novelty: Callable[[], dict] = field(default=dict, compare=False)
+    found_peaks: Callable[[], dict[str, Peak]] = field(default=dict, compare=False)
 
     @cached_property
     def _exact(self) -> dict[str, FloatArray]:
@@ -122,6 +124,16 @@ class SweepCurves:
     def chi_exact(self) -> FloatArray:
         """Exact chi, float64 (n,), in 1/J; nan where no method fits."""
         return self._exact["chi"]
+
+    @cached_property
+    def peaks(self) -> dict[str, Peak]:
+        """The largest "c" and "chi", each with `temperature`, `height` and the standard errors of both.
+
+        These are `error` by the Monte Carlo and `errors`, by what else is known ("data_error" by the
+        observations, "training_error" of a committee). Empty where temperatures are too far apart or the
+        peak is not between them. Computed when first asked for, by reweighting between the temperatures.
+        """
+        return self.found_peaks()
 
     @cached_property
     def rare_share(self) -> FloatArray:
@@ -171,6 +183,7 @@ def read_curves(run: Run, energy: str, shape: Shape) -> SweepCurves:
         energy, shape, **{name: np.array(columns[name]) for name in (*COLUMNS, *FLAGS)},
         overlap=None if overlap is None else {name: np.array(values) for name, values in overlap.items()},
         hamiltonian=hamiltonian, novelty=partial(Novelty(run).of, energy, shape),
+        found_peaks=partial(uncertainty.peaks_of, series, n_sites),
     )  # fmt: skip
 
 

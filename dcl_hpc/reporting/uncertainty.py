@@ -4,7 +4,7 @@ import numpy as np
 
 from ..sampling.bands import LEVELS, propagate
 from ..sampling.peaks import QUANTITIES as PEAKS
-from ..sampling.peaks import peaks
+from ..sampling.peaks import Peak, peaks
 from .tables import QUANTITIES
 
 # Errors of the energy: by the finite observations, and by the seeds of training, where there is a committee.
@@ -40,7 +40,7 @@ def bands(series, rows: dict, n_sites: int) -> dict:
     names, kinds = [f"{name}_{what}" for name in QUANTITIES for what in (*KINDS, *LEVELS)], _kinds(series)
     if not kinds:
         return dict.fromkeys((*names, "band_holds"))
-    found: dict[str, list] = {name: [] for name in (*names, "band_holds")}
+    columns: dict[str, list] = {name: [] for name in (*names, "band_holds")}
     for row, k in enumerate(np.flatnonzero(series.listed)):
         value, monte_carlo = ([rows[name + end][row] for name in QUANTITIES] for end in ("", "_error"))
         energy, order = (x[k][:, series.records] for x in (series.energy, series.order))
@@ -48,23 +48,27 @@ def bands(series, rows: dict, n_sites: int) -> dict:
         own = {name: propagate(energy, order, modes[k], *about) for name, modes in kinds.items()}
         both = np.concatenate([modes[k] for modes in kinds.values()], axis=2)
         errors = next(iter(own.values())) if len(own) == 1 else propagate(energy, order, both, *about)
-        found["band_holds"].append(errors.holds)
+        columns["band_holds"].append(errors.holds)
         for q, name in enumerate(QUANTITIES):
             for kind, one in own.items():
-                found[f"{name}_{kind}"].append(float(one.error[q]))
+                columns[f"{name}_{kind}"].append(float(one.error[q]))
             for level in LEVELS:
-                found[f"{name}_{level}"].append((value[q] + errors.intervals[level][q]).tolist())
-    return {name: values or None for name, values in found.items()}
+                columns[f"{name}_{level}"].append((value[q] + errors.intervals[level][q]).tolist())
+    return {name: values or None for name, values in columns.items()}
+
+
+def peaks_of(series, n_sites: int) -> dict[str, Peak]:
+    """The peaks of c and chi that are between the temperatures, with their errors."""
+    records = slice(None) if series.records is None else series.records
+    return peaks(series.energy, series.order, series.temperature, n_sites, _kinds(series), records)
 
 
 def _peaks(series, n_sites: int) -> dict:
-    records = slice(None) if series.records is None else series.records
-    about = series.energy, series.order, series.temperature, n_sites
-    found_peaks, result = peaks(*about, _kinds(series), records), {}
+    found, result = peaks_of(series, n_sites), {}
     for name in PEAKS:
-        found = found_peaks.get(name)
-        errors = {"error": found.error, **found.errors} if found else {}
-        result[f"{name}_peak"] = found and [found.temperature, found.height]
+        peak = found.get(name)
+        errors = {"error": peak.error, **peak.errors} if peak else {}
+        result[f"{name}_peak"] = peak and [peak.temperature, peak.height]
         for kind in ("error", *KINDS):
             result[f"{name}_peak_{kind}"] = errors[kind].tolist() if kind in errors else None
     return result

@@ -88,6 +88,9 @@ def test_sweeps_are_those_of_the_report(ising):
             assert getattr(found, f"{name}_error").tolist() == expected[f"{name}_error"]
             assert getattr(found, name).dtype == np.float64
         assert expected["rare_share"] == (None if found.energy == "true" else found.rare_share.tolist())
+        for name in ("c", "chi"):
+            peak, told = found.peaks.get(name), expected[f"{name}_peak_error"]
+            assert (peak and peak.error.tolist()) == told
         worst = np.abs(found.u - found.u_exact).max()
         assert worst == pytest.approx(expected["max_abs_du"], abs=1e-12)
     assert len(found) == 3 and found.overlap is None and "(" not in repr(found)
