@@ -323,8 +323,8 @@ def test_stopped_training_goes_on(dcl, monkeypatch, trained, runs):
     (runs / "tiny").mkdir(parents=True)
     (runs / "tiny" / "observations.h5").write_bytes((trained / "observations.h5").read_bytes())
     path = runs / "tiny" / "rnn" / "network.h5"
-    # 19 steps per epoch, asked after every tenth: at 10, then, 12 steps later, at 19 + 10
-    for after, stopped_at in ((3, 10), (12, 29)):
+    # 15 steps per epoch, asked after every tenth: at 10, then, 12 steps later, at 15 + 10
+    for after, stopped_at in ((3, 10), (12, 25)):
         with monkeypatch.context() as patch:
             patch.setattr(Progress, "step", stopping(after))
             done = dcl("train", "--network", "rnn")
