@@ -17,6 +17,7 @@ from pathlib import Path
 
 import h5py
 import matplotlib
+import numpy as np
 from outcome import add_arguments, changed, finish
 
 from dcl_hpc.cluster.launch import SETTINGS
@@ -41,10 +42,12 @@ def measure(options, length: int, runs: Path) -> dict:
         line = [*front, sys.executable, "-m", f"dcl_hpc.{module}", options.job, *arguments]
         line += ["--runs", str(runs), *changed(settings)]
         subprocess.run(line, env={**SETTINGS, **os.environ}, check=True, stdout=sys.stderr)
-    name = job_file.load(options.job, settings)[0].name
-    with h5py.File(runs / name / "rnn" / "network.h5") as file:
+    job = job_file.load(options.job, settings)[0]
+    with h5py.File(runs / job.name / "rnn" / "network.h5") as file:
         kl, seconds = float(file["history/excess"][-1]), float(file["progress/wall_seconds"][0])
-    return {"kl": kl, "kl_per_site": kl / length**2, "seconds": seconds}
+    seen = options.samples - int(np.ceil(job.validation("rnn", options.samples) * options.samples))
+    rate = seen // job.rnn.batch * job.rnn.batch / seconds
+    return {"kl": kl, "kl_per_site": kl / length**2, "seconds": seconds, "per_s": rate}
 
 
 def draw(rows: dict, path: Path) -> None:

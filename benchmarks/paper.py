@@ -161,7 +161,7 @@ def variants(*names: str) -> Callable[[dict], str]:
 def unaffordable(result: dict) -> str:
     """How long a training takes that was timed on fewer configurations."""
     (row,) = result["lengths"].values()
-    rate = result["samples"] / row["seconds"]
+    rate = row["per_s"]
     days = PUBLISHED * EPOCHS / rate / 86400
     return (
         f"at {rate:.0f} configurations/s in these settings would take {days:.0f} days; all rows above have "
