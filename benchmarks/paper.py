@@ -41,9 +41,10 @@ per site. Networks are given as they were trained, which is the published method
 interactions that the snapshots call for. The paper ([arXiv:2003.02647](https://arxiv.org/abs/2003.02647)) has
 numbers for two of its results; the other rows have what its figures and text claim.
 
-| there | the paper | here | made by | time |
-|---|---|---|---|---|
+| there | the paper | here | numbers |
+|---|---|---|---|
 """
+COMMANDS = "\nThe files were made by\n\n"
 FIGURE = """
 ![Energies per site and errors by level](paper.png)
 
@@ -75,9 +76,17 @@ class Row:
     def cells(self, folder: Path) -> list[str]:
         """What the table says."""
         if (result := read(folder, self.file)) is None:
-            return [self.there, self.claim, NOT_RUN, "", ""]
-        command = result["command"].replace("|", "\\|")
-        return [self.there, self.claim, self.found(result), f"`{command}`", time(result)]
+            return [self.there, self.claim, NOT_RUN, ""]
+        link = f"[{self.file}](../benchmarks/results/{self.file}.json)"
+        return [self.there, self.claim, self.found(result), link]
+
+
+def commands(folder: Path) -> str:
+    """By which command each file was made, in what time and where."""
+    files = {row.file: read(folder, row.file) for row in ROWS}
+    return "".join(
+        f"- {file}: `{result['command']}`, {time(result)}\n" for file, result in files.items() if result
+    )
 
 
 def read(folder: Path, file: str) -> dict | None:
@@ -152,8 +161,8 @@ def variants(*names: str) -> Callable[[dict], str]:
 
     def found(result: dict) -> str:
         rows = result["variants"]
-        parts = [f"{name} {rows[name]['kl']:.4f} in {rows[name]['seconds'] / 60:.0f} min" for name in names]
-        return f"KL in nats from {result['samples']:.0e} observations: " + "; ".join(parts)
+        parts = [f"{name} {rows[name]['kl']:.3f} in {rows[name]['seconds']:.0f} s" for name in names]
+        return f"KL in nats from {result['samples']:,} observations: " + "; ".join(parts)
 
     return found
 
@@ -256,7 +265,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         into = Path(scratch) if options.quick else options.into
         rows = [row.cells(RESULTS) for row in ROWS]
-        (into / "paper.md").write_text(HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows) + FIGURE)
+        (into / "paper.md").write_text(
+            HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows) + FIGURE + COMMANDS + commands(RESULTS)
+        )
         draw(RESULTS, into / "paper.png")
         print(f"{into / 'paper.md'}: {len(rows)} rows, {sum(NOT_RUN in row[2] for row in rows)} not run")
     finish({"rows": rows}, "paper.py", options.json)
