@@ -132,7 +132,7 @@ def curve(name: str, length: int) -> Callable[[dict], str]:
         worst = int(differences.argmax())
         error = np.hypot(sweep["u_error"][worst], errors[worst] if errors else 0)
         return (
-            f"{name.upper()}, largest \\|du\\| {differences[worst]:.4f}({round(error * 1e4)}) "
+            f"{name.upper()} on {length}x{length}, largest \\|du\\| {differences[worst]:.4f}({round(error * 1e4)}) "
             f"at T = {sweep['temperature'][worst]:.2f}{', from the true sweep' if errors else ''}"
         )
 
