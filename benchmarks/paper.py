@@ -131,8 +131,9 @@ def curve(name: str, length: int) -> Callable[[dict], str]:
         differences = np.abs(np.array(sweep["u"]) - np.array(expected))
         worst = int(differences.argmax())
         error = np.hypot(sweep["u_error"][worst], errors[worst] if errors else 0)
+        where = f"{name.upper()} on {length}x{length}"
         return (
-            f"{name.upper()} on {length}x{length}, largest \\|du\\| {differences[worst]:.4f}({round(error * 1e4)}) "
+            f"{where}, largest \\|du\\| {differences[worst]:.4f}({round(error * 1e4)}) "
             f"at T = {sweep['temperature'][worst]:.2f}{', from the true sweep' if errors else ''}"
         )
 
