@@ -80,7 +80,8 @@ def loads(job, outputs, found: dict) -> dict[str, Load]:
             )  # fmt: skip
         elif stage in rows:
             section = getattr(job, stage)
-            steps = section.epochs * (1 - section.validation) * rows[stage] / section.batch
+            trained = (1 - job.validation(stage, rows[stage])) * rows[stage]
+            steps = section.epochs * trained / section.batch
             message = found["gradient"][stage]
             result[output] = Load(steps, section.batch, calls=steps / 10, sums=steps, message=message)
         elif stage == "label":

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dcl_hpc.job import file
+
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 RATE, LOAD = (1.0, 0.0, 0.099), {"steps": 10, "units": 100}
 
@@ -61,3 +63,13 @@ def test_page_is_current(imported):
     """docs/scaling.md is what the kept numbers make."""
     made = imported("scaling_page")
     assert made.PAGE.read_text() == made.page(json.loads(made.KEPT.read_text()))
+
+
+def test_steps_of_trainings(model):
+    """Those of the rows that are not held out, by the job's own rule."""
+    job, _ = file.load(FOLDER.parent / "jobs" / "demo.toml")
+    found = {"rungs": 2, "thin": 1, "gradient": {"rnn": 8, "ednn": 8}}
+    load = model.loads(job, ["rnn", "ednn"], found)
+    for name, rows in (("rnn", job.observe.samples), ("ednn", job.labels.count)):
+        section = getattr(job, name)
+        assert load[name].steps == pytest.approx(section.epochs * 0.95 * rows / section.batch)
