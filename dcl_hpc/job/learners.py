@@ -44,12 +44,12 @@ class Training(Section):
 
 # Share of the data that a training holds out; and observations by which a network's energy is weighed, and
 # the share of them at most: the noise that the weight leaves falls with their number alone.
-HELD_OUT, UNSEEN, AT_MOST = 0.05, 50_000, 0.25
+USUAL, UNSEEN, AT_MOST = 0.05, 50_000, 0.25
 
 
 def unseen(n: int) -> float:
     """Share of n observations that is held out from a network which they weigh."""
-    return max(HELD_OUT, min(AT_MOST, UNSEEN / max(n, 1)))
+    return max(USUAL, min(AT_MOST, UNSEEN / max(n, 1)))
 
 
 class Calibration(Section):

@@ -181,7 +181,7 @@ class Job(AnyJob):
         if share != "auto":
             return share
         weighed = not self.is_glass and not (name == "ednn" and self.uses_labels)
-        return learners.unseen(n) if weighed else learners.HELD_OUT
+        return learners.unseen(n) if weighed else learners.USUAL
 
     def is_trained(self, energy: str) -> bool:
         """Whether a learned energy is a network with learning curves."""

@@ -108,7 +108,7 @@ def sweeps(states, beta, streams, n_sweeps, sites, rows, turns, boxes, cost):
         Energy that breaking a satisfied bond of like states costs, in J; negative if these are unsatisfied.
     """
     degree, n_chains = rows.shape[1], states.shape[1]
-    spins = np.empty((n_chains, len(sites), WIDTH), np.uint32)
+    spins = np.zeros((n_chains, len(sites), WIDTH), np.uint32)
     work = np.zeros(SPINS + len(sites) * WIDTH, np.uint32)
     random = np.zeros((4, LANES), np.uint32)
     thresholds = np.zeros((MAX_NEIGHBOURS + 1, LANES), np.uint32)
@@ -136,7 +136,6 @@ def _pack(states, sites, boxes, spins):
     """Spins as bits. All chains together: those of a site lie beside each other, those of a chain do not."""
     n_chains = states.shape[1]
     word = np.empty(n_chains, np.uint32)
-    spins[:] = np.uint32(0)
     for m in range(len(sites)):
         for a in range(boxes[0]):
             word[:] = np.uint32(0)
