@@ -16,7 +16,9 @@ import numpy as np
 from outcome import add_arguments, finish
 from work import Work, compared, perform, swept
 
+from dcl_hpc.physics.shape import Shape
 from dcl_hpc.reporting.opened import OpenedRun
+from dcl_hpc.reporting.sweeps import rounded
 from dcl_hpc.storage import results
 
 # Critical temperature of cubic Ising, Ferrenberg, Xu and Landau, Phys. Rev. E 97, 043301 (2018), in J/k_B.
@@ -44,7 +46,7 @@ def studied(work: Work, job: dict) -> tuple[OpenedRun, dict]:
                     f", peak of c off by {row['c_peak_error']:.2%}, its height by {row['c_height_error']:.2%}"
                 )
             print(
-                f"{'':12}{energy} {named(row['shape'])}: largest |du| {row['max_abs_du']:.4f}{peak}",
+                f"{'':12}{energy} {Shape(row['shape'])}: largest |du| {row['max_abs_du']:.4f}{peak}",
                 flush=True,
             )
     return run, {"observed": list(job["lattice"]["shape"]), "energies": found}
@@ -52,7 +54,7 @@ def studied(work: Work, job: dict) -> tuple[OpenedRun, dict]:
 
 def crossing(run: OpenedRun, energy: str, shapes, near) -> tuple[float, float] | None:
     """Where the cumulants of two sizes cross, with its error by the jackknife over ladders; Binder (1981)."""
-    series = [results.read_sweep(run.folder / "sweeps" / f"{energy}_{named(shape)}.h5") for shape in shapes]
+    series = [results.read_sweep(run.folder / "sweeps" / f"{energy}_{Shape(shape)}.h5") for shape in shapes]
     ladders = np.arange(series[0].order.shape[1])
     left_out = [_crossing(series, ladders != k, near) for k in ladders]
     if None in left_out or (all_of_them := _crossing(series, ladders >= 0, near)) is None:
@@ -69,11 +71,6 @@ def _crossing(series: list, ladders: np.ndarray, near) -> float | None:
         curves.append(np.interp(fine, one.temperature, (squares**2).mean(1) / (3 * squares.mean(1) ** 2)))
     (below,) = np.nonzero(curves[1] < curves[0])
     return float(fine[below[-1]]) if len(below) else None
-
-
-def named(shape) -> str:
-    """A shape in the names of files."""
-    return "x".join(map(str, shape))
 
 
 def cubic(work: Work) -> dict:
@@ -95,7 +92,7 @@ def cubic(work: Work) -> dict:
     for energy in ("true", *result["energies"]):
         if found := crossing(run, energy, shapes, near):
             crossings[energy] = found
-            print(f"{'':12}{energy}: cumulants cross at {found[0]:.4f}({1e4 * found[1]:.0f})", flush=True)
+            print(f"{'':12}{energy}: cumulants cross at {rounded(*found)}", flush=True)
     return result | {"crossing": crossings, "critical": CUBIC}
 
 

@@ -30,6 +30,7 @@ from dcl_hpc.physics.codes import all_states
 from dcl_hpc.physics.exact import kaufman
 from dcl_hpc.reporting import tables, uncertainty
 from dcl_hpc.reporting.opened import OpenedRun
+from dcl_hpc.storage.documents import write_text
 from dcl_hpc.storage.results import read_sweep
 
 SETS = 100
@@ -259,9 +260,7 @@ def main() -> None:
                 sets.append(one(route, cases[label], seed, options.quick))
                 print(f"{name} {label} set {seed}: {sets[-1]['seconds']:.1f} s", flush=True)
                 if options.into:
-                    beside = options.into.with_suffix(".new")
-                    beside.write_text(json.dumps(kept) + "\n")
-                    beside.replace(options.into)
+                    write_text(options.into, json.dumps(kept) + "\n")
             found = result.setdefault(name, {})[label] = shares(cases[label], sets)
             print(
                 f"{name} {label}: {found['inside_68']:.3f} inside 68 %, {found['inside_95']:.3f} inside 95 % "

@@ -11,17 +11,14 @@ of the sweeps. Runs that are complete in FOLDER are not repeated.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-from outcome import add_arguments, changed, finish, reference
+from outcome import add_arguments, call, changed, finish, reference
 
-from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 
 matplotlib.use("Agg")
@@ -66,11 +63,8 @@ def settings(n: int) -> list[str]:
 def measure(options, n: int) -> dict:
     """Errors of all routes from n observations."""
     settled = [*settings(n), *(QUICK if options.quick else ()), *options.set]
-    front = ["mpiexec", "-n", str(options.ranks)] if options.ranks > 1 else []
-    command = [*front, sys.executable, "-m", "dcl_hpc.run", options.job, "--runs", str(options.runs)]
-    subprocess.run(
-        [*command, *changed(settled)], env={**SETTINGS, **os.environ}, check=True, stdout=sys.stderr
-    )
+    arguments = options.job, options.runs, *changed(settled)
+    call("run", *arguments, ranks=options.ranks, check=True, stdout=sys.stderr)
     summary = json.loads((options.runs / f"observed_{n}" / "report" / "summary.json").read_text())
     rmse = {name: summary[name]["rmse"] for name in ("rnn", "ednn")}
     for name, found in summary["calibration"].items():

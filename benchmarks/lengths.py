@@ -9,8 +9,6 @@ grow with the number of sites, as the work of a configuration does.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,9 +16,8 @@ from pathlib import Path
 import h5py
 import matplotlib
 import numpy as np
-from outcome import add_arguments, changed, finish
+from outcome import add_arguments, call, changed, finish
 
-from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 
 matplotlib.use("Agg")
@@ -37,11 +34,9 @@ def measure(options, length: int, runs: Path) -> dict:
         "sweep.shapes=[]", *options.set,
         *(QUICK if options.quick else ()),
     ]  # fmt: skip
-    front = ["mpiexec", "-n", str(options.ranks)] if options.ranks > 1 else []
-    for module, *arguments in (("observe",), ("train", "--network", "rnn")):
-        line = [*front, sys.executable, "-m", f"dcl_hpc.{module}", options.job, *arguments]
-        line += ["--runs", str(runs), *changed(settings)]
-        subprocess.run(line, env={**SETTINGS, **os.environ}, check=True, stdout=sys.stderr)
+    about = options.job, runs, *changed(settings)
+    call("observe", *about, ranks=options.ranks, check=True, stdout=sys.stderr)
+    call("train", *about, "--network", "rnn", ranks=options.ranks, check=True, stdout=sys.stderr)
     job = job_file.load(options.job, settings)[0]
     with h5py.File(runs / job.name / "rnn" / "network.h5") as file:
         kl, seconds = float(file["history/excess"][-1]), float(file["progress/wall_seconds"][0])

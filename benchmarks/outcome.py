@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.pipeline.provenance import git_commit, machine
 
 
@@ -27,6 +28,13 @@ def on_ranks(script: str, ranks: int, *options: str, arguments=(), **environment
         command, env=os.environ | allowed | environment, capture_output=True, text=True, check=True
     )
     return float(answer.stdout.split()[-1])
+
+
+def call(module: str, job, runs, *arguments, ranks: int = 1, **how) -> subprocess.CompletedProcess:
+    """Run a command of the program about a job; `how` as `subprocess.run` takes it."""
+    front = ["mpiexec", "-n", ranks] if ranks > 1 else []
+    line = [*front, sys.executable, "-m", f"dcl_hpc.{module}", job, "--runs", runs, *arguments]
+    return subprocess.run([*map(str, line)], env={**SETTINGS, **os.environ}, **how)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

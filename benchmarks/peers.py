@@ -35,6 +35,7 @@ from dcl_hpc.errors import UserError
 from dcl_hpc.inference.estimate import estimate
 from dcl_hpc.physics import exact
 from dcl_hpc.pipeline import opening
+from dcl_hpc.storage.documents import write_text
 
 JOBS = Path(__file__).resolve().parents[1] / "jobs"
 GLASS = {"hamiltonian.realizations": [69]}
@@ -203,9 +204,7 @@ def main() -> None:
                 folder = options.runs or Path(scratch)
                 result["cases"][name] = compare(name, case, versions, options, folder)
                 if options.into:
-                    beside = options.into.with_suffix(".new")
-                    beside.write_text(json.dumps(result, indent=1) + "\n")
-                    beside.replace(options.into)
+                    write_text(options.into, json.dumps(result, indent=1) + "\n")
             show(name, result["cases"][name]["rows"])
     chosen = f"--peers {' '.join(options.peers)} --cases {' '.join(cases)}"
     finish(result, f"peers.py --python PATH {chosen}", options.json)

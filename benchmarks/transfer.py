@@ -9,17 +9,14 @@ values there, and the peak of the specific heat, by reweighting, with the peak o
 """
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from outcome import add_arguments, changed, finish
+from outcome import add_arguments, call, changed, finish
 
-from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 from dcl_hpc.physics import exact
 from dcl_hpc.pipeline.lattice_study import files_of
@@ -42,9 +39,10 @@ QUICK_SWEEPS = 400
 
 def command(options, module: str, folder: Path, *arguments: str) -> None:
     """Run a command of the program on all ranks; what it says goes to the standard error output."""
-    line = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", f"dcl_hpc.{module}", options.job]
-    line += ["--runs", str(folder), *changed(QUICK if options.quick else ()), *arguments]
-    subprocess.run(line, env={**SETTINGS, **os.environ}, check=True, stdout=sys.stderr)
+    settings = changed(QUICK if options.quick else ())
+    call(
+        module, options.job, folder, *settings, *arguments, ranks=options.ranks, check=True, stdout=sys.stderr
+    )
 
 
 def sweep(options, folder: Path, length: int) -> Path:

@@ -9,18 +9,15 @@ RMSE in J, slope; the same for averages over images under the symmetries that th
 """
 
 import argparse
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import h5py
 import numpy as np
-from outcome import add_arguments, changed, finish
+from outcome import add_arguments, call, changed, finish
 
-from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 
 VARIANTS = {
@@ -105,10 +102,8 @@ class Chains:
 
     def _start(self, stage: str, runs: Path, settings) -> None:
         module, *arguments = STAGES[stage][0]
-        front = ["mpiexec", "-n", str(self.options.ranks)] if self.options.ranks > 1 else []
-        command = [*front, sys.executable, "-m", f"dcl_hpc.{module}", self.options.job, *arguments]
-        command += ["--runs", str(runs), *changed([*self.common, *settings])]
-        subprocess.run(command, env={**SETTINGS, **os.environ}, check=True, stdout=subprocess.DEVNULL)
+        about = self.options.job, runs, *arguments, *changed([*self.common, *settings])
+        call(module, *about, ranks=self.options.ranks, check=True, stdout=subprocess.DEVNULL)
 
     def _errors(self, runs: Path, settings) -> dict:
         """RMSE and slope of each energy, and with averages over images."""

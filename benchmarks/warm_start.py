@@ -8,18 +8,15 @@ The first realization, from which the others start, is not counted.
 """
 
 import argparse
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import h5py
 import numpy as np
-from outcome import add_arguments, changed, finish
+from outcome import add_arguments, call, changed, finish
 
-from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job import file as job_file
 
 EPOCHS = (1, 2, 3)
@@ -70,9 +67,8 @@ def train(options, folder: str, settings: list[str]) -> None:
     """Observe, unless that was done, and train the RNNs of all realizations."""
     changes = changed(settings)
     for module in ("observe", "train"):
-        command = ["mpiexec", "-n", str(options.ranks), sys.executable, "-m", f"dcl_hpc.{module}"]
-        command += [options.job, "--runs", folder, *changes]
-        subprocess.run(command, env={**SETTINGS, **os.environ}, check=True, stdout=subprocess.DEVNULL)
+        about = options.job, folder, *changes
+        call(module, *about, ranks=options.ranks, check=True, stdout=subprocess.DEVNULL)
 
 
 def outcome(network: Path) -> tuple[float, float]:

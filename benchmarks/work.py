@@ -1,9 +1,6 @@
 """What benchmarks of many systems share: runs of jobs, what they say, and cases done piece by piece."""
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,11 +9,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from outcome import call
 
 import dcl_hpc
-from dcl_hpc.cluster.launch import SETTINGS
 from dcl_hpc.job.toml import document
 from dcl_hpc.reporting.opened import OpenedRun
+from dcl_hpc.storage.documents import write_text
 
 SAMPLES, QUICK_SAMPLES = 100_000, 4000
 
@@ -44,14 +42,12 @@ class Work:
 
     def command(self, module: str, job: Path, *arguments) -> str:
         """What a command of the program says; it must succeed."""
-        line = ["mpiexec", "-n", str(self.ranks)] if self.ranks > 1 else []
-        line += [sys.executable, "-m", f"dcl_hpc.{module}", job, "--runs", self.folder / "runs", *arguments]
-        done = subprocess.run(
-            list(map(str, line)), env={**SETTINGS, **os.environ}, capture_output=True, text=True, check=False
+        done = call(
+            module, job, self.folder / "runs", *arguments, ranks=self.ranks, capture_output=True, text=True
         )
         said = done.stdout + done.stderr
         if done.returncode:
-            raise SystemExit(f"{' '.join(map(str, line))}\n{said}")
+            raise SystemExit(f"{' '.join(done.args)}\n{said}")
         return said
 
     def run(self, job: dict, *arguments, module: str = "run") -> tuple[OpenedRun, str]:
@@ -160,9 +156,7 @@ def perform(cases: dict[str, Callable[[Work], dict]], options, left_out: dict[st
                 result[name] = case(work) | {"seconds": time.monotonic() - started}
             print(f"{name:<12}{_in_short(result[name])}", flush=True)
             if into:
-                beside = into.with_suffix(".new")
-                beside.write_text(json.dumps(result, indent=1) + "\n")
-                beside.replace(into)
+                write_text(into, json.dumps(result, indent=1) + "\n")
     return result
 
 
