@@ -285,11 +285,11 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--repeats", type=int, default=1)
     add_arguments(parser)
-    ranks = parser.add_argument_group("what the ranks are told")
-    ranks.add_argument("--rank-work", action="store_true")
-    ranks.add_argument("--set", action="append", default=[], dest="overrides")
-    ranks.add_argument("--runs")
-    ranks.add_argument("--began", type=float)
+    told_ranks = parser.add_argument_group("what the ranks are told")
+    told_ranks.add_argument("--rank-work", action="store_true")
+    told_ranks.add_argument("--set", action="append", default=[], dest="overrides")
+    told_ranks.add_argument("--runs")
+    told_ranks.add_argument("--began", type=float)
     options = parser.parse_args()
     if options.rank_work:
         rank_work(options)
@@ -304,7 +304,8 @@ def main() -> None:
     if options.cost != options.job and not options.quick:
         rate, load = Runs(options.cost, COST, False).rates(options.repeats)
     result |= on_cluster(options.cost, rate, load)
-    finish(result, f"scaling.py --ranks {' '.join(map(str, options.ranks))}", options.json)
+    ranks = " ".join(map(str, options.ranks))
+    finish(result, f"scaling.py {options.job} --cost {options.cost} --ranks {ranks}", options.json)
 
 
 if __name__ == "__main__":
