@@ -16,23 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import scaling_model as model
 from outcome import add_arguments, changed, finish
 
-from dcl_hpc import networks, storage
-from dcl_hpc.cluster import mpi, startup
 from dcl_hpc.cluster.launch import SETTINGS
-from dcl_hpc.cluster.log import Log
-from dcl_hpc.cluster.signals import StopRequest
 from dcl_hpc.job import file as job_file
-from dcl_hpc.pipeline.command import load_run
-from dcl_hpc.pipeline.context import Context
-from dcl_hpc.storage import weights
-from dcl_hpc.storage.store import Store
 
 # Parts of a run's sizes, and how much narrower its steps are, from which rates come.
 CALIBRATION = ((0.5, 1), (0.25, 1), (0.5, 4))
@@ -47,8 +38,8 @@ QUICK = (
 )  # fmt: skip
 # One thread a rank.
 ENVIRONMENT = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-# Messages of the tries, in numbers of 8 bytes, and how often each is sent; bytes of a file that is tried.
-MESSAGES, TRIES, TRIED_FILE = (1, 2**17), 100, 2**27
+# What each rank does; bytes of a file that is tried.
+RANK_WORK, TRIED_FILE = Path(__file__).resolve().with_name("scaling_ranks.py"), 2**27
 
 
 def short(job, part: float, narrow: int = 1) -> list[str]:
@@ -64,113 +55,6 @@ def short(job, part: float, narrow: int = 1) -> list[str]:
         "sweep.thermalization=100", f"sweep.sweeps={int(part * SWEEPS)}",
         "sweep.rnn_thermalization=0", f"sweep.rnn_sweeps={max(2, int(part * RNN_SWEEPS))}",
     ]  # fmt: skip
-
-
-def rank_work(options) -> None:
-    """On each rank: make all outputs of a job; tell how long each and messages took."""
-
-    def work(comm):
-        storage.require_parallel(comm)
-        startup.prepare(comm)
-        run = mpi.on_root(comm, load_run, options, comm.size)
-        run = replace(run.realizations[0], ranks=comm.size) if run.realizations else run
-        if run.job.trains_networks:
-            networks.start()
-        comm.Barrier()
-        seconds = {"start": (time.time() - options.began, of_cores(comm, time.process_time()))}
-        timelines = {}
-        wires = measured_wires(comm, run.job.trains_networks)
-        context = Context(run, comm, Log(1), StopRequest(listen=False))
-        for output in run.outputs:
-            timeline = run.folder / f"{output}.timeline"
-            os.environ["HOROVOD_TIMELINE"] = str(timeline)
-            comm.Barrier()
-            started, spent = time.monotonic(), time.process_time()
-            context.perform(output)
-            comm.Barrier()
-            seconds[output] = time.monotonic() - started, of_cores(comm, time.process_time() - spent)
-            if timeline.exists():
-                timelines[output] = timed_sums(timeline)
-        if comm.rank == 0:
-            print(json.dumps({"seconds": seconds, "found": told(run), **wires, "timeline": timelines}))
-
-    mpi.run(work)
-
-
-def of_cores(comm, used: float) -> float:
-    """Seconds that cores were in use, by the time that each rank had of them.
-
-    It is what a machine takes that has nothing else to do: ranks that wait spin.
-    """
-    every = comm.allgather(used)
-    return max(max(every), sum(every) / cores())
-
-
-def told(run) -> dict:
-    """What only a run tells of its loads: sweeps between records, temperatures, bytes of gradients."""
-    gradient = {}
-    for name in {"rnn", "ednn"} & set(run.outputs):
-        arrays = weights.load(run.path(name))[1]
-        gradient[name] = 4 * sum(array.size for key, array in arrays.items() if key.startswith("last_"))
-    with Store(run.path("observe"), mpi.alone()) as store:
-        thin = int(store.attribute("thin"))
-    return {"thin": thin, "rungs": len(run.job.sweep.listed), "gradient": gradient}
-
-
-def measured_wires(comm, trains: bool) -> dict:
-    """Seconds of an empty message and of a byte: a `call` of MPI, and a `sum` of gradients.
-
-    That cores are in use; and by the `clock`.
-    """
-    if comm.size == 1:
-        return {"call": (0.0, 0.0), "sum": (0.0, 0.0)}
-    from mpi4py import MPI
-
-    send = {"call": lambda values: comm.Allreduce(MPI.IN_PLACE, values)}
-    if trains:
-        from dcl_hpc.training import data_parallel
-
-        parallel = data_parallel.connect(comm)
-        send["sum"] = lambda values: parallel.mean([values])
-    result = {}
-    for kind, function in send.items():
-        times = []
-        for size in MESSAGES:
-            values, clocks = np.zeros(size), []
-            comm.Barrier()
-            spent = time.process_time()
-            for _ in range(TRIES):
-                started = time.monotonic()
-                function(values)
-                clocks.append(time.monotonic() - started)
-            used = of_cores(comm, time.process_time() - spent) / TRIES
-            times.append((used, float(np.median(clocks))))
-        first, last = np.array(times)
-        slope = np.maximum(0, last - first) / (8 * MESSAGES[1])
-        result |= {kind: (first[0], slope[0]), f"{kind}_clock": (first[1], slope[1])}
-    if trains:
-        parallel.close()
-    return {"sum": result["call"], **result}
-
-
-def cores() -> int:
-    """Of this machine."""
-    return len(os.sched_getaffinity(0))
-
-
-def timed_sums(timeline: Path) -> dict[str, float]:
-    """Median seconds that gradients were agreed on, and summed, in Horovod's timeline of a training."""
-    events = json.loads(timeline.read_text().rstrip(", ]\n") + "]")  # which may not have been closed
-    open_events: dict[int, list] = {}
-    found: dict[str, list] = {}
-    for event in events:
-        if event["ph"] == "B":
-            open_events.setdefault(event["pid"], []).append(event)
-        elif event["ph"] == "E" and open_events.get(event["pid"]):
-            begun = open_events[event["pid"]].pop()
-            found.setdefault(begun["name"], []).append((event["ts"] - begun["ts"]) / 1e6)
-    names = {"agreed": "NEGOTIATE_ALLREDUCE", "summed": "ALLREDUCE"}
-    return {name: float(np.median(found[key])) for name, key in names.items() if key in found}
 
 
 def measured_disk(folder: Path) -> float:
@@ -204,8 +88,8 @@ class Runs:
         """What the ranks tell, and the loads of all outputs."""
         settings = [*self.common, *short(self.job, self.scale * part, narrow)]
         with tempfile.TemporaryDirectory() as folder:
-            command = ["mpiexec", "-n", ranks, sys.executable, Path(__file__).resolve(), self.path]
-            command += ["--rank-work", "--runs", folder, "--began", time.time(), *changed(settings)]
+            command = ["mpiexec", "-n", ranks, sys.executable, RANK_WORK, self.path]
+            command += ["--runs", folder, "--began", time.time(), *changed(settings)]
             done = subprocess.run(
                 [*map(str, command)], env=os.environ | SETTINGS | ENVIRONMENT, capture_output=True, text=True
             )
@@ -235,7 +119,7 @@ def check(runs: Runs, rate: dict, disk: float, options) -> list[dict]:
     for ranks in options.ranks:
         answers, load = zip(*(runs(ranks, 1.0) for _ in range(options.repeats)), strict=True)
         call, sums = (np.median([answer[kind] for answer in answers], axis=0) for kind in ("call", "sum"))
-        here = model.Machine(cores(), tuple(call.tolist()), tuple(sums.tolist()), disk)
+        here = model.Machine(model.cores(), tuple(call.tolist()), tuple(sums.tolist()), disk)
         row = {"ranks": ranks, "call": here.call, "sum": here.sum, "timeline": answers[0]["timeline"]}
         row["outputs"] = {}
         for output in rate:
@@ -285,14 +169,7 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--repeats", type=int, default=1)
     add_arguments(parser)
-    told_ranks = parser.add_argument_group("what the ranks are told")
-    told_ranks.add_argument("--rank-work", action="store_true")
-    told_ranks.add_argument("--set", action="append", default=[], dest="overrides")
-    told_ranks.add_argument("--runs")
-    told_ranks.add_argument("--began", type=float)
     options = parser.parse_args()
-    if options.rank_work:
-        rank_work(options)
     if options.quick:
         options.ranks = [2]
     with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@
 """
 
 import math
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,3 +177,8 @@ def cost(rate: dict, load: dict, nodes: int, realizations: int) -> dict[str, flo
         * Machine.cluster(ranks).seconds(output, rate[output], load[output], ranks) / 3600
         for output in rate
     }  # fmt: skip
+
+
+def cores() -> int:
+    """Of this machine."""
+    return len(os.sched_getaffinity(0))

@@ -54,7 +54,7 @@ def numbers(value, name=""):
 def test_all_scripts_are_here():
     """A new benchmark needs a quick form, too."""
     peers = {"j1j2_ednn"}  # which need another program's data
-    shared = {"outcome", "work", "foreign", "scaling_model", "scaling_page"}
+    shared = {"outcome", "work", "foreign", "scaling_model", "scaling_page", "scaling_ranks"}
     assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, *shared}
 
 
