@@ -115,10 +115,20 @@ def _progress(run: Run, stage: str, running: bool) -> Part:
     state = "complete" if found.current else "running" if running else "begun" if found.progress else "-"
     rate = left = ""
     if done and seconds:
-        rate = f"{done / seconds:.4g}/s"
+        rate = per_time(done / seconds)
         left = duration((total - done) * seconds / done) if done < total else ""
     line = f"{state:<12}{100 * done / total:>9.0f}%{seconds:>10.1f}{rate:>12}{left:>10}"
     return Part(done / total, seconds, state, line)
+
+
+def per_time(rate: float) -> str:
+    """A number per second, told per minute or hour if it is small."""
+    unit, seconds = next(
+        (unit, seconds)
+        for unit, seconds in (("s", 1), ("min", 60), ("h", 3600))
+        if rate * seconds >= 1 or unit == "h"
+    )
+    return f"{rate * seconds:.4g}/{unit}"
 
 
 def duration(seconds: float) -> str:

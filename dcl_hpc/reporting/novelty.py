@@ -148,8 +148,8 @@ def _texts(sweep: dict):
     if where := ranges(temperature, np.array(sweep["outside_share"]) > 0.5):
         whole = "" if ENERGIES[sweep["energy"]].any_shape else ", and this energy knows whole ones only"
         yield (
-            f"{where} most configurations are, as a whole, beyond all that were observed: on average their "
-            f"tiles are commoner, or rarer{whole}"
+            f"{where} most configurations are, as a whole, beyond all that were observed: the average tile "
+            f"of each is commoner, or rarer, than that of any observed one{whole}"
         )
 
 

@@ -213,9 +213,10 @@ def _sentences(found: dict, job) -> list[str]:
     pilot, target, unit = found["pilot"], found["target"], found["unit"]
     name = f"u({target['temperature']:g})" if found["quantity"] == "u" else "the peak of c"
     name, needed, have = f"{name} on {found['shape']}", target["needed"], pilot["snapshots"]
+    held = have - pilot["learned_from"]
     first = f"for {name} within {found['wanted']:g} {unit} "
     first += f"take {needed:,} snapshots" if needed > have else f"{needed:,} snapshots are enough"
-    sentences = [f"{first} (you have {have:,}: {target['error']:.2g})"]
+    sentences = [f"{first} (you have {have:,}, {held:,} of them held out: {target['error']:.2g})"]
     if job.direct and needed * pilot["learned_from"] / have > job.direct.samples:
         sentences[0] += f", and direct.samples = {needed}"
     if "samples" in found:
