@@ -20,6 +20,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from outcome import add_arguments, finish, reference
 
+from dcl_hpc.reporting.sweeps import rounded
+
 RESULTS = Path(__file__).parent / "results"
 NOT_RUN = "not run"
 # Configurations and epochs of the paper.
@@ -133,7 +135,7 @@ def curve(name: str, length: int) -> Callable[[dict], str]:
         error = np.hypot(sweep["u_error"][worst], errors[worst] if errors else 0)
         where = f"{name.upper()} on {length}x{length}"
         return (
-            f"{where}, largest \\|du\\| {differences[worst]:.4f}({round(error * 1e4)}) "
+            f"{where}, largest \\|du\\| {rounded(differences[worst], error)} "
             f"at T = {sweep['temperature'][worst]:.2f}{', from the true sweep' if errors else ''}"
         )
 
