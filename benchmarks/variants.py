@@ -26,6 +26,7 @@ VARIANTS = {
     "no neighbours, shared weights": ("rnn.neighbours=false", "rnn.positional=false"),
     "raster order": ("rnn.order=raster",),
     "snake order": ("rnn.order=snake",),
+    "spiral order": ("rnn.order=spiral",),
     "float32": ("rnn.precision=float32",),
     "two layers": ("rnn.layers=2",),
     "three layers": ("rnn.layers=3",),

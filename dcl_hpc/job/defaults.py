@@ -4,7 +4,6 @@ import numpy as np
 
 from ..physics.lattice import Lattice
 from ..physics.tiles import MAX_FREE, MAX_TABLE, Tiling
-from ..physics.unwrap import suited
 from .learners import Direct, Ednn
 from .networks import Rnn
 
@@ -60,9 +59,15 @@ def _section(document, name: str) -> dict | None:
     return dict(part) if isinstance(part, dict) else None
 
 
-def rnn(section: Rnn, lattice: Lattice) -> Rnn:
-    """The section with the order of the sites."""
-    return section.model_copy(update={"order": suited(lattice)}) if section.order == "auto" else section
+def rnn(section: Rnn, lattice: Lattice, glass: bool) -> Rnn:
+    """The section with the order of the sites.
+
+    Spiral in the plane where one law holds for all sites. A glass is learned by the snake with half of the
+    divergence and less (benchmarks/variants.py).
+    """
+    if section.order != "auto":
+        return section
+    return section.model_copy(update={"order": "snake" if glass or lattice.dimension != 2 else "spiral"})
 
 
 def ednn(section: Ednn, lattice: Lattice, n_states: int) -> Ednn:

@@ -17,7 +17,8 @@ class Rnn(Training):
     """
 
     order: Literal["auto", *ORDERS] = Field(
-        "auto", description="in which sites follow each other; auto: spiral in two dimensions, else snake"
+        "auto",
+        description="in which sites follow each other; auto: snake, but spiral in two dimensions without disorder",
     )
     hidden: Count = Field(128, description="units of a layer")
     layers: int = Field(1, ge=1, le=4, description="layers on top of each other")

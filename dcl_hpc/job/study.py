@@ -65,7 +65,7 @@ class Job(AnyJob):
             return section  # what they depend on is wrong and told of
         lattice, model = info.data["lattice"].build(), info.data["hamiltonian"]
         if info.field_name == "rnn":
-            return defaults.rnn(section, lattice)
+            return defaults.rnn(section, lattice, isinstance(model, EdwardsAnderson))
         return getattr(defaults, info.field_name)(section, lattice, model.n_states)
 
     @model_validator(mode="after")
@@ -222,7 +222,7 @@ class Job(AnyJob):
     @property
     def is_glass(self) -> bool:
         """Whether couplings differ from bond to bond."""
-        return self.hamiltonian.kind == "edwards_anderson"
+        return isinstance(self.hamiltonian, EdwardsAnderson)
 
     @property
     def realizations(self) -> tuple[int, ...]:

@@ -48,11 +48,6 @@ def spiral(lattice: Lattice) -> np.ndarray:
 ORDERS = {"raster": raster, "snake": snake, "spiral": spiral}
 
 
-def suited(lattice: Lattice) -> str:
-    """The order for a lattice of this dimension: spiral in two dimensions, else snake."""
-    return "spiral" if lattice.dimension == 2 else "snake"
-
-
 def _cells(lattice):
     """Sites of each cell, -1 where there is none, int64 (n_cells, sites_per_cell)."""
     return lattice.index.reshape(-1, lattice.geometry.sites_per_cell)
