@@ -18,7 +18,7 @@ class Rnn(Training):
 
     order: Literal["auto", *ORDERS] = Field(
         "auto",
-        description="in which sites follow each other; auto: snake, but spiral in two dimensions without disorder",
+        description="in which sites follow; auto: spiral in the plane without disorder, else snake",
     )
     hidden: Count = Field(128, description="units of a layer")
     layers: int = Field(1, ge=1, le=4, description="layers on top of each other")
