@@ -204,6 +204,12 @@ ROWS = (
         variants("default", "snake order", "raster order"),
     ),
     Row(
+        "text",
+        "the same, of a glass (instance 69)",
+        "variants_glass",
+        variants("default", "spiral order", "raster order"),
+    ),
+    Row(
         "supplement",
         "up to four stacked units help modestly",
         "variants_L8",

@@ -22,8 +22,10 @@ from dcl_hpc.job import file as job_file
 
 VARIANTS = {
     "default": (),
-    "no neighbours": ("rnn.neighbours=false",),
-    "no neighbours, shared weights": ("rnn.neighbours=false", "rnn.positional=false"),
+    "no neighbours": ("rnn.neighbours=0",),
+    "no neighbours, shared weights": ("rnn.neighbours=0", "rnn.positional=false"),
+    "nearest neighbours": ("rnn.neighbours=1",),
+    "neighbours at two bonds": ("rnn.neighbours=2",),
     "raster order": ("rnn.order=raster",),
     "snake order": ("rnn.order=snake",),
     "spiral order": ("rnn.order=spiral",),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..physics.lattice import Lattice
-from ..physics.unwrap import ORDERS
+from ..physics.unwrap import ORDERS, tied
 from .learners import Training
 from .section import Count, Passes
 
@@ -24,7 +24,12 @@ class Rnn(Training):
     layers: int = Field(1, ge=1, le=4, description="layers on top of each other")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of outputs left out in training")
     positional: bool = Field(True, description="input and output weights of their own per site")
-    neighbours: bool = Field(True, description="each step sees the earlier neighbours of its site")
+    neighbours: int = Field(
+        3,
+        ge=0,
+        le=4,
+        description="each step sees earlier sites so many bonds away, by way of later sites; 0: none",
+    )
     epochs: Passes = Field(10, description="passes over the data")
     warm_start: bool = Field(
         False, description="realizations of an ensemble begin with the network of the first one"
@@ -43,14 +48,15 @@ class Rnn(Training):
         from ..sampling.streams import Purpose, generator
 
         networks.start()
+        order = ORDERS[self.order](lattice)
         return self.network(
             generator=generator(seed, Purpose.WEIGHTS, 0),
             hidden=self.hidden,
             layers=self.layers,
             n_states=n_states,
-            order=ORDERS[self.order](lattice),
+            order=order,
             positional=self.positional,
-            neighbours=lattice.neighbours if self.neighbours else None,
+            neighbours=tied(lattice, order, self.neighbours) if self.neighbours else None,
             dropout=self.dropout,
             precision=self.precision,
         )

@@ -48,6 +48,47 @@ def spiral(lattice: Lattice) -> np.ndarray:
 ORDERS = {"raster": raster, "snake": snake, "spiral": spiral}
 
 
+def tied(lattice: Lattice, order: np.ndarray, bonds: int) -> np.ndarray:
+    r"""Sites that the state of each site depends on most, of those that come before it.
+
+    Summed over the sites that come later, :math:`P(s_t \mid s_1 \dots s_{t-1})` couples a site to all
+    earlier ones that paths over later sites lead to, a factor :math:`\tanh J/T` for each bond of a path (the
+    high-temperature series).
+
+    Parameters
+    ----------
+    lattice : Lattice
+    order : ndarray of int, shape (n_sites,)
+        Site at each position.
+    bonds : int
+        Longest path, 1 and up.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_sites, width)
+        All neighbours of each site, as the lattice has them; then the ends of longer paths; -1 fills up.
+    """
+    place = np.empty(len(order), int)
+    place[order] = np.arange(len(order))
+    further = [_ends(lattice.neighbours, place, site, bonds) for site in range(len(order))]
+    ends = np.full((len(order), max(map(len, further))), -1)
+    for row, found in zip(ends, further, strict=True):
+        row[: len(found)] = found
+    return np.concatenate([lattice.neighbours, ends], axis=1)
+
+
+def _ends(neighbours: np.ndarray, place: np.ndarray, site: int, bonds: int) -> list[int]:
+    """Earlier sites, but for neighbours, to which paths over later sites lead; nearest first, then latest."""
+    found, passed, tips = [], {site, *neighbours[site].tolist()}, neighbours[site]
+    for _ in range(bonds - 1):
+        tips = tips[(tips >= 0) & (place[tips] > place[site])]
+        reached = set(neighbours[tips].ravel().tolist()) - passed - {-1}
+        passed |= reached
+        tips = np.array(sorted(reached, key=lambda other: -place[other]), int)
+        found += tips[place[tips] < place[site]].tolist()
+    return found
+
+
 def _cells(lattice):
     """Sites of each cell, -1 where there is none, int64 (n_cells, sites_per_cell)."""
     return lattice.index.reshape(-1, lattice.geometry.sites_per_cell)

@@ -13,7 +13,7 @@ from dcl_hpc.networks.rnn import Gru
 from dcl_hpc.networks.transformer import Transformer
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import Tiling
-from dcl_hpc.physics.unwrap import snake, spiral
+from dcl_hpc.physics.unwrap import snake, spiral, tied
 from dcl_hpc.sampling.streams import Purpose, generator
 
 
@@ -46,7 +46,7 @@ def test_networks_for_configurations(shape, order, changes, network, own):
     lattice = Lattice(tuple(shape))
     expected = network(
         generator=generator(3, Purpose.WEIGHTS, 0), n_states=3, order=order(lattice), positional=True,
-        neighbours=lattice.neighbours, **own,
+        neighbours=tied(lattice, order(lattice), 3), **own,
     )  # fmt: skip
     built = job(shape, rnn=changes).build_rnn()
     assert type(built) is network and equal(built, expected)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from dcl_hpc.physics.codes import all_states
+from dcl_hpc.physics.hamiltonian import ising
 from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.physics.unwrap import ORDERS, raster, snake, spiral
+from dcl_hpc.physics.unwrap import ORDERS, raster, snake, spiral, tied
 
 PLANAR = [(2, 2), (3, 3), (4, 4), (5, 5), (8, 8), (9, 9), (3, 7), (7, 3), (4, 6), (2, 9), (6, 5)]
 
@@ -83,3 +85,30 @@ def test_cells_are_visited_one_after_the_other(name):
     cells = ORDERS[name](Lattice((3, 4)))
     found = ORDERS[name](Lattice((3, 4), "kagome"))
     assert found.tolist() == [3 * cell + k for cell in cells for k in range(3)]
+
+
+@pytest.mark.parametrize("name", ["raster", "snake", "spiral"])
+def test_conditionals_depend_on_tied_sites_alone(name):
+    """By enumeration: with paths of any length, on them and on no other earlier site."""
+    lattice = Lattice((3, 4), open=(0,))
+    order = ORDERS[name](lattice)
+    states = all_states(2, 12)
+    p = np.empty((2,) * 12)
+    p[tuple(states[:, order].T)] = np.exp(-ising(lattice).energy(states) / 3)
+    found = tied(lattice, order, 12)
+    for t in range(12):
+        known = p.sum(axis=tuple(range(t + 1, 12)))
+        conditional = known / known.sum(axis=-1, keepdims=True)
+        depends = {order[k] for k in range(t) if np.ptp(conditional, axis=k).max() > 1e-9}
+        assert depends == set(found[order[t]].tolist()) & set(order[:t].tolist())
+
+
+def test_tied_sites_by_length():
+    """Neighbours first, as the lattice has them; then one more shell for each bond."""
+    lattice = Lattice((4, 4), open=(0, 1))
+    order = raster(lattice)
+    one, two, three = (tied(lattice, order, bonds) for bonds in (1, 2, 3))
+    assert np.array_equal(one, lattice.neighbours)
+    assert set(two[5].tolist()) == {1, 4, 6, 9, 2}  # (1, 1) sees (0, 2) by way of (1, 2)
+    assert set(three[5].tolist()) == {1, 4, 6, 9, 2, 3}  # and (0, 3) by way of (1, 2) and (1, 3)
+    assert set(three[8].tolist()) - {-1} == {4, 9, 12, 5, 6}
