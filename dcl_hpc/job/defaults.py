@@ -62,8 +62,8 @@ def _section(document, name: str) -> dict | None:
 def rnn(section: Rnn, lattice: Lattice, glass: bool) -> Rnn:
     """The section with the order of the sites.
 
-    Spiral in the plane where one law holds for all sites. A glass is learned by the snake with half of the
-    divergence and less (benchmarks/variants.py).
+    Spiral in the plane where one law holds for all sites; a glass is learned a little better by the snake
+    (benchmarks/variants.py).
     """
     if section.order != "auto":
         return section
