@@ -14,8 +14,8 @@ class Autoregressive(tf.Module):
     """What the architectures have in common: the order of the sites and what each step sees.
 
     Step t takes the state of the site before it in the order. With `neighbours` it also takes the
-    states of those lattice neighbours of its site that came earlier, which spares the network from
-    carrying them along. What is not known yet has a token of its own, Q.
+    states of those of them that came earlier, which spares the network from carrying them along.
+    What is not known yet has a token of its own, Q.
 
     Subclasses give `logits`, and for Monte Carlo `memory_shape`, `start`, `advance` and `rest`.
 
@@ -27,7 +27,7 @@ class Autoregressive(tf.Module):
     positional : bool
         Give every position its own input and output weights.
     neighbours : ndarray of int, shape (n_sites, z), optional
-        Neighbours of each site, -1 where there is none: then all inputs are 0.
+        Sites that matter to each site (`physics.unwrap.tied`), -1 where there is none: then all inputs are 0.
     dropout : float
         Share of each layer's outputs that is left out in training.
     precision : {"float32", "bfloat16"}

@@ -123,12 +123,9 @@ def _progress(run: Run, stage: str, running: bool) -> Part:
 
 def per_time(rate: float) -> str:
     """A number per second, told per minute or hour if it is small."""
-    unit, seconds = next(
-        (unit, seconds)
-        for unit, seconds in (("s", 1), ("min", 60), ("h", 3600))
-        if rate * seconds >= 1 or unit == "h"
-    )
-    return f"{rate * seconds:.4g}/{unit}"
+    if rate >= 1:
+        return f"{rate:.4g}/s"
+    return f"{60 * rate:.4g}/min" if 60 * rate >= 1 else f"{3600 * rate:.4g}/h"
 
 
 def duration(seconds: float) -> str:
