@@ -39,7 +39,7 @@ from dcl_hpc.networks.rnn import Gru
 from dcl_hpc.networks.transformer import Transformer
 from dcl_hpc.physics.exact import all_states
 from dcl_hpc.physics.lattice import Lattice
-from dcl_hpc.physics.unwrap import spiral
+from dcl_hpc.physics.unwrap import spiral, tied
 from dcl_hpc.sampling.chains import Chains
 from dcl_hpc.sampling.streams import Purpose
 from dcl_hpc.training.batches import Batches
@@ -98,9 +98,10 @@ def network(
     hidden: int | None = None, architecture: str = "gru", neighbours: bool = True, precision: str = "float32"
 ):
     hidden = hidden or HIDDEN[0]
+    order = spiral(LATTICE)
     common = {
-        "generator": np.random.default_rng(2), "n_states": 2, "order": spiral(LATTICE), "positional": True,
-        "neighbours": LATTICE.neighbours if neighbours else None, "precision": precision,
+        "generator": np.random.default_rng(2), "n_states": 2, "order": order, "positional": True,
+        "neighbours": tied(LATTICE, order, 3) if neighbours else None, "precision": precision,
     }  # fmt: skip
     if architecture == "gru":
         return Gru(hidden=hidden, **common)
@@ -203,8 +204,8 @@ def sweeps(chains: int, kind: str = "suffix"):
         guided.ENOUGH = 0
         spins = 2.0 * all_states(2, 3) - 1
         ising = -spins[:, 0] * (spins[:, 1] + spins[:, 2])
-        guide = guided.Guide(LATTICE, 2, np.array([(0, 0), (0, 1), (1, 0)]), ising)
-        energy = guided.GuidedEnergy(energy, guide, 4.0)
+        guide = guided.Guide.of_tiles(LATTICE, 2, np.array([(0, 0), (0, 1), (1, 0)]), ising)
+        energy = guided.GuidedEnergy(energy, lambda: guide, 4.0)
     walkers = Chains.start(energy, np.full(chains, 0.25), range(chains), 1, Purpose.SWEEP)
     return lambda: walkers.sweep(energy)
 

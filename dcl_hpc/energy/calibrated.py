@@ -1,6 +1,6 @@
 """A network's energy, calibrated by the observations: weighed beside a local energy, with standard errors."""
 
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class CalibratedEnergy:
     settings, arrays : dict
         What the file of the calibration has.
     slow : bool
-        Whether the network is so slow that the interactions alone should guide its sweeps.
+        Whether the network is so slow that a cheap energy should guide its sweeps.
     """
 
     def __init__(self, network, settings: dict, arrays: dict, slow: bool = False):
@@ -64,8 +64,8 @@ class CalibratedEnergy:
         self.weight, self._functions = settings["weight"], settings["functions"]
         self._beside = tile_model(self.lattice, self.n_states, settings["offsets"], arrays["table"])
         self._sum = network.plus(self._beside, self.weight)
-        if slow and (guide := self._guide(settings)) is not None:
-            self._sum = GuidedEnergy(self._sum, guide, network.temperature)
+        if slow:
+            self._sum = GuidedEnergy(self._sum, partial(self._guide, self._sum, settings), network.temperature)
         self._projection, self._covariance = arrays["projection"], arrays["covariance"]
         self._modes = lru_cache(self._of_modes)
         if hasattr(network, "training_modes"):
@@ -81,17 +81,13 @@ class CalibratedEnergy:
         """See `EnergyModel.sweep`."""
         self._sum.sweep(states, beta, streams, n_sweeps)
 
-    def _guide(self, settings: dict) -> Guide | None:
-        """E_clusters by itself; None where there is none, or it cannot be swept back."""
-        found = functions_of(self.lattice, self.n_states, self._functions)
-        if found is None:
-            return None
-        window, functions = found
-        table = -functions @ np.array([term["coupling"] for term in settings["interactions"]])
-        try:
-            return Guide(self.lattice, self.n_states, window.offsets, table)
-        except ValueError:
-            return None
+    def _guide(self, energy, settings: dict) -> Guide:
+        """E_clusters by itself; without it, what single bonds and sites have of the energy."""
+        if (found := functions_of(self.lattice, self.n_states, self._functions)) is not None:
+            window, functions = found
+            table = -functions @ np.array([term["coupling"] for term in settings["interactions"]])
+            return Guide.of_tiles(self.lattice, self.n_states, window.offsets, table)
+        return Guide.of_pairs(energy)
 
     def modes(self, states: np.ndarray, most: int | None = None, own: np.ndarray | None = None) -> np.ndarray:
         """See `Spread.modes`, and `energies`."""

@@ -1,14 +1,19 @@
 """Sweeps of a slow energy by those of a cheap one that is near it: delayed acceptance."""
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 
 from ..inference.local_energy import tile_model
+from ..physics.hamiltonian import ising
 from ..physics.lattice import Lattice
 from ..sampling import generator
 from ..sampling.chains import Chains
 from ..sampling.streams import Purpose
+from .couplings import CONFIGURATIONS, recover
+from .model import EnergyModel
+from .true import TrueEnergy
 
 # Chains and their sweeps by which a guide is judged, and the share of effective samples that it needs.
 TRIED, TRIALS, ENOUGH = 256, 30, 0.3
@@ -17,34 +22,56 @@ COMPARED = 16
 
 
 class Guide:
-    """A local energy that can be swept in the order of the sites and back.
+    """A cheap energy that can be swept in the order of the sites and back.
 
     Parameters
     ----------
-    lattice : Lattice
-    n_states : int
-    offsets : int (n_places, dimension)
-    table : float (n_states ** n_places,)
-        See `tile_model`.
+    ahead, back : EnergyModel
+        The energy, and the same one where the sites are numbered from the last to the first.
 
     Raises
     ------
     ValueError
-        If the lattice is not its own image when its sites are numbered from the last to the first.
+        If they are not the same: not every lattice is its own image.
     """
 
-    def __init__(self, lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.ndarray):
+    def __init__(self, ahead: EnergyModel, back: EnergyModel):
+        self.lattice, self.n_states = ahead.lattice, ahead.n_states
+        self._ahead, self._back = ahead, back
+        shape = (self.lattice.n_sites, COMPARED)
+        states = np.random.default_rng(0).integers(0, self.n_states, shape, np.uint8)
+        images, energies = back.energies(np.ascontiguousarray(states[::-1])), ahead.energies(states)
+        if not np.allclose(images, energies, rtol=1e-5, atol=1e-4 * np.std(energies)):
+            raise ValueError(f"the {self.lattice} lattice is not its own mirror image")
+
+    @classmethod
+    def of_tiles(cls, lattice: Lattice, n_states: int, offsets: np.ndarray, table: np.ndarray) -> "Guide":
+        """Of a local energy; parameters as of `tile_model`, raises ValueError as the class."""
         offsets, n_places = np.asarray(offsets), len(offsets)
-        self.lattice, self.n_states = lattice, n_states
-        self._ahead = tile_model(lattice, n_states, offsets, table)
         mirrored = table.reshape([n_states] * n_places).transpose(range(n_places)[::-1]).ravel()
         # in raster order again
-        self._back = tile_model(lattice, n_states, -offsets[::-1], mirrored)
-        shape = (lattice.n_sites, COMPARED)
-        states = np.random.default_rng(0).integers(0, n_states, shape, np.uint8)
-        images = self._back.energies(np.ascontiguousarray(states[::-1]))
-        if not np.allclose(images, self._ahead.energies(states), rtol=1e-5, atol=1e-4 * np.ptp(table)):
-            raise ValueError(f"the {lattice} lattice is not its own mirror image")
+        back = tile_model(lattice, n_states, -offsets[::-1], mirrored)
+        return cls(tile_model(lattice, n_states, offsets, table), back)
+
+    @classmethod
+    def of_pairs(cls, model: EnergyModel) -> "Guide":
+        """What single bonds and sites have of an energy of two states, each of its own.
+
+        These are the means over random configurations (`couplings.recover`), which is the nearest energy of
+        that kind. It is meant for glasses; raises ValueError as the class.
+        """
+        lattice, random = model.lattice, np.random.default_rng(0)
+        states = random.integers(0, 2, (CONFIGURATIONS, lattice.n_sites), np.uint8)
+        ends, place, times = np.unique(np.sort(lattice.bonds), axis=0, return_inverse=True, return_counts=True)
+        found = recover(model, states, ends)
+        forward = lattice.forward
+        bonds, mirrored = np.zeros(forward.shape), np.zeros(forward.shape)
+        bonds[forward >= 0] = (found.value / times)[place.ravel()]  # two sites may have two bonds
+        site, step = np.nonzero(forward >= 0)
+        mirrored[lattice.n_sites - 1 - forward[site, step], step] = bonds[site, step]
+        return cls(
+            TrueEnergy(ising(lattice, bonds, found.field)), TrueEnergy(ising(lattice, mirrored, found.field[::-1]))
+        )
 
     def energies(self, states: np.ndarray) -> np.ndarray:
         """See `EnergyModel.energies`."""
@@ -70,14 +97,15 @@ class GuidedEnergy:
     ----------
     model : EnergyModel
         The slow one.
-    guide : Guide
+    make : callable
+        The guide, when it is first needed; raises ValueError if there is none for this lattice.
     temperature : float
         At which the guide is judged, in J/k_B.
     """
 
-    def __init__(self, model, guide: Guide, temperature: float):
+    def __init__(self, model: EnergyModel, make: Callable[[], Guide], temperature: float):
         self.lattice, self.n_states = model.lattice, model.n_states
-        self._model, self._guide, self._temperature = model, guide, temperature
+        self._model, self._make, self._temperature = model, make, temperature
         self._last = np.empty((0, 0), np.uint8), np.empty(0)
 
     def energies(self, states: np.ndarray) -> np.ndarray:
@@ -89,27 +117,32 @@ class GuidedEnergy:
         return energies.copy()
 
     @cached_property
-    def is_guided(self) -> bool:
-        """Whether the guide is near enough: share of effective samples if its own are reweighted (Kish)."""
+    def _guide(self) -> Guide | None:
+        """The guide, if there is one that is near enough: share of effective samples if its are reweighted (Kish)."""
+        try:
+            guide = self._make()
+        except ValueError:
+            return None
         beta = np.full(TRIED, 1 / self._temperature)
-        chains = Chains.start(self._guide, beta, range(TRIED), 0, Purpose.GUIDE)
+        chains = Chains.start(guide, beta, range(TRIED), 0, Purpose.GUIDE)
         for _ in range(TRIALS):
-            self._guide.sweep(chains.states, beta, chains.streams)
-        excess = self._model.energies(chains.states) - self._guide.energies(chains.states)
+            guide.sweep(chains.states, beta, chains.streams)
+        excess = self._model.energies(chains.states) - guide.energies(chains.states)
         weight = np.exp(-beta * (excess - excess.min()))
-        return bool(weight.sum() ** 2 > ENOUGH * TRIED * (weight**2).sum())
+        return guide if weight.sum() ** 2 > ENOUGH * TRIED * (weight**2).sum() else None
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
-        if not self.is_guided:
+        guide = self._guide
+        if guide is None:
             self._model.sweep(states, beta, streams, n_sweeps)
             return
         random = np.empty((1, states.shape[1]), np.float32)
         for _ in range(n_sweeps):
             before, proposal = self.energies(states), states.copy()
-            self._guide.sweep(proposal, beta, streams)
+            guide.sweep(proposal, beta, streams)
             after = self._model.energies(proposal)
-            excess = after - self._guide.energies(proposal) - (before - self._guide.energies(states))
+            excess = after - guide.energies(proposal) - (before - guide.energies(states))
             generator.uniforms(streams, random)
             taken = random[0] < np.exp(-np.maximum(beta * excess, 0))
             states[:, taken] = proposal[:, taken]

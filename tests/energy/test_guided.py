@@ -24,6 +24,13 @@ def law(lattice, n_states, seed=3, size=0.4):
     return CORNER, table.ravel()
 
 
+def glass(lattice, seed=7):
+    """Couplings and fields of their own at each bond and site."""
+    random = np.random.default_rng(seed)
+    couplings, field = random.normal(size=lattice.forward.shape), random.normal(size=lattice.n_sites)
+    return TrueEnergy(hamiltonian.ising(lattice, couplings, field))
+
+
 class Counted:
     """An energy model that counts evaluations and sweeps of single chains."""
 
@@ -49,10 +56,23 @@ class Counted:
 def test_distribution(monkeypatch, lattice, n_states, p_value):
     """Of a law of pairs and a guide that knows nothing of it."""
     monkeypatch.setattr(guided, "ENOUGH", 0.0)
-    n, beta = 20_000, 0.25
-    guide = Guide(lattice, n_states, *law(lattice, n_states))
     model = TrueEnergy(hamiltonian.potts(lattice, n_states))
-    energy, every = GuidedEnergy(model, guide, 4.0), all_states(n_states, lattice.n_sites)
+    guide = Guide.of_tiles(lattice, n_states, *law(lattice, n_states))
+    check_distribution(model, guide, p_value)
+
+
+@pytest.mark.parametrize("lattice", [Lattice((3, 3)), Lattice((2, 4), open=(1,))])
+def test_distribution_by_pairs(monkeypatch, lattice, p_value):
+    """Of a law of threes, by what its bonds and sites have of it."""
+    monkeypatch.setattr(guided, "ENOUGH", 0.0)
+    model = tile_model(lattice, 2, *law(lattice, 2, size=1.5)) if lattice.regular else glass(lattice)
+    check_distribution(model, Guide.of_pairs(model), p_value)
+
+
+def check_distribution(model, guide, p_value):
+    """Chains that are guided against the exact distribution."""
+    lattice, n_states, n, beta = model.lattice, model.n_states, 20_000, 0.25
+    energy, every = GuidedEnergy(model, lambda: guide, 4.0), all_states(n_states, lattice.n_sites)
     chains = Chains.start(energy, np.full(n, beta), range(n), 5, Purpose.SWEEP)
     chains.sweep(energy, 80)
     weight = np.exp(-beta * model.energies(every.T.copy()))
@@ -61,10 +81,15 @@ def test_distribution(monkeypatch, lattice, n_states, p_value):
     assert 1e-4 < p_value(counts, expected) < 1 - 1e-4
 
 
-def test_guide_is_balanced():
+SQUARE = Lattice((2, 2), open=(0, 1))
+
+
+@pytest.mark.parametrize(
+    "guide", [Guide.of_tiles(SQUARE, 2, *law(SQUARE, 2, size=1.0)), Guide.of_pairs(glass(SQUARE))]
+)
+def test_guide_is_balanced(guide):
     """A sweep ahead and one back: in equilibrium as many chains go from one state to another as come back."""
-    lattice, beta, n = Lattice((2, 2), open=(0, 1)), 0.8, 200_000
-    guide, every = Guide(lattice, 2, *law(lattice, 2, size=1.0)), all_states(2, 4)
+    beta, n, every = 0.8, 200_000, all_states(2, 4)
     weight = np.exp(-beta * guide.energies(every.T.copy()))
     random = np.random.default_rng(6)
     before = random.choice(16, n, p=weight / weight.sum())
@@ -84,7 +109,8 @@ def test_cost_and_bits():
     model = Counted(tile_model(lattice, 2, *law(lattice, 2)))
     starts = []
     for cuts in ((6,), (1, 2, 3)):
-        energy = GuidedEnergy(model, Guide(lattice, 2, *law(lattice, 2, seed=4)), 4.0)
+        guide = Guide.of_tiles(lattice, 2, *law(lattice, 2, seed=4))
+        energy = GuidedEnergy(model, lambda guide=guide: guide, 4.0)
         chains = Chains.start(energy, np.full(300, 0.4), range(300), 1, Purpose.SWEEP)
         model.evaluated = model.swept = 0
         for n_sweeps in cuts:
@@ -100,12 +126,12 @@ def test_cost_and_bits():
 def test_exact_guide_is_always_followed():
     """Where the guide is the energy, no proposal is refused; a chain is the same among others."""
     lattice = Lattice((4, 4))
-    model, guide = tile_model(lattice, 2, *law(lattice, 2)), Guide(lattice, 2, *law(lattice, 2))
-    energy = GuidedEnergy(model, guide, 2.5)
+    model, guide = tile_model(lattice, 2, *law(lattice, 2)), Guide.of_tiles(lattice, 2, *law(lattice, 2))
+    energy = GuidedEnergy(model, lambda: guide, 2.5)
     many = Chains.start(energy, np.full(50, 0.4), range(50), 1, Purpose.SWEEP)
     one = Chains.start(energy, np.full(1, 0.4), [7], 1, Purpose.SWEEP)
     many.sweep(energy, 5)
-    one.sweep(GuidedEnergy(model, guide, 2.5), 5)
+    one.sweep(GuidedEnergy(model, lambda: guide, 2.5), 5)
     assert np.array_equal(many.states[:, 7:8], one.states)
 
 
@@ -113,7 +139,7 @@ def test_poor_guide_is_left_alone():
     """Sweeps are those of the slow energy where a guide is far from it."""
     lattice = Lattice((4, 4))
     model = Counted(tile_model(lattice, 2, *law(lattice, 2, size=8.0)))
-    energy = GuidedEnergy(model, Guide(lattice, 2, *law(lattice, 2, seed=4)), 1.0)
+    energy = GuidedEnergy(model, lambda: Guide.of_tiles(lattice, 2, *law(lattice, 2, seed=4)), 1.0)
     chains, same = (Chains.start(model, np.full(9, 1.0), range(9), 1, Purpose.SWEEP) for _ in range(2))
     chains.sweep(energy, 3)
     assert model.swept == 27
@@ -121,8 +147,23 @@ def test_poor_guide_is_left_alone():
     assert np.array_equal(chains.states, same.states)
 
 
-def test_lattice_without_a_mirror_image():
-    """A hole in a corner."""
+@pytest.mark.parametrize("lattice", [Lattice((4, 3)), Lattice((2, 3)), Lattice((3, 4), open=(0,), absent=(0, 11))])
+def test_pairs_of_a_glass_are_all_of_it(lattice):
+    """Bonds across a seam, two between the same sites, and sites that are absent."""
+    model = glass(lattice)
+    states = np.random.default_rng(2).integers(0, 2, (lattice.n_sites, 50), np.uint8)
+    apart = Guide.of_pairs(model).energies(states) - model.energies(states)
+    assert np.abs(apart - apart[0]).max() < 1e-5
+
+
+@pytest.mark.parametrize("guide", [lambda lattice: Guide.of_tiles(lattice, 2, *law(lattice, 2)),
+                                   lambda lattice: Guide.of_pairs(glass(lattice))])
+def test_lattice_without_a_mirror_image(guide):
+    """A hole in a corner: no guide, and the sweeps are the energy's own."""
     lattice = Lattice((3, 4), open=(0, 1), absent=(0,))
     with pytest.raises(ValueError, match="mirror image"):
-        Guide(lattice, 2, *law(lattice, 2))
+        guide(lattice)
+    model = Counted(glass(lattice))
+    chains = Chains.start(model, np.full(9, 1.0), range(9), 1, Purpose.SWEEP)
+    chains.sweep(GuidedEnergy(model, lambda: guide(lattice), 1.0), 3)
+    assert (model.swept, model.evaluated) == (27, 0)
