@@ -62,7 +62,9 @@ class Guide:
         """
         lattice, random = model.lattice, np.random.default_rng(0)
         states = random.integers(0, 2, (CONFIGURATIONS, lattice.n_sites), np.uint8)
-        ends, place, times = np.unique(np.sort(lattice.bonds), axis=0, return_inverse=True, return_counts=True)
+        ends, place, times = np.unique(
+            np.sort(lattice.bonds), axis=0, return_inverse=True, return_counts=True
+        )
         found = recover(model, states, ends)
         forward = lattice.forward
         bonds, mirrored = np.zeros(forward.shape), np.zeros(forward.shape)
@@ -70,7 +72,8 @@ class Guide:
         site, step = np.nonzero(forward >= 0)
         mirrored[lattice.n_sites - 1 - forward[site, step], step] = bonds[site, step]
         return cls(
-            TrueEnergy(ising(lattice, bonds, found.field)), TrueEnergy(ising(lattice, mirrored, found.field[::-1]))
+            TrueEnergy(ising(lattice, bonds, found.field)),
+            TrueEnergy(ising(lattice, mirrored, found.field[::-1])),
         )
 
     def energies(self, states: np.ndarray) -> np.ndarray:
@@ -118,7 +121,7 @@ class GuidedEnergy:
 
     @cached_property
     def _guide(self) -> Guide | None:
-        """The guide, if there is one that is near enough: share of effective samples if its are reweighted (Kish)."""
+        """The guide; None if there is none, or too few of its own samples are effective if reweighted (Kish)."""
         try:
             guide = self._make()
         except ValueError:

@@ -4,6 +4,8 @@ import os
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,11 @@ from dcl_hpc.energy import direct
 from dcl_hpc.energy.calibrated import CalibratedEnergy, differences
 from dcl_hpc.energy.ednn import EdnnEnergy, TileNetworkEnergy
 from dcl_hpc.energy.rnn import RnnEnergy
+from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.inference.local_energy import LocalEnergy
 from dcl_hpc.networks.rnn import Gru
 from dcl_hpc.physics.exact import all_states
+from dcl_hpc.physics.hamiltonian import ising
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.tiles import box
 from dcl_hpc.physics.unwrap import spiral
@@ -124,6 +128,27 @@ def test_scale_of_a_glass():
     scaled, states = model.plus(nothing, 0.9), random.integers(0, 2, (16, 30), np.uint8)
     assert scaled.energies(states) == pytest.approx(0.9 * model.energies(states), abs=1e-4)
     assert len(scaled.tiles.sites) == 16
+
+
+def test_a_glass_is_guided_by_its_pairs():
+    """A slow network without interactions beside it: one energy a sweep, none of its own sweeps."""
+    lattice, asked = Lattice((3, 4)), []
+    random = np.random.default_rng(9)
+    model = TrueEnergy(ising(lattice, random.normal(size=lattice.forward.shape)))
+    scaled = SimpleNamespace(
+        lattice=lattice, n_states=2,
+        energies=lambda states: asked.append(states.shape[1]) or model.energies(states),
+        sweep=None,
+    )  # fmt: skip
+    network = SimpleNamespace(lattice=lattice, n_states=2, temperature=4.0, plus=lambda other, weight: scaled)
+    settings = {"weight": 0.98, "functions": [], "offsets": [[0, 0]], "interactions": []}
+    arrays = {"table": np.zeros(2), "projection": np.zeros(0), "covariance": np.array([[1e-4]])}
+    energy = CalibratedEnergy(network, settings, arrays, slow=True)
+    chains = Chains.start(model, np.full(7, 0.5), range(7), 1, Purpose.SWEEP)
+    chains.sweep(energy, 1)
+    asked.clear()
+    chains.sweep(energy, 3)
+    assert asked == [7, 7, 7]
 
 
 def test_errors_follow_from_the_covariance():

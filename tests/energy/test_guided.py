@@ -147,7 +147,9 @@ def test_poor_guide_is_left_alone():
     assert np.array_equal(chains.states, same.states)
 
 
-@pytest.mark.parametrize("lattice", [Lattice((4, 3)), Lattice((2, 3)), Lattice((3, 4), open=(0,), absent=(0, 11))])
+@pytest.mark.parametrize(
+    "lattice", [Lattice((4, 3)), Lattice((2, 3)), Lattice((3, 4), open=(0,), absent=(0, 11))]
+)
 def test_pairs_of_a_glass_are_all_of_it(lattice):
     """Bonds across a seam, two between the same sites, and sites that are absent."""
     model = glass(lattice)
@@ -156,8 +158,13 @@ def test_pairs_of_a_glass_are_all_of_it(lattice):
     assert np.abs(apart - apart[0]).max() < 1e-5
 
 
-@pytest.mark.parametrize("guide", [lambda lattice: Guide.of_tiles(lattice, 2, *law(lattice, 2)),
-                                   lambda lattice: Guide.of_pairs(glass(lattice))])
+@pytest.mark.parametrize(
+    "guide",
+    [
+        lambda lattice: Guide.of_tiles(lattice, 2, *law(lattice, 2)),
+        lambda lattice: Guide.of_pairs(glass(lattice)),
+    ],
+)
 def test_lattice_without_a_mirror_image(guide):
     """A hole in a corner: no guide, and the sweeps are the energy's own."""
     lattice = Lattice((3, 4), open=(0, 1), absent=(0,))
