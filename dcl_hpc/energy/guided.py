@@ -121,7 +121,7 @@ class GuidedEnergy:
 
     @cached_property
     def _guide(self) -> Guide | None:
-        """The guide; None if there is none, or too few of its own samples are effective if reweighted (Kish)."""
+        """The guide; None if there is none, or too few of its samples are effective if reweighted (Kish)."""
         try:
             guide = self._make()
         except ValueError:
