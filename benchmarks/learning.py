@@ -25,7 +25,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 # A network sees this many configurations in all, each one this often at most.
-SEEN, OFTEN = 1_000_000, 40
+SEEN, OFTEN = 1_000_000, 200
 # Direct estimates use no more than that.
 DIRECT = 1_000_000
 QUICK = (

@@ -60,6 +60,22 @@ class Invariance:
             space, names = divmod(int(number), len(self.states))
             yield self.states[names][states[self.sites[space]]]
 
+    def turned(self, states: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """The image of each configuration by an operation of its own.
+
+        Parameters
+        ----------
+        states : ndarray of uint8, shape (n, n_sites)
+        numbers : ndarray of int, shape (n,)
+            Of operations, as for `images`.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, n_sites)
+        """
+        space, names = np.divmod(numbers, len(self.states))
+        return self.states[names[:, None], np.take_along_axis(states, self.sites[space], axis=1)]
+
 
 def none(n_sites: int, n_states: int) -> Invariance:
     """The identity alone."""

@@ -89,8 +89,10 @@ def canonical(values: dict) -> dict:
         values["lattice"] = _lattice(values["lattice"])
     if "hamiltonian" in values and not values["hamiltonian"].get("field"):
         values["hamiltonian"] = _without(values["hamiltonian"], "field")
-    if "rnn" in values and values["rnn"].get("architecture", "gru") == "gru":
-        values["rnn"] = _without(values["rnn"], "heads")
+    if "rnn" in values:
+        gru = values["rnn"].get("architecture", "gru") == "gru"
+        # the networks of older files were not
+        values["rnn"] = {"symmetric": False} | _without(values["rnn"], *["heads"] * gru)
     if "labels" in values:
         values["labels"] = _labels(values["labels"])
     if "ednn" in values:

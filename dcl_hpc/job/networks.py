@@ -30,6 +30,9 @@ class Rnn(Training):
         le=4,
         description="each step sees earlier sites so many bonds away, by way of later sites; 0: none",
     )
+    symmetric: bool = Field(
+        True, description="observations are shown in all images by those symmetries that they have"
+    )
     epochs: Passes = Field(10, description="passes over the data")
     warm_start: bool = Field(
         False, description="realizations of an ensemble begin with the network of the first one"

@@ -35,6 +35,7 @@ class Purpose(IntEnum):
     TRAJECTORIES = 41
     REPLICAS = 42
     GUIDE = 43
+    TURNS = 44
 
 
 def streams(seed: int, purpose: Purpose, chains, realization: int = 0) -> np.ndarray:

@@ -32,6 +32,8 @@ class Fit:
         Kept in the file.
     seed : int
         Of the order of batches.
+    symmetry : optional
+        See `training.batches.Batches`.
 
     Raises
     ------
@@ -40,8 +42,9 @@ class Fit:
     """
 
     def __init__(
-        self, context: Context, stage: str, section, network, loss, source, settings: dict, seed: int
-    ):
+        self, context: Context, stage: str, section, network, loss, source, settings: dict, seed: int,
+        symmetry=None,
+    ):  # fmt: skip
         from ..training.batches import Batches
         from ..training.loop import State, Trainer
 
@@ -51,7 +54,7 @@ class Fit:
         self.attributes = run.attributes(stage) if parallel.rank == 0 else {}
         try:
             self.batches = Batches(
-                source, section.batch, section.validation, seed, parallel.rank, parallel.size
+                source, section.batch, section.validation, seed, parallel.rank, parallel.size, symmetry
             )
         except ValueError as error:
             raise UserError.everywhere(f"{stage}: {error}") from None

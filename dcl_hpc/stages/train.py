@@ -5,6 +5,7 @@ import numpy as np
 from ..cluster import mpi
 from ..energy import reference
 from ..energy.ednn import has_table, references, sums_of_patterns
+from ..inference.invariance import Invariance
 from ..physics import exact
 from ..pipeline.context import Context
 from ..pipeline.lattice_study import candidate
@@ -39,7 +40,8 @@ def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
     with member.observations(run) as source:
         section = member.section(job, "rnn", source.n)
         baseline = _exact_surprise(job, source, int(np.ceil(section.validation * source.n)))
-        fit = Fit(context, output, section, network, loss, source, {}, seed)
+        turns = _turns(context) if job.rnn.symmetric else None
+        fit = Fit(context, output, section, network, loss, source, {}, seed, turns)
         fit.run(baseline)
     log_p, error = _mean_over_random(job, network.log_prob, network.n_states, context.parallel)
     fit.settings["reference"] = -job.observe.temperature * float(log_p)
@@ -47,6 +49,18 @@ def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
     fit.save(finished=True)
     if baseline is not None:
         context.log(f"train rnn: KL divergence to the exact distribution {fit.result['excess']:.4f} nats")
+
+
+def _turns(context) -> Invariance | None:
+    """Symmetries under which the RNN is shown the observations, on all ranks; None if there are none."""
+    found = mpi.on_root(context.comm, symmetry.find, context.run)
+    if len(found) == 1:
+        return None
+    context.log(
+        f"train rnn: the observations are shown under {len(found.sites)} operations of space and "
+        f"{len(found.states)} relabellings of states, which they allow"
+    )
+    return found
 
 
 def train_ednn(context: Context, output: str) -> None:

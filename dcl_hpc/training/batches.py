@@ -20,6 +20,9 @@ class Batches:
         Share of the rows, taken from the end, that no batch contains.
     seed : int
     rank, size : int
+    symmetry : object with `__len__` and `turned(states, numbers)`, optional
+        Operations, see `inference.invariance.Invariance`: each configuration of a batch, in the first column,
+        is replaced by its image under one of them, drawn anew each time.
 
     Raises
     ------
@@ -28,8 +31,8 @@ class Batches:
         batch.
     """
 
-    def __init__(self, source, batch: int, validation: float, seed: int, rank: int, size: int):
-        self.source, self.seed, self.batch = source, seed, batch
+    def __init__(self, source, batch: int, validation: float, seed: int, rank: int, size: int, symmetry=None):
+        self.source, self.seed, self.batch, self.symmetry = source, seed, batch, symmetry
         self.n_training = source.n - int(np.ceil(validation * source.n))
         if self.n_training < batch or self.n_training == source.n:
             raise ValueError(
@@ -62,7 +65,12 @@ class Batches:
                 high = min(stop - k * self.block, self.block)
                 row = blocks[k] * self.block
                 parts.append(self.source.read(row + low, row + high))
-            yield [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+            columns = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+            if self.symmetry is not None:
+                random = generator(self.seed, Purpose.TURNS, epoch * self.steps + step)
+                numbers = random.integers(0, len(self.symmetry), self.batch)[start:stop]
+                columns[0] = self.symmetry.turned(columns[0], numbers)
+            yield columns
 
     @property
     def n_held_out(self) -> int:

@@ -44,6 +44,17 @@ def test_symmetries_that_snapshots_show(name):
         assert law.energy(image.T) == pytest.approx(law.energy(some.T), abs=1e-9)
 
 
+def test_each_configuration_turned_by_itself():
+    """By operations of all numbers as whole arrays by one."""
+    symmetry = invariance.Invariance(site_permutations(SQUARE), np.array([[0, 1, 2], [2, 0, 1]], np.uint8))
+    random = np.random.default_rng(4)
+    states, numbers = random.integers(0, 3, (500, 16), np.uint8), random.integers(0, len(symmetry), 500)
+    expected = [
+        next(symmetry.images(row[:, None], [n]))[:, 0] for row, n in zip(states, numbers, strict=True)
+    ]
+    assert np.array_equal(symmetry.turned(states, numbers), expected)
+
+
 def test_few_snapshots_show_no_symmetry():
     """Where nothing can be refused, nothing is taken."""
     assert len(invariance.find(np.zeros((150, 16), np.uint8), SQUARE, 2)) == 1
