@@ -3,10 +3,10 @@
     python benchmarks/learning.py [JOB] [--samples 1e3 1e4 ...] [--runs FOLDER] [--ranks N] [--picture FILE]
                                   [--set KEY=VALUE ...] [--quick] [--json]
 
-For each number of observations the whole chain of the job is run anew, with its network trained for as many
-steps as it profits from: few observations are shown several times, until the validation set gets worse. The
-error is the RMSE over the same number of configurations of every energy level, and the largest error of u(T)
-of the sweeps. Runs that are complete in FOLDER are not repeated.
+For each number of observations the whole chain of the job is run anew, with passes and batches of the RNN as
+they are by default: few observations are shown many times. The error is the RMSE over the same number of
+configurations of every energy level, and the largest error of u(T) of the sweeps. Runs that are complete in
+FOLDER are not repeated.
 """
 
 import argparse
@@ -24,8 +24,6 @@ from dcl_hpc.job import file as job_file
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-# A network sees this many configurations in all, each one this often at most.
-SEEN, OFTEN = 1_000_000, 200
 # Direct estimates use no more than that.
 DIRECT = 1_000_000
 QUICK = (
@@ -49,15 +47,11 @@ STYLES = {
 
 def settings(n: int) -> list[str]:
     """Changes of a job for a number of observations."""
-    epochs = min(OFTEN, max(1, SEEN // n))
-    batch = int(np.clip(n // 40, 20, 500))
-    found = [
+    return [
         f"name=observed_{n}", f"observe.samples={n}", f"observe.chains={min(n // 10, 5000)}",
-        f"rnn.epochs={epochs}", f"rnn.batch={batch}", f"rnn.validations={max(1, 8 // epochs)}",
-        'rnn.validation="auto"', f"direct.samples={min(n, DIRECT)}",
-        'sweep.energies=["true", "rnn", "ednn", "direct"]',
+        'rnn.epochs="auto"', 'rnn.batch="auto"', "rnn.validations=1", 'rnn.validation="auto"',
+        f"direct.samples={min(n, DIRECT)}", 'sweep.energies=["true", "rnn", "ednn", "direct"]',
     ]  # fmt: skip
-    return found + ["rnn.patience=3"] * (epochs > 3)
 
 
 def measure(options, n: int) -> dict:

@@ -35,6 +35,7 @@ VARIANTS = {
     "four layers": ("rnn.layers=4",),
     "dropout": ("rnn.dropout=0.1",),
     "transformer": ("rnn.architecture=transformer", "rnn.layers=2"),
+    "as they were taken": ("rnn.symmetric=false",),
     "averaged weights": ("rnn.average=0.05",),
     "weights averaged for long": ("rnn.average=0.2",),
     "labels of 4 images": ("labels.images=4",),

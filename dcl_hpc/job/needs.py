@@ -110,7 +110,7 @@ def _observe(observe, sites: int) -> Need:
 
 
 def _rnn(job, sites: int, n_states: int) -> Need:
-    rnn = job.rnn
+    rnn = job.rnn.settled(job.observe.samples)
     weights = rnn.layers * rnn.hidden**2 + rnn.hidden * n_states * (sites if rnn.positional else 1)
     batch = min(rnn.batch, job.observe.samples) * (sites * rnn.hidden)
     return Need("rnn.hidden, rnn.batch", WEIGHT * weights + SINGLE * batch, rnn.epochs * batch)

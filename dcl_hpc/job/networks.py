@@ -2,12 +2,18 @@
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..physics.lattice import Lattice
 from ..physics.unwrap import ORDERS, tied
 from .learners import Training
 from .section import Count, Passes
+
+# Configurations that a training shows if the job does not say, as passes over few of them; see `Rnn.epochs`.
+SHOWN, MOST_PASSES, PASSES_OF_EACH = 1_000_000, 200, 10
+# Steps of a pass over few configurations at least, and the smallest and largest batch then.
+STEPS, SMALLEST, LARGEST = 40, 20, 500
 
 
 class Rnn(Training):
@@ -33,13 +39,30 @@ class Rnn(Training):
     symmetric: bool = Field(
         True, description="observations are shown in all images by those symmetries that they have"
     )
-    epochs: Passes = Field(10, description="passes over the data")
+    epochs: Passes | Literal["auto"] = Field(
+        "auto",
+        description="passes over the data; auto: until a million configurations were shown, at most 200, and "
+        "10 for each image by symmetries",
+    )
+    batch: Count | Literal["auto"] = Field(
+        "auto",
+        description="configurations of a step, on all ranks; auto: 500, of fewer than 20,000 a fortieth",
+    )
     warm_start: bool = Field(
         False, description="realizations of an ensemble begin with the network of the first one"
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "bfloat16", description="precision of matrix products in training; bfloat16 where the hardware has it"
     )
+
+    def settled(self, n: int, images: int = 1):
+        """The section with passes and batch for n configurations, of which so many images are shown."""
+        most = min(MOST_PASSES, PASSES_OF_EACH * images)
+        auto = {
+            "epochs": int(np.clip(round(SHOWN / n), 1, most)),
+            "batch": int(np.clip(n // STEPS, SMALLEST, LARGEST)),
+        }
+        return self.model_copy(update={key: auto[key] for key in auto if getattr(self, key) == "auto"})
 
     def network(self, **common):
         """A new network of this architecture; `common` as in `Autoregressive` and `generator`."""

@@ -5,7 +5,7 @@ import numpy as np
 from ..cluster import mpi
 from ..energy import reference
 from ..energy.ednn import has_table, references, sums_of_patterns
-from ..inference.invariance import Invariance
+from ..inference.invariance import Invariance, none
 from ..physics import exact
 from ..pipeline.context import Context
 from ..pipeline.lattice_study import candidate
@@ -38,9 +38,9 @@ def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
         return -network.log_prob(states, seed)
 
     with member.observations(run) as source:
-        section = member.section(job, "rnn", source.n)
+        turns = _turns(context)
+        section = member.section(job, "rnn", source.n).settled(source.n, len(turns))
         baseline = _exact_surprise(job, source, int(np.ceil(section.validation * source.n)))
-        turns = _turns(context) if job.rnn.symmetric else None
         fit = Fit(context, output, section, network, loss, source, {}, seed, turns)
         fit.run(baseline)
     log_p, error = _mean_over_random(job, network.log_prob, network.n_states, context.parallel)
@@ -51,15 +51,17 @@ def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
         context.log(f"train rnn: KL divergence to the exact distribution {fit.result['excess']:.4f} nats")
 
 
-def _turns(context) -> Invariance | None:
-    """Symmetries under which the RNN is shown the observations, on all ranks; None if there are none."""
+def _turns(context) -> Invariance:
+    """Symmetries under which the RNN is shown the observations, on all ranks."""
+    job = context.run.job
+    if not job.rnn.symmetric:
+        return none(job.build_lattice().n_sites, job.hamiltonian.n_states)
     found = mpi.on_root(context.comm, symmetry.find, context.run)
-    if len(found) == 1:
-        return None
-    context.log(
-        f"train rnn: the observations are shown under {len(found.sites)} operations of space and "
-        f"{len(found.states)} relabellings of states, which they allow"
-    )
+    if len(found) > 1:
+        context.log(
+            f"train rnn: the observations are shown under {len(found.sites)} operations of space and "
+            f"{len(found.states)} relabellings of states, which they allow"
+        )
     return found
 
 

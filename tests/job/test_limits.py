@@ -29,9 +29,9 @@ def refusal(overrides, path=LATTICE) -> str:
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("rnn.batch=true", "rnn.batch: Input should be a valid integer (given: True)"),
-        ('rnn.batch="5"', "rnn.batch: Input should be a valid integer (given: '5')"),
-        ("rnn.batch=3.0", "rnn.batch: Input should be a valid integer (given: 3.0)"),
+        ("ednn.batch=true", "ednn.batch: Input should be a valid integer (given: True)"),
+        ('ednn.batch="5"', "ednn.batch: Input should be a valid integer (given: '5')"),
+        ("ednn.batch=3.0", "ednn.batch: Input should be a valid integer (given: 3.0)"),
         ("ednn.shared=1", "ednn.shared: Input should be a valid boolean (given: 1)"),
         ("rnn.clip=inf", "rnn.clip"),
         ("rnn.warmup=nan", "rnn.warmup"),

@@ -156,6 +156,20 @@ def test_dependencies_are_of_the_stage(job_file):
 
 
 @pytest.mark.parametrize(
+    ("n", "images", "epochs", "batch"),
+    [(5_000_000, 1024, 1, 500), (100_000, 1024, 10, 500), (10_000, 1024, 100, 250), (1000, 1024, 200, 25),
+     (10_000, 1, 10, 250), (10_000, 2, 20, 250), (100, 1024, 200, 20)],
+)  # fmt: skip
+def test_passes_over_few_observations(job_file, n, images, epochs, batch):
+    """Until a million were shown, not too often; what the job says is left as it is."""
+    auto = Job.load(job_file, ('rnn.epochs="auto"', 'rnn.batch="auto"')).rnn
+    settled = auto.settled(n, images)
+    assert (settled.epochs, settled.batch) == (epochs, batch)
+    own = Job.load(job_file, ("rnn.epochs=7", "rnn.batch=33")).rnn
+    assert own.settled(n, images) == own
+
+
+@pytest.mark.parametrize(
     ("n", "share"), [(5_000_000, 0.05), (1_000_000, 0.05), (400_000, 0.125), (200_000, 0.25), (20_000, 0.25)]
 )
 def test_rows_held_out(job_file, n, share):

@@ -105,7 +105,7 @@ def test_binary_file_is_no_job(tmp_path):
 def test_all_mistakes_are_listed(job_file):
     """One line each, within sections and across them; a value of several forms is one mistake."""
     assert refusals(job_file, "rnn.epochs=0", "rnn.hidden=many", "surprise=1", "sweep.rungs=some") == [
-        "rnn.epochs: Input should be greater than or equal to 1 (given: 0)",
+        "rnn.epochs: Input should be greater than or equal to 1 or Input should be 'auto' (given: 0)",
         "rnn.hidden: Input should be a valid integer (given: 'many')",
         "sweep.rungs: Input should be a valid integer or Input should be 'auto' (given: 'some')",
         "unknown key surprise; check its spelling",

@@ -81,6 +81,19 @@ def test_files_from_before_a_key_was_there(run):
     assert accepted(run("rnn.layers=2").realizations[0]) == ["observe", "sweep_true_4x4"]
 
 
+def test_networks_from_before_images_were_shown(run):
+    """They are out of date, and stay where the job says how they were trained."""
+    one = run("rnn.symmetric=false").realizations[0]
+    make_all(one)
+    for stage in STAGES:
+        found = identity.read(one.path(stage))
+        found.about["dependencies"].get("rnn", {}).pop("symmetric", None)
+        identity.stamp(one.path(stage), found)
+        identity.seal(one.path(stage), done=1, seconds=0.0)
+    assert accepted(one) == list(STAGES)
+    assert accepted(run().realizations[0]) == ["observe", "sweep_true_4x4"]
+
+
 def test_networks_of_imported_snapshots(run):
     """What was made from imported snapshots is not taken for that of own ones, nor the other way round."""
     one = run().realizations[0]
