@@ -23,6 +23,11 @@ class Member:
 
     number: int | None = None
 
+    @property
+    def share(self) -> float:
+        """Of the rows that the network learns from."""
+        return 1.0 if self.number is None else 0.5
+
     def seed(self, job) -> int:
         """Of weights and batches."""
         if self.number is None:

@@ -39,9 +39,10 @@ def train_rnn(context: Context, output: str, member: Member = ITSELF) -> None:
 
     with member.observations(run) as source:
         turns = _turns(context)
-        section = member.section(job, "rnn", source.n).settled(source.n, len(turns))
+        # as many passes as the network itself makes
+        section = member.section(job, "rnn", source.n).settled(round(source.n / member.share), len(turns))
         baseline = _exact_surprise(job, source, int(np.ceil(section.validation * source.n)))
-        fit = Fit(context, output, section, network, loss, source, {}, seed, turns)
+        fit = Fit(context, output, section, network, loss, source, {"images": len(turns)}, seed, turns)
         fit.run(baseline)
     log_p, error = _mean_over_random(job, network.log_prob, network.n_states, context.parallel)
     fit.settings["reference"] = -job.observe.temperature * float(log_p)
