@@ -41,7 +41,8 @@ def measure(options, length: int, runs: Path) -> dict:
     with h5py.File(runs / job.name / "rnn" / "network.h5") as file:
         kl, seconds = float(file["history/excess"][-1]), float(file["progress/wall_seconds"][0])
     seen = options.samples - int(np.ceil(job.validation("rnn", options.samples) * options.samples))
-    rate = seen // job.rnn.batch * job.rnn.batch / seconds
+    batch = job.rnn.settled(options.samples).batch
+    rate = seen // batch * batch / seconds
     return {"kl": kl, "kl_per_site": kl / length**2, "seconds": seconds, "per_s": rate}
 
 

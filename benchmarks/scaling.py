@@ -45,10 +45,11 @@ RANK_WORK, TRIED_FILE = Path(__file__).resolve().with_name("scaling_ranks.py"), 
 def short(job, part: float, narrow: int = 1) -> list[str]:
     """Settings that make a job's run short, and its steps narrow."""
     chains, rows = min(job.observe.chains, CHAINS) // narrow, int(part * ROWS)
+    batch = job.rnn.settled(job.observe.samples).batch // narrow
     return [
         f"observe.chains={chains}", f"observe.samples={max(1, rows // chains) * chains}",
         f"observe.thermalization={int(part * THERMALIZATION)}",
-        "rnn.epochs=1", "rnn.validations=1", f"rnn.batch={job.rnn.batch // narrow}",
+        "rnn.epochs=1", "rnn.validations=1", f"rnn.batch={batch}",
         f"labels.count={int(part * LABELS)}", "ednn.epochs=1", f"ednn.batch={job.ednn.batch // narrow}",
         f"calibration.network_samples={rows // 8}", f"levels.per_level={max(1, int(part * PER_LEVEL))}",
         f"sweep.rungs={len(job.sweep.listed)}", f"sweep.ladders={max(2, job.sweep.ladders // narrow)}",

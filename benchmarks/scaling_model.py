@@ -80,7 +80,7 @@ def loads(job, outputs, found: dict) -> dict[str, Load]:
                 calls=PILOT_SWEEPS + beginning / 100, file=job.observe.samples * (sites + 8),
             )  # fmt: skip
         elif stage in rows:
-            section = getattr(job, stage)
+            section = job.rnn.settled(rows[stage]) if stage == "rnn" else job.ednn
             trained = (1 - job.validation(stage, rows[stage])) * rows[stage]
             steps = section.epochs * trained / section.batch
             message = found["gradient"][stage]

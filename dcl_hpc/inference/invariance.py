@@ -1,26 +1,27 @@
 """Symmetries of the law behind snapshots, as far as these tell: of space, and of the names of the states.
 
-An operation is taken where it leaves the frequencies of the states of near pairs of sites as they are, each
-of them and their sums over the lattice, within errors from the scatter of stretches of the snapshots.
-Of a law with all symmetries one is refused by chance in one of 20 data sets, which costs some averaging only.
-Operations whose products are refused are not taken either: what is left is a group.
+An operation is taken where it leaves what near sites do together as it is (see `frequencies`), within errors
+from the scatter of stretches of the snapshots. Of a law with all symmetries one is refused by chance in one
+of 20 data sets, which costs some averaging only. Operations whose products are refused are not taken either:
+what is left is a group. None is taken where those of the group are refused together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ..physics.lattice import Lattice
 from ..physics.operations import site_permutations
+from .frequencies import of_clusters, of_pairs
 
 # Stretches of the snapshots, the fewest that tell anything, and snapshots in each of these.
 MOST_STRETCHES, FEWEST_STRETCHES, LEAST = 100, 20, 10
-# Probability that any operation is refused by chance: for each of both kinds of frequencies half of it.
-CHANCE = 0.05
-# Of sums of frequencies in single precision.
-ROUNDING = 1e-5
+# Probabilities that any operation is refused by chance, and that all together are; and how many tell that.
+CHANCE, NONE, TOGETHER = 0.05, 0.01, 64
+# Operations that are refused until the search is given up.
+MOST_REFUSED = 600
 # Most states of which all permutations are tried; of more, those that go round.
 MOST_STATES = 4
 
@@ -102,60 +103,21 @@ def find(states: np.ndarray, lattice: Lattice, n_states: int, operations=None) -
     stretches = min(MOST_STRETCHES, len(states) // LEAST)
     if stretches < FEWEST_STRETCHES:
         return none(lattice.n_sites, n_states)
-    pairs, kinds = _near_pairs(lattice)
-    test = _Test(_frequencies(states, pairs, n_states, stretches), kinds)
-    number = np.full((lattice.n_sites,) * 2, -1)
-    number[tuple(pairs.T)] = np.arange(len(pairs))
+    shown = [of_pairs(states, lattice, n_states, stretches)]
+    shown += of_clusters(states, lattice, n_states, stretches)
     space = site_permutations(lattice) if operations is None else operations
     names = _relabellings(n_states)
-    tests = len(space) + len(names)
-    kept = [test(test.values[:, number[tuple(row[pairs].T)]], tests) for row in space]
-    named = [test(test.values[:, :, row][:, :, :, row], tests) for row in names]
-    return Invariance(_group(space[kept]), _group(names[named]).astype(np.uint8))
-
-
-def _near_pairs(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
-    """Ordered pairs of sites at most two bonds apart, also of one site, (n, 2), and which offset each has."""
-    steps = np.array(lattice.geometry.steps)
-    star = np.concatenate([0 * steps[:1], steps, -steps])
-    offsets = np.unique((star[:, None] + star).reshape(-1, lattice.dimension), axis=0)
-    ends = lattice.at(lattice.coordinates[:, None] + offsets)
-    sites = np.arange(lattice.n_sites)[:, None]
-    pairs, there = np.stack(np.broadcast_arrays(sites, ends), axis=-1), ends >= 0
-    # on small lattices some are met twice
-    pairs, first = np.unique(pairs[there], axis=0, return_index=True)
-    return pairs, np.broadcast_to(np.arange(len(offsets)), ends.shape)[there][first]
-
-
-def _frequencies(states, pairs, n_states: int, stretches: int) -> np.ndarray:
-    """Of the states of each pair in each stretch, float32 (stretches, n_pairs, n_states, n_states)."""
-    found = np.empty((stretches, len(pairs), n_states, n_states), np.float32)
-    length, (one, other) = len(states) // stretches, pairs.T
-    for k in range(stretches):
-        hot = states[k * length : (k + 1) * length].T[..., None] == np.arange(n_states)
-        hot = hot.transpose(0, 2, 1).reshape(-1, length).astype(np.float32)
-        joint = (hot @ hot.T / length).reshape(states.shape[1], n_states, states.shape[1], n_states)
-        found[k] = joint[one, :, other, :]
+    least = CHANCE / (len(shown) * (len(space) + len(names)))
+    sites = _group(space, lambda row: all(one.like(one.moved(row), least) for one in shown))
+    named = _group(names, lambda row: all(one.like(one.renamed(row), least) for one in shown))
+    found = Invariance(sites.astype(np.int32), named.astype(np.uint8))
+    # many operations that are hardly refused one by one may be so together
+    some = np.random.default_rng(0).permutation(len(sites))[:TOGETHER]
+    for one in shown:
+        for images in ([one.moved(row) for row in sites[some]], [one.renamed(row) for row in named]):
+            if not one.like(np.mean(images, axis=0), NONE / (2 * len(shown))):
+                return none(lattice.n_sites, n_states)
     return found
-
-
-class _Test:
-    """Whether an operation leaves the frequencies of pairs as they are."""
-
-    def __init__(self, values: np.ndarray, kinds: np.ndarray):
-        self.values, self._order = values, np.argsort(kinds, kind="stable")
-        self._starts = np.searchsorted(kinds[self._order], np.unique(kinds))
-
-    def __call__(self, image: np.ndarray, tests: int) -> bool:
-        n, difference = len(image), image - self.values
-        sums = np.add.reduceat(difference[:, self._order], self._starts, axis=1)
-        # few sums of small errors have a bound of their own: weak fields show in these
-        for values in (sums.reshape(n, -1).astype(float), difference.reshape(n, -1)):
-            mean, error = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(n)
-            z = np.abs(mean) / np.maximum(error, ROUNDING)
-            if z.max() > -stdtrit(n - 1, CHANCE / 2 / (2 * tests * values.shape[1])):
-                return False
-        return True
 
 
 def _relabellings(n_states: int) -> np.ndarray:
@@ -166,12 +128,23 @@ def _relabellings(n_states: int) -> np.ndarray:
     return np.concatenate([rounds, -rounds % n_states])
 
 
-def _group(rows: np.ndarray) -> np.ndarray:
-    """A largest group of permutations that are all there, found one by one; the identity is first."""
+def _group(rows: np.ndarray, accepted: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """A largest group of permutations that are accepted, found one by one; the identity is first.
+
+    Those in the group are not asked for, nor those that are products of a refused one and one in it; nor are
+    others after many were refused.
+    """
     there, generators = {row.tobytes() for row in rows}, []
-    group = {rows[0].tobytes(): rows[0]}
+    group, refused = {rows[0].tobytes(): rows[0]}, set()
     for row in rows:
-        if row.tobytes() not in group and (larger := _generated([*generators, row], there)):
+        if len(refused) == MOST_REFUSED:
+            break
+        if row.tobytes() in group or any(row[one].tobytes() in refused for one in group.values()):
+            continue
+        larger = _generated([*generators, row], there) if accepted(row) else None
+        if larger is None or not refused.isdisjoint(larger):
+            refused.add(row.tobytes())
+        else:
             group, generators = larger, [*generators, row]
     return np.array(list(group.values()))
 

@@ -12,7 +12,8 @@ from .section import Count, Passes
 
 # Configurations that a training shows if the job does not say, as passes over few of them; see `Rnn.epochs`.
 SHOWN, MOST_PASSES, PASSES_OF_EACH = 1_000_000, 200, 10
-# Steps of a pass over few configurations at least, and the smallest and largest batch then.
+# Steps of a pass over few configurations at least, and the smallest and largest batch then; a batch is a
+# multiple of the smallest, so that blocks of rows are read.
 STEPS, SMALLEST, LARGEST = 40, 20, 500
 
 
@@ -60,7 +61,7 @@ class Rnn(Training):
         most = min(MOST_PASSES, PASSES_OF_EACH * images)
         auto = {
             "epochs": int(np.clip(round(SHOWN / n), 1, most)),
-            "batch": int(np.clip(n // STEPS, SMALLEST, LARGEST)),
+            "batch": int(np.clip(n // STEPS // SMALLEST * SMALLEST, SMALLEST, LARGEST)),
         }
         return self.model_copy(update={key: auto[key] for key in auto if getattr(self, key) == "auto"})
 

@@ -10,6 +10,9 @@ from scipy.special import logsumexp
 LEAST_OVERLAP = 0.05
 # Series shorter than so many times 2 tau give too short a time; emcee's rule, whose time is 2 tau.
 FEWEST_TIMES = 50
+# Chains in turn: rounds that are needed, standard errors of likeness by chance, and the share of the largest
+# likeness that a smaller lag may have in its place.
+LEAST_TURNS, SURE, AS_GOOD = 4, 6, 0.8
 
 
 def autocorrelation_time(series: np.ndarray) -> float:
@@ -29,6 +32,34 @@ def autocorrelation_time(series: np.ndarray) -> float:
         return 0.5
     tau = integrated_time(series[:, :, None], c=5, tol=0, quiet=True, has_walkers=True)[0]
     return max(0.5, float(tau) / 2)
+
+
+def chains_in_turn(series: np.ndarray) -> int:
+    """How many chains take turns in a series: neighbours know nothing of each other, rows of one chain do.
+
+    That is the lag at which an observable is most alike itself, if that is no chance and all smaller lags
+    have less than half of it; 1 for a single chain, for independent data and where too little tells.
+
+    Parameters
+    ----------
+    series : ndarray, shape (n, n_observables)
+    """
+    n = len(series)
+    moved = np.asarray(series, float) - series.mean(axis=0)
+    moved = moved[:, moved.std(axis=0) > 0]
+    lags = n // LEAST_TURNS
+    if lags < 2 or not moved.size:
+        return 1
+    spectrum = np.fft.rfft(moved, 2 * n, axis=0)
+    likeness = (
+        np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: lags + 1] / np.arange(n, n - lags - 1, -1)[:, None]
+    )
+    likeness /= likeness[0]
+    found = 1 + (likeness[1:] >= AS_GOOD * likeness[1:].max(axis=0)).argmax(axis=0)
+    best = likeness[found, np.arange(len(found))]
+    before = np.array([np.abs(likeness[1:lag, k]).max(initial=0) for k, lag in enumerate(found)])
+    clear = (best > SURE / np.sqrt(n)) & (before < best / 2)
+    return int(found[clear][best[clear].argmax()]) if clear.any() else 1
 
 
 def too_short(n_steps: int, tau: float) -> bool:

@@ -15,7 +15,7 @@ from ..pipeline.context import Context
 from ..pipeline.lattice_study import check_of
 from ..sampling.comparison import Mean, batches, compare, mean_of_batches
 from ..sampling.ladder import adapt
-from ..sampling.statistics import autocorrelation_time, too_short
+from ..sampling.statistics import autocorrelation_time, chains_in_turn, too_short
 from ..sampling.streams import Purpose
 from ..sampling.tempering import Ladders, Replicas
 from ..storage.checks import BINS, Check, check_attributes, check_fields
@@ -190,7 +190,7 @@ def _compare(context, energy: str, number: int, temperature: float, model, simul
             f"check: {len(values)} snapshots are too few to test an energy with; give at least {FEWEST}, or "
             "raise check.held_out"
         )
-    stretches, tau = batches(values, leading if len(values) == np.prod(leading) else (len(values),))
+    stretches, tau = batches(values, _axes(values, leading))
     data, chains = mean_of_batches(stretches), mean_of_batches(simulated.chains[:, used])
     square = np.ix_(used, used)
     learning = None if simulated.learning is None else simulated.learning[square]
@@ -209,6 +209,14 @@ def _compare(context, energy: str, number: int, temperature: float, model, simul
         _histogram(energies, simulated.energies, model.lattice.n_sites)
         if whole.all() else None,
     )  # fmt: skip
+
+
+def _axes(values: np.ndarray, leading: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes that count values (n, n_observables): those given, or else chains that take turns."""
+    if len(leading) > 1 and len(values) == np.prod(leading):
+        return leading
+    chains = chains_in_turn(values)
+    return (len(values),) if len(values) % chains else (len(values) // chains, chains)
 
 
 def _of_snapshots(structure, model, states, origin: float) -> tuple[np.ndarray, np.ndarray]:

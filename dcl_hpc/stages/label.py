@@ -99,10 +99,10 @@ def _tempered(job, model, block: int, count: int) -> np.ndarray:
 
 def _symmetry(context) -> invariance.Invariance:
     """Symmetries of the observations, if labels are averages over images."""
-    job, comm = context.run.job, context.comm
+    job = context.run.job
     if job.labels.images == 1:
         return invariance.none(job.build_lattice().n_sites, job.hamiltonian.n_states)
-    symmetry = mpi.on_root(comm, symmetries.find, context.run)
+    symmetry = symmetries.of_run(context)
     context.log(
         f"label: {len(symmetry.sites)} operations of the lattice and {len(symmetry.states)} relabellings of "
         f"states are symmetries of the observations; averages over {min(job.labels.images, len(symmetry))}"

@@ -13,7 +13,7 @@ from ..physics.configurations import ABSENT
 from ..physics.observables import like_neighbours
 from ..pipeline.context import Context
 from ..pipeline.diagnosis import warnings
-from ..sampling.statistics import autocorrelation_time
+from ..sampling.statistics import autocorrelation_time, chains_in_turn
 from ..storage.layout import write_file
 from ..storage.observations import ENERGY, observation_fields
 from ..storage.store import Store
@@ -51,9 +51,12 @@ def _import_from(context, source) -> None:
         log(f"observe: {source.n} configurations in {shown(source.identity, 300)}, checking")
         incomplete = _check(context, source)
         energies = true.energies if true else partial(like_neighbours, lattice=job.build_lattice())
-        tau = _correlation(source, energies, job.order_parameter)
+        tau, leading = _correlation(source, energies, job.order_parameter)
         source.require_unchanged()
-        _create(run, source, tau, incomplete)
+        _create(run, source, tau, leading, incomplete)
+        if leading != source.leading:
+            turns = leading[1]
+            log(f"observe: snapshots {turns} apart are alike, neighbours not: taken for {turns} chains")
         log(f"observe: integrated autocorrelation time {tau:.2f} configurations")
     with Store(path, mpi.alone(), write=True) as store:
         _copy(context, store, source, true, started)
@@ -100,16 +103,16 @@ def _filled(states: np.ndarray, n_states: int, start: int) -> np.ndarray:
     return np.where(lost, random, states) if lost.any() else states
 
 
-def _correlation(source, energies, order_parameter) -> float:
-    """Larger autocorrelation time of energy and order parameter, in configurations.
+def _correlation(source, energies, order_parameter) -> tuple[float, tuple[int, ...]]:
+    """Larger autocorrelation time of energy and order parameter, in configurations; and the leading axes.
 
     Of an unknown energy the share of like neighbours takes the place.
 
     It is measured along each leading axis of the source, since neighbours along one of them, such as
-    chains, may be independent while those along another, such as records, are not.
+    chains, may be independent while those along another, such as records, are not. Where there is one axis,
+    and chains take turns along it, it is parted into records and chains.
     """
-    n = min(source.n, MEASURED)
-    inner = int(np.prod(source.leading[1:]))
+    n, leading = min(source.n, MEASURED), source.leading
     series = []
     step = max(1, BUFFER // source.n_sites)
     for start in range(0, n, step):
@@ -117,18 +120,24 @@ def _correlation(source, energies, order_parameter) -> float:
         states = np.ascontiguousarray(states.T)
         series.append([energies(states), order_parameter(states)])
     series = np.concatenate(series, axis=1)
+    if len(leading) == 1 and (chains := chains_in_turn(series.T)) > 1:
+        if source.n % chains:
+            tau = max(autocorrelation_time(x[: n // chains * chains].reshape(-1, chains)) for x in series)
+            return chains * tau, leading  # too long, as stretches of all chains
+        leading = source.n // chains, chains
+    inner = int(np.prod(leading[1:]))
     if n < inner:
-        return max(autocorrelation_time(x[:, None]) for x in series)
+        return max(autocorrelation_time(x[:, None]) for x in series), leading
     rows = n // inner
-    series = series[:, : rows * inner].reshape(2, rows, *source.leading[1:])
+    series = series[:, : rows * inner].reshape(2, rows, *leading[1:])
     return max(
         autocorrelation_time(np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1))
         for x in series
         for axis in range(x.ndim)
-    )
+    ), leading
 
 
-def _create(run, source, tau: float, incomplete: int) -> None:
+def _create(run, source, tau: float, leading: tuple[int, ...], incomplete: int) -> None:
     job, n = run.job, source.n
     steps, about = np.arange(1, n + 1), "number in the source, from 1"
     layout = observation_fields(n, 1, job.build_lattice(), steps, about, job.has_truth)
@@ -140,7 +149,7 @@ def _create(run, source, tau: float, incomplete: int) -> None:
         "autocorrelation_time": tau,
         "incomplete": incomplete,
         "source": source.identity,
-        "leading": source.leading,
+        "leading": leading,
         "source_digest": source.digest,
     }
     write_file(run.path("observe"), layout, attributes, total=n)

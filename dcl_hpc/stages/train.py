@@ -57,7 +57,7 @@ def _turns(context) -> Invariance:
     job = context.run.job
     if not job.rnn.symmetric:
         return none(job.build_lattice().n_sites, job.hamiltonian.n_states)
-    found = mpi.on_root(context.comm, symmetry.find, context.run)
+    found = symmetry.of_run(context)
     if len(found) > 1:
         context.log(
             f"train rnn: the observations are shown under {len(found.sites)} operations of space and "

@@ -206,16 +206,19 @@ def test_observations_of_another_run_are_a_source(dcl, runs, tmp_path):
         )
 
 
-@pytest.mark.parametrize("chains", [1, 20])
-def test_correlated_configurations_are_told(dcl, tmp_path, observations, chains):
+@pytest.mark.parametrize(("chains", "axes"), [(1, 1), (20, 2), (20, 1)])
+def test_correlated_configurations_are_told(dcl, tmp_path, observations, chains, axes):
     """A series is recognised as correlated, also where records of independent chains alternate."""
     series = correlated(4000)
     if chains > 1:
         series = series.reshape(chains, -1, 6, 6).swapaxes(0, 1)
+    if axes == 1:
+        series = series.reshape(-1, 6, 6)
     np.save(tmp_path / "series.npy", series)
     done = dcl("observe", "--from", tmp_path / "series.npy")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("warning: configurations are correlated") == 1
+    assert done.stdout.count("taken for 20 chains") == (chains > 1 and axes == 1)
     # both observables decay as products of two or more spins, each with 10 steps
     assert 2 < results.read_observed(observations)["autocorrelation_time"] < 8
     assert_imported(observations, series.reshape(-1, 6, 6))

@@ -10,7 +10,7 @@ import pytest
 from dcl_hpc.energy.ednn import EdnnEnergy
 from dcl_hpc.energy.tile_networks import averaged
 from dcl_hpc.inference import invariance
-from dcl_hpc.physics import exact, hamiltonian
+from dcl_hpc.physics import clusters, exact, hamiltonian
 from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.physics.operations import site_permutations, tile_permutations
 from dcl_hpc.physics.tiles import Tiling
@@ -30,18 +30,67 @@ LAWS = {
 }
 
 
+def terms(lattice, *terms):
+    """A law of sets of sites, each with its coupling in J."""
+    return clusters.ClusterHamiltonian(lattice, 2, tuple(clusters.Term(*term) for term in terms))
+
+
+# Laws without pairs, or with more than these, and the order of their groups.
+TRIANGLE, L = Lattice((3, 3), "triangular"), ((0, 0), (0, 1), (1, 0))
+MANY_BODY = {
+    "Baxter-Wu": (terms(TRIANGLE, (((0, 0), (1, 0), (1, 1)), 1.0), (((0, 0), (0, 1), (1, 1)), 1.0)), 108),
+    "triples that point to one side": (terms(SQUARE, (L, 1.0)), 32),
+    "pairs and such triples": (
+        terms(SQUARE, (((0, 0), (1, 0)), 1.0), (((0, 0), (0, 1)), 1.0), (L, 0.5)), 32,
+    ),
+}  # fmt: skip
+
+
+def some(law, n, temperature=2.5, seed=2):
+    """All configurations, and exact samples of a law."""
+    states = exact.all_states(law.n_states, law.lattice.n_sites)
+    energy = law.energy(states) / temperature
+    p = np.exp(-(energy - energy.min()))
+    return states, states[np.random.default_rng(seed).choice(len(states), n, p=p / p.sum())]
+
+
+@pytest.mark.parametrize("name", MANY_BODY)
+def test_laws_of_many_sites(name):
+    """Where pairs tell nothing, or too little: no operation is taken that changes the energy."""
+    law, size = MANY_BODY[name]
+    states, seen = some(law, 30_000, 3.0)
+    found = invariance.find(seen, law.lattice, 2)
+    assert len(found) == size
+    for image in found.images(states[::997].T, range(size)):
+        assert law.energy(image.T) == pytest.approx(law.energy(states[::997]), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [200, 500, 2000])
+def test_disorder_shows_in_few_snapshots(n):
+    """Many bonds that differ a little each: no operation of space is taken, however few there are."""
+    for seed in range(3):
+        couplings = np.random.default_rng(seed).standard_normal((16, 2))
+        _, seen = some(hamiltonian.ising(SQUARE, couplings), n, 4.0, seed)
+        assert len(invariance.find(seen, SQUARE, 2).sites) == 1
+
+
+def test_symmetries_are_rarely_refused():
+    """Of an Ising model all but one in twenty data sets show all symmetries."""
+    law = hamiltonian.ising(SQUARE)
+    whole = [len(invariance.find(some(law, 300, 3.0, seed)[1], SQUARE, 2)) == 256 for seed in range(12)]
+    assert sum(whole) >= 9
+
+
 @pytest.mark.parametrize("name", LAWS)
 def test_symmetries_that_snapshots_show(name):
     """All that the law has are found, and none that it has not, whatever the lattice would allow."""
     law, space, names = LAWS[name]
-    states = exact.all_states(law.n_states, law.lattice.n_sites)
-    p = np.exp(-(law.energy(states) / 2.5 - np.min(law.energy(states)) / 2.5))
-    seen = states[np.random.default_rng(2).choice(len(states), 30_000, p=p / p.sum())]
+    states, seen = some(law, 30_000)
     found = invariance.find(seen, law.lattice, law.n_states)
     assert found.sites.shape == (space, law.lattice.n_sites) and found.states.shape == (names, law.n_states)
-    some, numbers = states[::997].T, range(len(found))
-    for image in found.images(some, numbers):
-        assert law.energy(image.T) == pytest.approx(law.energy(some.T), abs=1e-9)
+    every, numbers = states[::997].T, range(len(found))
+    for image in found.images(every, numbers):
+        assert law.energy(image.T) == pytest.approx(law.energy(every.T), abs=1e-9)
 
 
 def test_each_configuration_turned_by_itself():

@@ -10,6 +10,7 @@ from dcl_hpc.physics.lattice import Lattice
 from dcl_hpc.sampling.histograms import reweight
 from dcl_hpc.sampling.statistics import (
     autocorrelation_time,
+    chains_in_turn,
     jackknife,
     jackknife_of_strata,
     too_short,
@@ -40,6 +41,24 @@ def test_independent_data_have_one_half():
 def test_anticorrelated_data_have_no_less():
     """One half is the least value."""
     assert autocorrelation_time(ar1(-0.5, 5000, 5)) == 0.5
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.97])
+@pytest.mark.parametrize("chains", [1, 2, 7, 50])
+def test_chains_that_take_turns(rho, chains):
+    """They are counted whatever their correlation, also where one observable of two is independent."""
+    series = ar1(rho, 20_000 // chains, chains).ravel()
+    noise = np.random.default_rng(2).normal(size=len(series))
+    assert chains_in_turn(np.stack([noise, series], axis=1)) == chains
+
+
+def test_no_chains_take_turns():
+    """Independent, anticorrelated, constant and short series."""
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        assert chains_in_turn(random.normal(size=(2000, 5))) == 1
+    assert chains_in_turn(ar1(-0.9, 4000, 1)) == 1
+    assert chains_in_turn(np.ones((100, 2))) == chains_in_turn(random.normal(size=(5, 2))) == 1
 
 
 def test_constant_and_short_series():
