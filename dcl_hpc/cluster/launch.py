@@ -34,7 +34,7 @@ def start_ranks(module: str, ranks: int, arguments: list[str]) -> None:
         If there is no mpiexec or no mpi4py.
     """
     if importlib.util.find_spec("mpi4py") is None:
-        raise UserError(f"--ranks {ranks} needs mpi4py; pip install 'dcl_hpc[mpi]', or leave out --ranks")
+        raise UserError(f"--ranks {ranks} needs mpi4py; pip install '.[mpi]', or leave out --ranks")
     launcher = shutil.which("mpiexec")
     if launcher is None:
         raise UserError("mpiexec is not in PATH; load an MPI module, or leave out --ranks")

@@ -73,7 +73,7 @@ def world():
             return alone()
         reason = str(error).partition("\n")[0]
         raise UserError(
-            f"{tasks} ranks need mpi4py ({reason}); pip install 'dcl_hpc[mpi]', or start one process"
+            f"{tasks} ranks need mpi4py ({reason}); pip install '.[mpi]', or start one process"
         ) from None
     if not MPI.Is_initialized():
         if "Open MPI v4" in MPI.Get_library_version():

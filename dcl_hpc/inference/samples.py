@@ -76,7 +76,7 @@ class Samples:
             raise ValueError(f"states must be integers 0 ... {q - 1}, or {ABSENT} where an atom is lost")
         if missing := sorted(set(range(q)) - set(np.unique(states[weights > 0]).tolist())):
             raise ValueError(
-                f"state {missing[0]} of {q} is never observed; observe more, or correct n_states"
+                f"state {missing[0]} of {q} is never observed; observe more, or correct the number of states"
             )
         if np.all(states == states[0]):
             raise ValueError("all samples are equal; observe at a higher temperature")

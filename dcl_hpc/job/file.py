@@ -190,6 +190,8 @@ def mistakes(error: ValidationError, document: dict, job: type[AnyJob]) -> list[
         else:
             expected[where] = [_words(problem)]
             found.append((where, quoted(problem["input"])))
+    if "hamiltonian is missing" in found:  # on which it depends what else is needed
+        found = [line for line in found if line not in ("observe is missing", "sweep is missing")]
     lines = [
         line if isinstance(line, str) else f"{line[0]}: {' or '.join(expected[line[0]])} (given: {line[1]})"
         for line in found

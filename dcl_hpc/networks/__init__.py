@@ -26,7 +26,7 @@ def require(instead: str = "") -> None:
     missing = [name for module, name in names.items() if find_spec(module) is None]
     if missing:
         raise UserError(
-            f"networks need {' and '.join(missing)}; pip install 'dcl_hpc[networks]'"
+            f"networks need {' and '.join(missing)}; pip install '.[networks]'"
             + f", or {instead}" * bool(instead)
         )
 

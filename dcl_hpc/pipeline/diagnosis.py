@@ -8,7 +8,7 @@ from ..storage.observations import leading_axes, observed_rows
 from ..storage.stated import stated_temperature
 
 # Snapshots for each site, below which networks for P(configuration) learn little.
-RNN_NEEDS = 1000
+RNN_NEEDS, ALIKE = 1000, 100
 # Relative difference of temperatures that are the same.
 SAME = 1e-3
 
@@ -38,7 +38,7 @@ def warnings(run) -> list[str]:
             f"configurations are correlated (autocorrelation time {tau:.1f}): {int(np.ceil(2 * tau))} are "
             "worth one independent one, and errors are those of long blocks; a longer series would help"
         )
-    needed = RNN_NEEDS * lattice.n_sites
+    needed = (ALIKE if uniform and job.rnn.symmetric else RNN_NEEDS) * lattice.n_sites
     if job.uses_rnn and observed["samples"] < needed:
         found.append(
             f"{observed['samples']} snapshots are few for the RNN, which learns well from {needed} or more; "

@@ -72,14 +72,19 @@ class Rows:
     def _flat(self, data, start, stop):
         if self._inner is None:
             rows = data[start:stop]
-            return rows.reshape(len(rows), *([-1] if rows.ndim > 1 else []))
+            return _in_rows(rows)
         (first, offset), last = divmod(start, self._inner), (stop - 1) // self._inner
         if first == last:
             rows = data[first, offset : offset + stop - start]
         else:
             rows = data[first : last + 1]
             rows = rows.reshape(-1, *rows.shape[2:])[offset : offset + stop - start]
-        return rows.reshape(len(rows), *([-1] if rows.ndim > 1 else []))
+        return _in_rows(rows)
+
+
+def _in_rows(values: np.ndarray) -> np.ndarray:
+    """All axes but the first as one; also of no rows."""
+    return values.reshape(len(values), *([int(np.prod(values.shape[1:]))] if values.ndim > 1 else []))
 
 
 class SomeRows:

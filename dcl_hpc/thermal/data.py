@@ -165,7 +165,7 @@ def _idx(section) -> list[np.ndarray]:
 
 def _keras(section) -> list[np.ndarray]:
     if find_spec("keras") is None:
-        raise UserError("data.source = 'keras' needs Keras; pip install 'dcl_hpc[networks]', or set 'packed'")
+        raise UserError("data.source = 'keras' needs Keras; pip install '.[networks]', or set 'packed'")
     from .. import networks
 
     networks.start()

@@ -140,13 +140,13 @@ def test_snapshots_to_report(light, job, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "variables", "said"),
     [
-        (("--ranks", "2"), {}, "--ranks 2 needs mpi4py; pip install 'dcl_hpc[mpi]'"),
+        (("--ranks", "2"), {}, "--ranks 2 needs mpi4py; pip install '.[mpi]'"),
         ((), {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"}, "2 ranks need mpi4py"),
         ((), {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "0"}, "4 ranks need mpi4py"),
         (
             ("--set", "ednn.fit=labels"),
             {},
-            "need TensorFlow and TensorBoard; pip install 'dcl_hpc[networks]'",
+            "need TensorFlow and TensorBoard; pip install '.[networks]'",
         ),
     ],
 )

@@ -94,7 +94,7 @@ def test_missing_section_is_named(tmp_path):
     """A section that is missing is named."""
     path = tmp_path / "short.toml"
     path.write_text('name = "short"\n')
-    assert refusals(path) == [f"{name} is missing" for name in ("lattice", "hamiltonian", "observe", "sweep")]
+    assert refusals(path) == [f"{name} is missing" for name in ("lattice", "hamiltonian")]
 
 
 def test_samples_are_whole_records(job_file):

@@ -156,6 +156,8 @@ def test_rows_of_several_datasets(tmp_path):
     path = tmp_path / "rows.h5"
     layout = {"s": array_field(states, ("n", "x"), "states"), "e": array_field(energy, ("n",), "energy")}
     write_file(path, layout, {}, total=1, done=1)
+    none, _ = Rows(path, ["s", "e"]).read(0, 0)
+    assert len(none) == 0 and none.ndim == 2
     one, two = Rows(path, ["s", "e"]).read(3, 7)
     np.testing.assert_array_equal(one, states[3:7])
     np.testing.assert_array_equal(two, energy[3:7])
