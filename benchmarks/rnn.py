@@ -205,7 +205,7 @@ def sweeps(chains: int, kind: str = "suffix"):
         spins = 2.0 * all_states(2, 3) - 1
         ising = -spins[:, 0] * (spins[:, 1] + spins[:, 2])
         guide = guided.Guide.of_tiles(LATTICE, 2, np.array([(0, 0), (0, 1), (1, 0)]), ising)
-        energy = guided.GuidedEnergy(energy, lambda: guide, 4.0)
+        energy = guided.GuidedEnergy(energy, lambda: guide)
     walkers = Chains.start(energy, np.full(chains, 0.25), range(chains), 1, Purpose.SWEEP)
     return lambda: walkers.sweep(energy)
 

@@ -65,9 +65,7 @@ class CalibratedEnergy:
         self._beside = tile_model(self.lattice, self.n_states, settings["offsets"], arrays["table"])
         self._sum = network.plus(self._beside, self.weight)
         if slow:
-            self._sum = GuidedEnergy(
-                self._sum, partial(self._guide, self._sum, settings), network.temperature
-            )
+            self._sum = GuidedEnergy(self._sum, partial(self._guide, self._sum, settings))
         self._projection, self._covariance = arrays["projection"], arrays["covariance"]
         self._modes = lru_cache(self._of_modes)
         if hasattr(network, "training_modes"):

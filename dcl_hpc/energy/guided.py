@@ -15,8 +15,9 @@ from .couplings import CONFIGURATIONS, recover
 from .model import EnergyModel
 from .true import TrueEnergy
 
-# Chains and their sweeps by which a guide is judged, and the share of effective samples that it needs.
-TRIED, TRIALS, ENOUGH = 256, 30, 0.3
+# Chains and their sweeps by which a guide is judged, and the share of effective samples that it needs: with
+# that share some of its proposals are accepted, and a network's own sweep costs as much as tens of them.
+TRIED, TRIALS, ENOUGH = 256, 30, 0.1
 # Random configurations on which a guide and its mirror image are compared.
 COMPARED = 16
 
@@ -94,7 +95,7 @@ class GuidedEnergy:
     A guide with energy E_g proposes by sweeps that are reversible for exp(-beta E_g); the proposal is
     accepted with probability min(1, exp(-beta [(E - E_g)(new) - (E - E_g)(old)])), after which the chain is
     one of exp(-beta E) whatever the guide (Christen and Fox, J. Comput. Graph. Stat. 14, 795, 2005, Eq. 2).
-    A guide that is too far from the model is left alone.
+    At temperatures where the guide is too far from the model it is left alone.
 
     Parameters
     ----------
@@ -102,13 +103,12 @@ class GuidedEnergy:
         The slow one.
     make : callable
         The guide, when it is first needed; raises ValueError if there is none for this lattice.
-    temperature : float
-        At which the guide is judged, in J/k_B.
     """
 
-    def __init__(self, model: EnergyModel, make: Callable[[], Guide], temperature: float):
+    def __init__(self, model: EnergyModel, make: Callable[[], Guide]):
         self.lattice, self.n_states = model.lattice, model.n_states
-        self._model, self._make, self._temperature = model, make, temperature
+        self._model, self._make = model, make
+        self._shares: dict[float, float] = {}
         self._last = np.empty((0, 0), np.uint8), np.empty(0)
 
     def energies(self, states: np.ndarray) -> np.ndarray:
@@ -121,31 +121,43 @@ class GuidedEnergy:
 
     @cached_property
     def _guide(self) -> Guide | None:
-        """The guide; None if there is none, or too few of its samples are effective if reweighted (Kish)."""
         try:
-            guide = self._make()
+            return self._make()
         except ValueError:
             return None
-        beta = np.full(TRIED, 1 / self._temperature)
-        chains = Chains.start(guide, beta, range(TRIED), 0, Purpose.GUIDE)
-        for _ in range(TRIALS):
-            guide.sweep(chains.states, beta, chains.streams)
-        excess = self._model.energies(chains.states) - guide.energies(chains.states)
-        weight = np.exp(-beta * (excess - excess.min()))
-        return guide if weight.sum() ** 2 > ENOUGH * TRIED * (weight**2).sum() else None
+
+    def _share(self, beta: float) -> float:
+        """Share of a guide's samples that are effective if they are reweighted to the model (Kish)."""
+        if self._guide is None:
+            return 0.0
+        if beta not in self._shares:
+            chains = Chains.start(self._guide, np.full(TRIED, beta), range(TRIED), 0, Purpose.GUIDE)
+            for _ in range(TRIALS):
+                self._guide.sweep(chains.states, chains.beta, chains.streams)
+            excess = beta * (self._model.energies(chains.states) - self._guide.energies(chains.states))
+            weight = np.exp(excess.min() - excess)
+            self._shares[beta] = weight.sum() ** 2 / (weight**2).sum() / TRIED
+        return self._shares[beta]
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
-        guide = self._guide
-        if guide is None:
-            self._model.sweep(states, beta, streams, n_sweeps)
-            return
+        values, number = np.unique(beta, return_inverse=True)
+        near = np.array([self._share(float(value)) > ENOUGH for value in values])[number]
+        for how, which in ((self._guided, near), (self._model.sweep, ~near)):
+            if which.all():
+                how(states, beta, streams, n_sweeps)
+            elif which.any():
+                some, own = np.ascontiguousarray(states[:, which]), np.ascontiguousarray(streams[:, which])
+                how(some, beta[which], own, n_sweeps)
+                states[:, which], streams[:, which] = some, own
+
+    def _guided(self, states, beta, streams, n_sweeps: int) -> None:
         random = np.empty((1, states.shape[1]), np.float32)
         for _ in range(n_sweeps):
             before, proposal = self.energies(states), states.copy()
-            guide.sweep(proposal, beta, streams)
+            self._guide.sweep(proposal, beta, streams)
             after = self._model.energies(proposal)
-            excess = after - guide.energies(proposal) - (before - guide.energies(states))
+            excess = after - self._guide.energies(proposal) - (before - self._guide.energies(states))
             generator.uniforms(streams, random)
             taken = random[0] < np.exp(-np.maximum(beta * excess, 0))
             states[:, taken] = proposal[:, taken]

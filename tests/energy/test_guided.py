@@ -72,7 +72,7 @@ def test_distribution_by_pairs(monkeypatch, lattice, p_value):
 def check_distribution(model, guide, p_value):
     """Chains that are guided against the exact distribution."""
     lattice, n_states, n, beta = model.lattice, model.n_states, 20_000, 0.25
-    energy, every = GuidedEnergy(model, lambda: guide, 4.0), all_states(n_states, lattice.n_sites)
+    energy, every = GuidedEnergy(model, lambda: guide), all_states(n_states, lattice.n_sites)
     chains = Chains.start(energy, np.full(n, beta), range(n), 5, Purpose.SWEEP)
     chains.sweep(energy, 80)
     weight = np.exp(-beta * model.energies(every.T.copy()))
@@ -110,7 +110,7 @@ def test_cost_and_bits():
     starts = []
     for cuts in ((6,), (1, 2, 3)):
         guide = Guide.of_tiles(lattice, 2, *law(lattice, 2, seed=4))
-        energy = GuidedEnergy(model, lambda guide=guide: guide, 4.0)
+        energy = GuidedEnergy(model, lambda guide=guide: guide)
         chains = Chains.start(energy, np.full(300, 0.4), range(300), 1, Purpose.SWEEP)
         model.evaluated = model.swept = 0
         for n_sweeps in cuts:
@@ -127,11 +127,11 @@ def test_exact_guide_is_always_followed():
     """Where the guide is the energy, no proposal is refused; a chain is the same among others."""
     lattice = Lattice((4, 4))
     model, guide = tile_model(lattice, 2, *law(lattice, 2)), Guide.of_tiles(lattice, 2, *law(lattice, 2))
-    energy = GuidedEnergy(model, lambda: guide, 2.5)
+    energy = GuidedEnergy(model, lambda: guide)
     many = Chains.start(energy, np.full(50, 0.4), range(50), 1, Purpose.SWEEP)
     one = Chains.start(energy, np.full(1, 0.4), [7], 1, Purpose.SWEEP)
     many.sweep(energy, 5)
-    one.sweep(GuidedEnergy(model, lambda: guide, 2.5), 5)
+    one.sweep(GuidedEnergy(model, lambda: guide), 5)
     assert np.array_equal(many.states[:, 7:8], one.states)
 
 
@@ -139,7 +139,7 @@ def test_poor_guide_is_left_alone():
     """Sweeps are those of the slow energy where a guide is far from it."""
     lattice = Lattice((4, 4))
     model = Counted(tile_model(lattice, 2, *law(lattice, 2, size=8.0)))
-    energy = GuidedEnergy(model, lambda: Guide.of_tiles(lattice, 2, *law(lattice, 2, seed=4)), 1.0)
+    energy = GuidedEnergy(model, lambda: Guide.of_tiles(lattice, 2, *law(lattice, 2, seed=4)))
     chains, same = (Chains.start(model, np.full(9, 1.0), range(9), 1, Purpose.SWEEP) for _ in range(2))
     chains.sweep(energy, 3)
     assert model.swept == 27
@@ -172,5 +172,5 @@ def test_lattice_without_a_mirror_image(guide):
         guide(lattice)
     model = Counted(glass(lattice))
     chains = Chains.start(model, np.full(9, 1.0), range(9), 1, Purpose.SWEEP)
-    chains.sweep(GuidedEnergy(model, lambda: guide(lattice), 1.0), 3)
+    chains.sweep(GuidedEnergy(model, lambda: guide(lattice)), 3)
     assert (model.swept, model.evaluated) == (27, 0)
