@@ -68,15 +68,20 @@ def test_another_job(run, change, kept):
     assert accepted(run().realizations[0]) == list(kept)
 
 
+def forget(one, key: str) -> None:
+    """Files as they were before the section of the RNN had a key."""
+    for stage in STAGES:
+        found = identity.read(one.path(stage))
+        found.about["dependencies"].get("rnn", {}).pop(key, None)
+        identity.stamp(one.path(stage), found)
+        identity.seal(one.path(stage), done=1, seconds=0.0)
+
+
 def test_files_from_before_a_key_was_there(run):
     """A key that a file does not know had its default then."""
     one = run().realizations[0]
     make_all(one)
-    for stage in STAGES:
-        found = identity.read(one.path(stage))
-        found.about["dependencies"].get("rnn", {}).pop("layers", None)
-        identity.stamp(one.path(stage), found)
-        identity.seal(one.path(stage), done=1, seconds=0.0)
+    forget(one, "layers")
     assert accepted(one) == list(STAGES)
     assert accepted(run("rnn.layers=2").realizations[0]) == ["observe", "sweep_true_4x4"]
 
@@ -85,11 +90,7 @@ def test_networks_from_before_images_were_shown(run):
     """They are out of date, and stay where the job says how they were trained."""
     one = run("rnn.symmetric=false").realizations[0]
     make_all(one)
-    for stage in STAGES:
-        found = identity.read(one.path(stage))
-        found.about["dependencies"].get("rnn", {}).pop("symmetric", None)
-        identity.stamp(one.path(stage), found)
-        identity.seal(one.path(stage), done=1, seconds=0.0)
+    forget(one, "symmetric")
     assert accepted(one) == list(STAGES)
     assert accepted(run().realizations[0]) == ["observe", "sweep_true_4x4"]
 
