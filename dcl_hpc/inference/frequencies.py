@@ -16,6 +16,8 @@ from ..physics.lattice import Lattice
 
 # Of sums of frequencies in single precision.
 ROUNDING = 1e-5
+# Most numbers of an array that pairs are counted in.
+MOST_VALUES = 2**27
 # Sites of clusters, most forms of one size, and most products that are formed for them.
 SIZES, MOST_FORMS, MOST_PRODUCTS = (3, 4), 200, 10**9
 
@@ -124,6 +126,13 @@ def _together(values: np.ndarray) -> float:
     freedom = second**3 / third**2
     away = (total - first) / np.sqrt(2 * second * n / (n - 1))
     return float(stats.chi2.sf(freedom + away * np.sqrt(2 * freedom), freedom))
+
+
+def most_stretches(lattice: Lattice, n_states: int) -> int:
+    """Stretches whose frequencies find room."""
+    if (lattice.n_sites * n_states) ** 2 > MOST_VALUES:
+        return 0
+    return MOST_VALUES // (len(_near_pairs(lattice)[0]) * n_states**2)
 
 
 def of_pairs(states: np.ndarray, lattice: Lattice, n_states: int, stretches: int) -> Frequencies:

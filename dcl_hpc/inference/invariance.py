@@ -14,7 +14,7 @@ import numpy as np
 
 from ..physics.lattice import Lattice
 from ..physics.operations import site_permutations
-from .frequencies import of_clusters, of_pairs
+from .frequencies import most_stretches, of_clusters, of_pairs
 
 # Stretches of the snapshots, the fewest that tell anything, and snapshots in each of these.
 MOST_STRETCHES, FEWEST_STRETCHES, LEAST = 100, 20, 10
@@ -98,9 +98,9 @@ def find(states: np.ndarray, lattice: Lattice, n_states: int, operations=None) -
     Returns
     -------
     Invariance
-        The identity alone, where there are too few snapshots to tell.
+        The identity alone, where there are too few snapshots to tell, or too many states.
     """
-    stretches = min(MOST_STRETCHES, len(states) // LEAST)
+    stretches = min(MOST_STRETCHES, len(states) // LEAST, most_stretches(lattice, n_states))
     if stretches < FEWEST_STRETCHES:
         return none(lattice.n_sites, n_states)
     shown = [of_pairs(states, lattice, n_states, stretches)]

@@ -107,6 +107,8 @@ def test_each_configuration_turned_by_itself():
 def test_few_snapshots_show_no_symmetry():
     """Where nothing can be refused, nothing is taken."""
     assert len(invariance.find(np.zeros((150, 16), np.uint8), SQUARE, 2)) == 1
+    random = np.random.default_rng(1)
+    assert len(invariance.find(random.integers(0, 255, (400, 64), np.uint8), Lattice((8, 8)), 255)) == 1
 
 
 @pytest.mark.parametrize(
