@@ -14,7 +14,7 @@ from .section import Count, Passes
 SHOWN, MOST_PASSES, PASSES_OF_EACH = 1_000_000, 200, 10
 # Steps of a pass over few configurations at least, and the smallest and largest batch then; a batch is a
 # multiple of the smallest, so that blocks of rows are read.
-STEPS, SMALLEST, LARGEST = 40, 20, 500
+STEPS, SMALLEST, LARGEST = 40, 50, 500
 
 
 class Rnn(Training):

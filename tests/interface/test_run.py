@@ -194,7 +194,7 @@ def test_job_files_and_changes(job_file, runs):
     assert again.job == run.job and again.folder == run.folder
     assert repr(again) == f"<run 'other' in {runs / 'other'}: ising on 6x6, observed at T = 4>"
     assert "change a job file" in refusal(dcl_hpc.start, run.job, runs, {"seed": 1})
-    with pytest.raises(dcl_hpc.UserError, match="job: 4 mistakes:\n  lattice is missing"):
+    with pytest.raises(dcl_hpc.UserError, match="job: 2 mistakes:\n  lattice is missing"):
         dcl_hpc.start({"name": "x"}, runs)
     assert "does not exist" in refusal(dcl_hpc.start, "none.toml", runs)
 

@@ -157,8 +157,8 @@ def test_dependencies_are_of_the_stage(job_file):
 
 @pytest.mark.parametrize(
     ("n", "images", "epochs", "batch"),
-    [(5_000_000, 1024, 1, 500), (100_000, 1024, 10, 500), (10_000, 1024, 100, 240), (1000, 1024, 200, 20),
-     (10_000, 1, 10, 240), (10_000, 2, 20, 240), (19_990, 2, 20, 480), (100, 1024, 200, 20)],
+    [(5_000_000, 1024, 1, 500), (100_000, 1024, 10, 500), (10_000, 1024, 100, 250), (1000, 1024, 200, 50),
+     (10_000, 1, 10, 250), (10_000, 2, 20, 250), (19_990, 2, 20, 450), (100, 1024, 200, 50)],
 )  # fmt: skip
 def test_passes_over_few_observations(job_file, n, images, epochs, batch):
     """Until a million were shown, not too often; what the job says is left as it is."""
