@@ -120,9 +120,10 @@ def headline(summary: dict) -> str:
     for sweep in summary["sweeps"]:
         if not summary["truth"] and sweep["c_peak"]:
             height, t = peak(sweep)
+            per = f"({temperature})" if "/" in temperature else temperature
             lines.append(
                 f"  {sweep['energy']:<6} {size(sweep):>7}  largest specific heat in k_B per site {height}, "
-                f"at T / ({temperature}) = {t}"
+                f"at T / {per} = {t}"
             )
         if sweep["max_abs_du"] is not None:
             lines.append(
