@@ -43,7 +43,7 @@ per site. Networks are given as they were trained, which is the published method
 interactions that the snapshots call for. The paper ([arXiv:2003.02647](https://arxiv.org/abs/2003.02647)) has
 numbers for two of its results; the other rows have what its figures and text claim. Of Potts, the glasses and
 ising_L8_T8 the RNN saw no more than neighbours at a step (`rnn.neighbours = 1`); of these and the variants it
-was shown each observation as it was taken (`rnn.symmetric = false`). A file's commit has the job that made it.
+was shown each observation as it was taken (`rnn.symmetric = false`). The job of a file is in its commit.
 
 | there | the paper | here | numbers |
 |---|---|---|---|
