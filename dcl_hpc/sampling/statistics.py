@@ -3,7 +3,7 @@
 import logging
 
 import numpy as np
-from emcee.autocorr import integrated_time
+from emcee.autocorr import function_1d, integrated_time
 from scipy.special import logsumexp
 
 # Acceptance below which temperatures are too far apart for reweighting.
@@ -44,17 +44,12 @@ def chains_in_turn(series: np.ndarray) -> int:
     ----------
     series : ndarray, shape (n, n_observables)
     """
-    n = len(series)
-    moved = np.asarray(series, float) - series.mean(axis=0)
-    moved = moved[:, moved.std(axis=0) > 0]
-    lags = n // LEAST_TURNS
-    if lags < 2 or not moved.size:
+    n, lags = len(series), len(series) // LEAST_TURNS
+    moving = [column for column in np.asarray(series, float).T if column.std() > 0]
+    if lags < 2 or not moving:
         return 1
-    spectrum = np.fft.rfft(moved, 2 * n, axis=0)
-    likeness = (
-        np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: lags + 1] / np.arange(n, n - lags - 1, -1)[:, None]
-    )
-    likeness /= likeness[0]
+    likeness = np.stack([function_1d(column)[: lags + 1] for column in moving], axis=1)
+    likeness /= 1 - np.arange(lags + 1)[:, None] / n  # fewer products at larger lags
     found = 1 + (likeness[1:] >= AS_GOOD * likeness[1:].max(axis=0)).argmax(axis=0)
     best = likeness[found, np.arange(len(found))]
     before = np.array([np.abs(likeness[1:lag, k]).max(initial=0) for k, lag in enumerate(found)])

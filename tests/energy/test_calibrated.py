@@ -140,7 +140,7 @@ def test_a_glass_is_guided_by_its_pairs():
         energies=lambda states: asked.append(states.shape[1]) or model.energies(states),
         sweep=None,
     )  # fmt: skip
-    network = SimpleNamespace(lattice=lattice, n_states=2, temperature=4.0, plus=lambda other, weight: scaled)
+    network = SimpleNamespace(lattice=lattice, n_states=2, plus=lambda other, weight: scaled)
     settings = {"weight": 0.98, "functions": [], "offsets": [[0, 0]], "interactions": []}
     arrays = {"table": np.zeros(2), "projection": np.zeros(0), "covariance": np.array([[1e-4]])}
     energy = CalibratedEnergy(network, settings, arrays, slow=True)
