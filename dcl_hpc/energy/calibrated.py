@@ -4,8 +4,11 @@ from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
+from ..inference.bonds import Bonds
 from ..inference.local_energy import tile_model
+from ..physics.lattice import Lattice
 from ..storage.weights import load
+from .bonds import BondSpread, BondTables
 from .direct import Spread, at_most, functions_of, independent
 from .guided import Guide, GuidedEnergy
 
@@ -43,11 +46,62 @@ def _by_energies(model, states):
     return result
 
 
+class _Clusters:
+    """Interactions that are the same everywhere.
+
+    Attributes
+    ----------
+    tables : TileTables
+        What is added to w times the network.
+    """
+
+    def __init__(self, lattice: Lattice, n_states: int, settings: dict, arrays: dict):
+        self._lattice, self._n_states, self._functions = lattice, n_states, settings["functions"]
+        self._terms, self._covariance = settings["interactions"], arrays["covariance"][1:, 1:]
+        self.tables = tile_model(lattice, n_states, settings["offsets"], arrays["table"])
+
+    def spread(self, rows) -> Spread:
+        """Sums of interactions."""
+        return Spread(self._lattice, self._n_states, self._functions, self._covariance, rows)
+
+    def guide(self, energy) -> Guide:
+        """The interactions by themselves; without any, what single bonds and sites have of the energy."""
+        if (found := functions_of(self._lattice, self._n_states, self._functions)) is not None:
+            window, functions = found
+            table = -functions @ np.array([term["coupling"] for term in self._terms])
+            return Guide.of_tiles(self._lattice, self._n_states, window.offsets, table)
+        return Guide.of_pairs(energy)
+
+
+class _Bonds:
+    """Couplings of single bonds and fields of sites; attributes and methods as of `_Clusters`.
+
+    Attributes
+    ----------
+    errors : tuple of Bonds and float64 (n,)
+        Their standard errors, in J.
+    """
+
+    def __init__(self, lattice: Lattice, arrays: dict):
+        self._bonds = Bonds(lattice.n_sites, arrays["pairs"], arrays["sites"])
+        self._covariance = arrays["covariance"][1:, 1:]
+        self.errors = self._bonds, np.sqrt(np.diag(self._covariance))
+        self.tables = BondTables(lattice, self._bonds, arrays["coupling"])
+
+    def spread(self, rows) -> BondSpread:
+        """Sums of couplings and fields."""
+        return BondSpread(self._bonds, self._covariance, rows)
+
+    def guide(self, energy) -> Guide:
+        """What single bonds and sites have of the energy."""
+        return Guide.of_pairs(energy)
+
+
 class CalibratedEnergy:
-    """Energies and sweeps of w (E_net - its projection) + E_clusters; see `inference.calibration`.
+    """Energies and sweeps of w (E_net - its projection) + E_law; see `inference.calibration`.
 
     Where the network has a committee, it has `training_modes`, too: what these deviate beyond the
-    interactions, times w.
+    interactions, times w. That of a glass has `bond_errors`, see `bonds.DirectBonds`.
 
     Parameters
     ----------
@@ -61,33 +115,31 @@ class CalibratedEnergy:
 
     def __init__(self, network, settings: dict, arrays: dict, slow: bool = False):
         self.lattice, self.n_states, self.network = network.lattice, network.n_states, network
-        self.weight, self._functions = settings["weight"], settings["functions"]
-        self._beside = tile_model(self.lattice, self.n_states, settings["offsets"], arrays["table"])
-        self._sum = network.plus(self._beside, self.weight)
+        self.weight = settings["weight"]
+        self._law = (
+            _Bonds(self.lattice, arrays)
+            if "pairs" in arrays
+            else _Clusters(self.lattice, self.n_states, settings, arrays)
+        )
+        self._sum = network.plus(self._law.tables, self.weight)
         if slow:
-            self._sum = GuidedEnergy(self._sum, partial(self._guide, self._sum, settings))
+            self._sum = GuidedEnergy(self._sum, partial(self._law.guide, self._sum))
         self._projection, self._covariance = arrays["projection"], arrays["covariance"]
         self._modes = lru_cache(self._of_modes)
         if hasattr(network, "training_modes"):
             self.training_modes = self._training_modes
+        if hasattr(self._law, "errors"):
+            self.bond_errors = self._law.errors
 
     def energies(self, states: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
         """See `EnergyModel.energies`; a network whose `own` energies of the states are given is not asked."""
         if own is None:
             return self._sum.energies(states)
-        return self.weight * own + self._beside.energies(states)
+        return self.weight * own + self._law.tables.energies(states)
 
     def sweep(self, states, beta, streams, n_sweeps: int) -> None:
         """See `EnergyModel.sweep`."""
         self._sum.sweep(states, beta, streams, n_sweeps)
-
-    def _guide(self, energy, settings: dict) -> Guide:
-        """E_clusters by itself; without it, what single bonds and sites have of the energy."""
-        if (found := functions_of(self.lattice, self.n_states, self._functions)) is not None:
-            window, functions = found
-            table = -functions @ np.array([term["coupling"] for term in settings["interactions"]])
-            return Guide.of_tiles(self.lattice, self.n_states, window.offsets, table)
-        return Guide.of_pairs(energy)
 
     def modes(self, states: np.ndarray, most: int | None = None, own: np.ndarray | None = None) -> np.ndarray:
         """See `Spread.modes`, and `energies`."""
@@ -104,25 +156,21 @@ class CalibratedEnergy:
         """What each mode has of the network's energy, and the sums of interactions that it has beside."""
         rows = at_most(independent(self._covariance), most)
         of_weight, own = rows[:, 0], rows[:, 1:] - rows[:, :1] * self._projection
-        return of_weight, self._spread(own)
-
-    def _spread(self, rows) -> Spread:
-        covariance = self._covariance[1:, 1:]
-        return Spread(self.lattice, self.n_states, self._functions, covariance, rows)
+        return of_weight, self._law.spread(own)
 
     def _training_modes(self, states: np.ndarray) -> np.ndarray:
         """Deviations of a committee's members beyond the interactions, float64 (K, n_chains), in J."""
         return self.weight * (self.network.training_modes(states) + self._known.modes(states))
 
     @cached_property
-    def _known(self) -> Spread:
+    def _known(self) -> Spread | BondSpread:
         """Minus the projections of the members' deviations on the interactions, by random configurations."""
         random = np.random.default_rng(0)
         states = random.integers(0, self.n_states, (self.lattice.n_sites, PROJECTED), np.uint8)
-        sums = self._spread(np.eye(len(self._functions))).modes(states)
+        sums = self._law.spread(np.eye(len(self._projection))).modes(states)
         sums -= sums.mean(axis=1, keepdims=True)
         deviations = self.network.training_modes(states)
-        return self._spread(np.linalg.lstsq(sums.T, deviations.T, rcond=None)[0].T * -1)
+        return self._law.spread(np.linalg.lstsq(sums.T, deviations.T, rcond=None)[0].T * -1)
 
 
 def of_run(run, energy: str, network, slow: bool = False) -> CalibratedEnergy:

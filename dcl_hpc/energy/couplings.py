@@ -13,10 +13,11 @@ energy is. At a finite temperature the products have means of their own, which w
 couplings. So `configurations` are meant to be uniformly random.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..inference.bonds import Bonds
 from ..physics.clusters import ClusterHamiltonian
 from ..physics.hamiltonian import Hamiltonian
 from ..physics.lattice import Lattice
@@ -200,6 +201,29 @@ def mean(found: Estimates) -> Recovered:
     for values in (found.couplings, found.fields):
         result += [values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(n)]
     return Recovered(*result)
+
+
+def with_errors(found: Recovered, pairs: np.ndarray, bonds: Bonds, errors: np.ndarray) -> Recovered:
+    """With the standard errors of what observations told beside those over configurations.
+
+    Parameters
+    ----------
+    pairs : int (n_pairs, 2)
+        Of what was recovered, the smaller site first.
+    bonds : Bonds
+    errors : float64 (n,)
+        Of their couplings and fields, in J.
+    """
+    told, told_fields = np.zeros(len(pairs)), np.zeros(bonds.n_sites)
+    ends, number = pairs @ [bonds.n_sites, 1], bonds.pairs @ [bonds.n_sites, 1]
+    order = np.argsort(ends)
+    place = order[np.minimum(np.searchsorted(ends, number, sorter=order), len(ends) - 1)]
+    looked = ends[place] == number
+    told[place[looked]] = errors[: len(number)][looked]
+    told_fields[bonds.sites] = errors[len(number) :]
+    return replace(
+        found, error=np.hypot(found.error, told), field_error=np.hypot(found.field_error, told_fields)
+    )
 
 
 def recover(model: EnergyModel, configurations: np.ndarray, pairs: np.ndarray) -> Recovered:

@@ -80,6 +80,10 @@ def _ednn_member(job, shape, settings, arrays):
 
 
 def _direct(run, shape):
+    if run.job.is_glass:
+        from . import bonds
+
+        return bonds.of_run(run)
     from .direct import of_run
 
     return of_run(run, shape)

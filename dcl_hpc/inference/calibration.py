@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit
 
+from .bonds import Bonds, Spins
+from .glass import BondEnergy
 from .interactions import Interactions
 from .likelihood import Fit, fit, inverted
 from .local_energy import LocalEnergy
@@ -40,7 +42,7 @@ class Calibration:
         Factor of the network's energy that makes the observations most likely, with nothing beside it.
     rest : float
         Share of the rest in the network's differences of energy, by their information.
-    law : LocalEnergy
+    law : LocalEnergy or BondEnergy
         The interactions with couplings J, in J, and their covariance.
     projection : float64 (n,)
         Couplings b of the network's projection on the interactions, in J.
@@ -52,7 +54,7 @@ class Calibration:
     scale: float
     scale_error: float
     rest: float
-    law: LocalEnergy
+    law: LocalEnergy | BondEnergy
     projection: np.ndarray
     covariance: np.ndarray
 
@@ -62,20 +64,22 @@ class Calibration:
         return float(np.sqrt(self.covariance[0, 0]))
 
     @property
-    def correction(self) -> LocalEnergy:
+    def correction(self) -> LocalEnergy | BondEnergy:
         """What is added to w times the network's energy."""
         return replace(self.law, coupling=self.law.coupling - self.weight * self.projection)
 
 
-def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: np.ndarray) -> Calibration:
+def calibrate(
+    observations: Samples | Spins, law: LocalEnergy | BondEnergy, rows: np.ndarray, given: np.ndarray
+) -> Calibration:
     """Weigh a learned energy beside the interactions that the observations call for.
 
     Parameters
     ----------
-    observations : Samples
+    observations : Samples or Spins
         Without a given field.
-    law : LocalEnergy
-        The interactions, in a window that the observations' holds; none, for the scale alone.
+    law : LocalEnergy or BondEnergy
+        The interactions, of a `LocalEnergy` in a window that the observations' holds; none, for the scale alone.
     rows : ndarray of int, shape (m,)
         Samples for which the learned energy is known, each once.
     given : ndarray of float32, shape (m, n_sites, n_states)
@@ -87,10 +91,7 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
         If the samples do not determine the couplings.
     """
     t, found = observations.temperature, law.interactions
-    some = replace(
-        observations, states=observations.states[rows], weights=observations.weights[rows], given=given,
-        blocks=None if observations.blocks is None else observations.blocks[rows],
-    )  # fmt: skip
+    some, where = observations.some(rows, given), observations.score_rows(rows)
     alone = fit(some, found.take([]), [1.0])
     scale, scale_error = float(alone.parameters[0]), float(np.sqrt(alone.covariance[0, 0]))
     n = len(found)
@@ -100,14 +101,14 @@ def calibrate(observations: Samples, law: LocalEnergy, rows: np.ndarray, given: 
     plain = fit(replace(some, given=NOTHING), found, every.parameters)
     together = _together(some, found, plain)
     weight, rest, projection, couplings = 0.0, 0.0, np.zeros(n), every.parameters
-    total = np.zeros((len(observations.states), n + 1))
+    total = np.zeros((observations.n_groups, n + 1))
     total[:, 1:] = _influence(every)
     if together is not None:
         weight, (projection, rest) = together.parameters[n], _split(together.information)
         couplings = couplings + together.parameters[:n] + weight * projection - plain.parameters
         both = _influence(together)
-        total[rows, 0] = both[:, n]
-        total[rows, 1:] += both[:, :n] + both[:, n:] * projection - _influence(plain)
+        total[where, 0] = both[:, n]
+        total[where, 1:] += both[:, :n] + both[:, n:] * projection - _influence(plain)
     units = np.concatenate([[1.0], np.full(n, t)])
     covariance = observations.sum_of_squares(total) * np.outer(units, units)
     couplings = t * couplings
@@ -144,14 +145,14 @@ def _posterior(weight: float, covariance: np.ndarray) -> tuple[float, np.ndarray
     return mean, (mean - weight) * response[1:], covariance + change
 
 
-def unchanged(law: LocalEnergy) -> Calibration:
+def unchanged(law: LocalEnergy | BondEnergy) -> Calibration:
     """A network's energy as it is, where observations cannot say more; the law is left out."""
     none = law.interactions.take([])
     law = replace(law, interactions=none, coupling=np.zeros(0), covariance=np.zeros((0, 0)))
     return Calibration(1.0, np.nan, np.nan, 0.0, law, np.zeros(0), np.zeros((1, 1)))
 
 
-def _together(some: Samples, found: Interactions, plain: Fit) -> Fit | None:
+def _together(some: Samples | Spins, found: Interactions | Bonds, plain: Fit) -> Fit | None:
     """The fit with the network beside the interactions; None where there is nothing beyond these."""
     try:
         together = fit(some, found, np.append(plain.parameters, 0.0))

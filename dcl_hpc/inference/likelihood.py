@@ -18,6 +18,7 @@ from functools import partial
 import numpy as np
 
 from . import kernels
+from .bonds import Bonds
 from .stars import Stars
 
 # A Newton step below this is the last one; convergence is quadratic.
@@ -42,7 +43,7 @@ class Fit:
     covariance : float64 (n, n)
         Godambe's, of the parameters.
     scores : float64 (n_samples, n)
-        Derivative of every sample's logarithm.
+        Derivative of every sample's logarithm, or of each group's.
     information : float64 (n, n)
         Minus the second derivative of the sum of all, with their weights.
     """
@@ -71,8 +72,8 @@ def fit(observations, interactions, start=None) -> Fit:
 
     Parameters
     ----------
-    observations : Samples
-    interactions : Interactions
+    observations : Samples or Spins
+    interactions : Interactions or Bonds
         In the window of the samples, or a part of it.
     start : array_like, shape (n,), optional
         With one more for the share of the given field.
@@ -83,8 +84,6 @@ def fit(observations, interactions, start=None) -> Fit:
         If the samples do not determine the parameters.
     """
     n, n_samples = len(interactions) + observations.has_given, len(observations.states)
-    if n_samples <= n:
-        raise ValueError(f"{n_samples} samples cannot determine {n} couplings; observe more")
     start = np.zeros(n) if start is None else np.asarray(start, float)
     evaluate = _evaluation(observations, interactions)
     k, scores, h = maximise(evaluate, start, n_samples)
@@ -95,7 +94,12 @@ def fit(observations, interactions, start=None) -> Fit:
 
 
 def _evaluation(observations, interactions):
-    """What `maximise` takes: by states of stars if these are few, else by the windows' states."""
+    """What `maximise` takes: by bonds, or by states of stars if these are few, else by the windows' states."""
+    if isinstance(interactions, Bonds):
+        return interactions.evaluation(observations)
+    n_samples, n = len(observations.states), len(interactions) + observations.has_given
+    if n_samples <= n:
+        raise ValueError(f"{n_samples} samples cannot determine {n} couplings; observe more")
     stars = Stars.of(observations, interactions)
     if stars is None:
         return partial(derivatives, observations, interactions.resized(observations.window).functions())

@@ -136,6 +136,22 @@ class Samples:
         sums = np.stack([np.bincount(numbers, column) for column in weighted.T], axis=1)
         return sums.T @ sums
 
+    def some(self, rows: np.ndarray, given: np.ndarray) -> "Samples":
+        """Some of the samples, with a field that is given."""
+        return replace(
+            self, states=self.states[rows], weights=self.weights[rows], given=given,
+            blocks=None if self.blocks is None else self.blocks[rows],
+        )  # fmt: skip
+
+    def score_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Where the scores of `some` samples are among those of all."""
+        return rows
+
+    @property
+    def n_groups(self) -> int:
+        """Rows of scores."""
+        return len(self.states)
+
     def has(self, words: Words) -> np.ndarray:
         """Whether there is a place on the lattice where all sites of a word are, bool (n_words,)."""
         there = np.unique(words.support)

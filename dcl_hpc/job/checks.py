@@ -82,8 +82,17 @@ def _interactions(job) -> Iterator[str]:
 
 def _direct(job) -> Iterator[str]:
     if job.direct and job.is_glass:
-        yield "direct: these estimates take the energy to be the same everywhere; leave it out"
+        if job.direct.methods or job.direct.method != "bonds":
+            yield (
+                "direct: clusters and tables take the energy to be the same everywhere; of edwards_anderson the "
+                "method is 'bonds', and methods is left out"
+            )
+        elif not job.uses_direct:
+            yield "direct: add 'direct' to sweep.energies, or leave it out"
     elif job.direct:
+        if job.direct.method == "bonds":
+            yield "direct.method: 'bonds' gives each its own coupling, for edwards_anderson; take 'clusters'"
+            return
         if not (job.uses_direct or job.direct.methods):
             yield "direct.methods: name one, or add 'direct' to sweep.energies"
         key = "direct.radius" if job.direct.tile == "ball" else "direct.side"

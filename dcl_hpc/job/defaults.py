@@ -97,11 +97,17 @@ def _fits(lattice: Lattice, context: int) -> bool:
     return True
 
 
-def direct(section: Direct, lattice: Lattice, n_states: int) -> Direct:
+def direct(section: Direct, lattice: Lattice, n_states: int, glass: bool = False) -> Direct:
     """The section with the form of tiles, the side of boxes, at most 3, and the methods that allow them.
 
-    Boxes in the plane of a square lattice, and where balls would meet themselves; else balls.
+    Boxes in the plane of a square lattice, and where balls would meet themselves; else balls. A glass has
+    the couplings of its bonds alone, and no tiles.
     """
+    if section.method == "auto":
+        section = section.model_copy(update={"method": "bonds" if glass else "clusters"})
+    if glass or section.method == "bonds":
+        methods = () if section.methods == "auto" else section.methods
+        return section.model_copy(update={"tile": "ball", "radius": 1, "methods": methods})
     largest, tile = MOST_STATES, section.tile
     side, methods = section.side, section.methods
     if tile == "auto":

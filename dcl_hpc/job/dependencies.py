@@ -53,7 +53,7 @@ def dependencies(
     if _is_calibrated(job, output):
         tile = _direct(job.tile.model_dump(mode="json"))
         tile = {key: tile[key] for key in ("tile", "side", "radius", "without") if key in tile}
-        result["calibrated"] = values["calibration"] | tile
+        result["calibrated"] = values["calibration"] | ({"bonds": True} if job.is_glass else tile)
     if job.held_out and output != "observe" and "observe" in result:
         result["observe"]["held_out"] = job.held_out
     return result

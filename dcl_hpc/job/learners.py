@@ -190,7 +190,11 @@ Method = Literal["pairwise", "clusters", "table"]
 class Direct(Section):
     """Estimates of the energy without a network: the energy "direct" of sweeps, and others for comparison."""
 
-    method: Method = Field("clusters", description="by which the energy 'direct' of sweeps is found")
+    method: Method | Literal["bonds", "auto"] = Field(
+        "auto",
+        description="by which the energy 'direct' of sweeps is found; auto: clusters, or of a glass bonds, a "
+        "coupling for each",
+    )
     samples: Count = Field(100_000, description="observations to fit to, at most")
     side: Annotated[int, Field(ge=2, le=24)] | Literal["auto"] = Field(
         "auto", description="edge of the tile that limits the range, in sites; auto: 3, or 2 if too large"

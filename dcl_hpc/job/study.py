@@ -64,9 +64,12 @@ class Job(AnyJob):
         if section is None or not {"lattice", "hamiltonian"} <= info.data.keys():
             return section  # what they depend on is wrong and told of
         lattice, model = info.data["lattice"].build(), info.data["hamiltonian"]
+        glass = isinstance(model, EdwardsAnderson)
         if info.field_name == "rnn":
-            return defaults.rnn(section, lattice, isinstance(model, EdwardsAnderson))
-        return getattr(defaults, info.field_name)(section, lattice, model.n_states)
+            return defaults.rnn(section, lattice, glass)
+        if info.field_name == "direct":
+            return defaults.direct(section, lattice, model.n_states, glass)
+        return defaults.ednn(section, lattice, model.n_states)
 
     @model_validator(mode="after")
     def _across_sections(self):
@@ -180,8 +183,8 @@ class Job(AnyJob):
         share = getattr(self, name).validation
         if share != "auto":
             return share
-        weighed = not self.is_glass and not (name == "ednn" and self.uses_labels)
-        return learners.unseen(n) if weighed else learners.USUAL
+        labelled = name == "ednn" and self.uses_labels
+        return learners.USUAL if labelled else learners.unseen(n)
 
     def is_trained(self, energy: str) -> bool:
         """Whether a learned energy is a network with learning curves."""
@@ -195,7 +198,7 @@ class Job(AnyJob):
     def tile(self) -> Direct:
         """Where direct estimates look for interactions, and calibrations too; defaults if it is left out."""
         lattice, n_states = self.build_lattice(), self.hamiltonian.n_states
-        return self.direct or defaults.direct(Direct(), lattice, n_states)
+        return self.direct or defaults.direct(Direct(), lattice, n_states, self.is_glass)
 
     @property
     def trains_networks(self) -> bool:

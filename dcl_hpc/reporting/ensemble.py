@@ -93,9 +93,8 @@ def numbers(run, ensemble: Ensemble) -> dict:
         "temperature": run.job.observe.temperature,
         "realizations": realizations,
         "u_ground": average([member["sweeps"][0]["u_ground"] for member in members]),
-        "direct": None,
         "couplings": _recovered(ensemble),
-        **{name: _accuracy([member[name] for member in members]) for name in LEARNED},
+        **{name: _accuracy([_learned(member, name) for member in members]) for name in LEARNED},
         "exact": {"temperature": first[0]["temperature"]}
         | {name: average(rows) for name, rows in exact.items()},
         "sweeps": [
@@ -105,6 +104,11 @@ def numbers(run, ensemble: Ensemble) -> dict:
         ],
         "members": [_row(number, member) for number, member in zip(realizations, members, strict=True)],
     }
+
+
+def _learned(member: dict, name: str) -> dict | None:
+    """What is told of an energy; of the direct estimate by its only method."""
+    return (member["direct"] or {}).get("bonds") if name == "direct" else member[name]
 
 
 def _accuracy(each: list[dict | None]) -> dict | None:
@@ -147,7 +151,7 @@ def _sweep(each: list[dict]) -> dict:
 def _row(number: int, member: dict) -> dict:
     """What is told of one realization."""
     row = {"realization": number, "u_ground": member["sweeps"][0]["u_ground"]}
-    row |= {name: member[name] for name in LEARNED}
+    row |= {name: _learned(member, name) for name in LEARNED}
     row["couplings"] = {
         name: {key: found[key] for key in ("correlation", "slope", "rmse")}
         for name, found in (member["couplings"] or {}).items()

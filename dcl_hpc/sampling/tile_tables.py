@@ -10,6 +10,8 @@ Where a change depends on few sites altogether, these are its star, and one diff
 an Ising law of nearest neighbours has a star of five sites on the square lattice, whatever its tiles.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..physics.codes import all_states, codes_of
@@ -32,11 +34,11 @@ class TileTables:
     n_states : int
     offsets : array_like of int, shape (n_places, dimension)
         Places of a tile on the grid: a box, a ball, or any others.
-    table : array_like of float or callable
+    table : array_like of float, callable or list of array_like
         Tile energies in J; the first place of a tile is the most significant digit. One table that all
         tiles share, (n_states ** n_places,), or one for each tile, (n_tiles, n_states ** n_places). Where
         tiles reach absent sites, a function of which places are there, bool (n_places,): it gives the
-        energies of all states of these, (n_states ** their number,).
+        energies of all states of these, (n_states ** their number,); or a list with these of each tile.
     tiles : ndarray of int, shape (n_tiles, n_places), optional
         Sites of the tiles, -1 where there is none; by default tiles at every point of the grid.
 
@@ -87,12 +89,14 @@ class TileTables:
             if table is not None:
                 table += factor * self.tiles.tables[0].astype(np.float64)
                 return TileTables(lattice, self.n_states, self._offsets, table, sites)
-        parts = [(self._offsets, self.tiles, factor), (other._offsets, other.tiles, 1.0)]
-        parts = parts[: 2 if other.tiles.flat.any() else 1]
-        offsets = np.unique(np.concatenate([part[0] for part in parts]), axis=0)
-        if not lattice.separates(offsets):
-            raise ValueError(f"tiles of {len(offsets)} sites do not fit the {lattice} lattice")
-        tiles = _joined(offsets, parts)
+        tiles, offsets = _absorbed(self.tiles, other.tiles, factor), self._offsets
+        if tiles is None:
+            parts = [(self._offsets, self.tiles, factor), (other._offsets, other.tiles, 1.0)]
+            parts = parts[: 2 if other.tiles.flat.any() else 1]
+            offsets = np.unique(np.concatenate([part[0] for part in parts]), axis=0)
+            if not lattice.separates(offsets):
+                raise ValueError(f"tiles of {len(offsets)} sites do not fit the {lattice} lattice")
+            tiles = _joined(offsets, parts)
         result = TileTables.__new__(TileTables)
         result._start(lattice, offsets, tiles, tiles, np.arange(len(offsets)))
         return result
@@ -145,6 +149,22 @@ def _folded(offsets, tiles: Tiles, smaller, other: Tiles) -> np.ndarray | None:
     )
 
 
+def _absorbed(tiles: Tiles, other: Tiles, factor: float) -> Tiles | None:
+    """Tiles with tables of their own that take in those of smaller ones; None if some are not held."""
+    if len(tiles.tables) != len(tiles.sites) or not tiles.present.all():
+        return None
+    digits = all_states(tiles.n_states, tiles.sites.shape[1])
+    tables = [factor * table.astype(np.float64) for table in tiles.tables]
+    for row, kind in zip(other.sites, other.kinds, strict=True):
+        sites = row[row >= 0]
+        holding = np.flatnonzero(np.isin(tiles.sites, sites).sum(axis=1) == len(sites))
+        if not len(holding):
+            return None
+        places = (tiles.sites[holding[0]] == sites[:, None]).argmax(axis=1)
+        tables[tiles.kinds[holding[0]]] += other.tables[kind][codes_of(digits[:, places], tiles.n_states)]
+    return replace(tiles, tables=tuple(np.float32(table) for table in tables))
+
+
 def _joined(offsets, parts) -> Tiles:
     """Tiles of several kinds as tiles of all places of them; parts are offsets, tiles and a factor."""
     sites, kinds, present, tables = [], [], [], []
@@ -168,13 +188,13 @@ def _joined(offsets, parts) -> Tiles:
 def _with_tables(lattice, n_states, sites, table) -> Tiles:
     """Tiles with the tables of their kinds."""
     n_tiles, n_places = sites.shape
-    if callable(table):
+    if callable(table) or isinstance(table, list):
         # one bit a place: tiles of as many bits as `int` has would have no table
-        _, first, kinds = np.unique(
-            (sites >= 0) @ 2 ** np.arange(n_places), return_index=True, return_inverse=True
-        )
+        bits = (sites >= 0) @ 2 ** np.arange(n_places) if callable(table) else np.arange(n_tiles)
+        _, first, kinds = np.unique(bits, return_index=True, return_inverse=True)
         present = sites[first] >= 0
-        rows = [np.ascontiguousarray(table(there), np.float32) for there in present]
+        tables = map(table, present) if callable(table) else table
+        rows = [np.ascontiguousarray(row, np.float32) for row in tables]
         for there, row in zip(present, rows, strict=True):
             if row.shape != (n_states ** there.sum(),):
                 raise ValueError(

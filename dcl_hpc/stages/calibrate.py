@@ -9,9 +9,12 @@ from ..energy.calibrated import differences
 from ..energy.direct import spread
 from ..energy.factory import energy_model
 from ..errors import UserError
+from ..inference import glass
+from ..inference.bonds import Spins
+from ..inference.calibration import Calibration, unchanged
 from ..inference.calibration import calibrate as weigh
-from ..inference.calibration import unchanged
 from ..inference.estimate import described, estimate
+from ..inference.glass import BondEnergy
 from ..inference.local_energy import LocalEnergy
 from ..inference.samples import Samples
 from ..pipeline.context import Context
@@ -69,35 +72,31 @@ def _fit(context, output: str, source, n: int, rows: np.ndarray, given: np.ndarr
     run, job, log = context.run, context.run.job, context.log
     states = source.read(source.n - n, source.n)[0]
     blocks = correlated_blocks(run.path("observe"))[source.numbers][source.n - n :]
-    law, lattice = _interactions(context, output, states, blocks), job.build_lattice()
-    window = law.interactions.words.window
-    observations = Samples(states, lattice, job.observe.temperature, window, blocks=blocks)
+    law, t = _interactions(context, output, states, blocks), job.observe.temperature
+    if isinstance(law, BondEnergy):
+        observations = Spins.of(states, t, blocks)
+    else:
+        window = law.interactions.words.window
+        observations = Samples(states, job.build_lattice(), t, window, blocks=blocks)
     try:
         found = weigh(observations, law, rows - (source.n - n), given)
     except ValueError as error:
         log(f"{output}: the network's energy is left as it is ({error})")
         found = unchanged(law)
-    functions, _ = spread(found.law)
-    every = np.concatenate([[0], 1 + found.law.order])  # as the functions are
+    about, arrays = _kept(found)
     settings = {
         "weight": found.weight, "weight_error": found.weight_error, "rest": found.rest,
         "scale": _plain(found.scale), "scale_error": _plain(found.scale_error), "samples": n,
-        "network_samples": len(rows),
-        "offsets": found.law.window.offsets.tolist(), "functions": functions,
-        "interactions": described(found.law), "symmetry": law.symmetry,
-    }  # fmt: skip
-    arrays = {
-        "table": found.correction.table(found.law.window), "projection": found.projection[found.law.order],
-        "covariance": found.covariance[np.ix_(every, every)],
-    }  # fmt: skip
+        "network_samples": len(rows), "symmetry": law.symmetry,
+    } | about  # fmt: skip
     weights.save(
         run.path(output), run.attributes(output), settings, arrays, {}, 1, 1, time.monotonic() - started
     )
     if not np.isnan(found.scale):
         log(f"{output}: scale of the network's energy {found.scale:.4f} +- {found.scale_error:.4f}")
-    if len(functions) and found.rest:
+    if (n := len(found.law.coupling)) and found.rest:
         log(
-            f"{output}: beside {len(functions)} interactions the rest of the network"
+            f"{output}: beside {n} interactions the rest of the network"
             f" ({found.rest:.2g} of its differences) has the weight"
             f" {found.weight:.2f} +- {found.weight_error:.2f}"
         )
@@ -108,23 +107,46 @@ def _fit(context, output: str, source, n: int, rows: np.ndarray, given: np.ndarr
             )
 
 
+def _kept(found: Calibration) -> tuple[dict, dict[str, np.ndarray]]:
+    """What of the law is kept, as plain values and as arrays."""
+    law, covariance = found.law, found.covariance
+    if isinstance(law, BondEnergy):
+        bonds = law.interactions
+        return {"interactions": []}, {
+            "pairs": bonds.pairs, "sites": bonds.sites, "coupling": found.correction.coupling,
+            "projection": found.projection, "covariance": covariance,
+        }  # fmt: skip
+    every = np.concatenate([[0], 1 + law.order])  # as the functions are
+    return {
+        "offsets": law.window.offsets.tolist(), "functions": spread(law)[0], "interactions": described(law),
+    }, {
+        "table": found.correction.table(law.window), "projection": found.projection[law.order],
+        "covariance": covariance[np.ix_(every, every)],
+    }  # fmt: skip
+
+
 def _plain(value: float) -> float | None:
     """A number for a document, None where nothing is known."""
     return None if np.isnan(value) else value
 
 
-def _interactions(context, output: str, states: np.ndarray, blocks: np.ndarray) -> LocalEnergy:
-    """The interactions that the observations call for; none where sites differ or they cannot be found."""
+def _interactions(context, output: str, states: np.ndarray, blocks: np.ndarray) -> LocalEnergy | BondEnergy:
+    """The interactions that the observations call for, of a glass of each bond; none if they cannot be found."""
     job, lattice, q = context.run.job, context.run.job.build_lattice(), context.run.job.hamiltonian.n_states
     # they are the same for all energies that are calibrated with the same observations
     key = "interactions", identity.read(context.run.path("observe")).uuid, len(states)
     if key in context.found:
         return context.found[key]
-    if not (job.is_glass or (job.uses_ednn and not job.ednn.shared)):
-        some = slice(None, None, -(-len(states) // SELECTION))
-        tile = job.tile.offsets(lattice), job.tile.without
-        try:
-            return context.found.setdefault(key, estimate(job, "clusters", states[some], *tile, blocks[some]))
-        except UserError as error:
-            context.log(f"{output}: only the scale is fitted ({error})")
+    try:
+        if job.is_glass:
+            law = glass.fit(Spins.of(states, job.observe.temperature, blocks), lattice)
+        elif job.uses_ednn and not job.ednn.shared:
+            return LocalEnergy.nothing(lattice.dimension, q)
+        else:
+            some = slice(None, None, -(-len(states) // SELECTION))
+            tile = job.tile.offsets(lattice), job.tile.without
+            law = estimate(job, "clusters", states[some], *tile, blocks[some])
+        return context.found.setdefault(key, law)
+    except (UserError, ValueError) as error:
+        context.log(f"{output}: only the scale is fitted ({error})")
     return LocalEnergy.nothing(lattice.dimension, q)

@@ -20,7 +20,7 @@ from ..sampling.streams import Purpose, generator
 from ..storage.complete import complete_rows
 from ..storage.evaluation import coupling_fields, plain, table_fields
 from ..storage.layout import array_field, write_file
-from ..storage.observations import correlated_blocks, observed_rows
+from .direct import observed
 
 # Interactions of a direct estimate that are kept, strongest first.
 DESCRIBED = 50
@@ -109,16 +109,15 @@ def _recover(context, model, name: str) -> couplings.Recovered:
         mpi.gather(comm, np.concatenate([one.fields for one in found])),
     )
     context.log(f"evaluate: couplings of {len(pairs)} pairs by {name}: {time.monotonic() - started:.1f} s")
-    return couplings.mean(every)
+    found = couplings.mean(every)
+    return couplings.with_errors(found, pairs, *model.bond_errors) if hasattr(model, "bond_errors") else found
 
 
 def _direct_estimates(context) -> dict:
     """Local energies that each method finds in the first observations."""
     run, settings = context.run, context.run.job.direct
-    with observed_rows(run.require("observe"), run.job.held_out) as source:
-        states = source.read(0, min(source.n, settings.samples))[0]
+    states, blocks = observed(run, settings.samples)
     result, offsets = {}, settings.offsets(run.job.build_lattice())
-    blocks = correlated_blocks(run.path("observe"))[: len(states)]
     for method in settings.methods:
         started = time.monotonic()
         result[method] = estimate(run.job, method, states, offsets, settings.without, blocks)
@@ -132,7 +131,7 @@ def _direct_estimates(context) -> dict:
 def _finish(context, states, ladder, columns, errors, recovered, started: float) -> None:
     """Add the direct estimates and write the file."""
     run = context.run
-    estimates = _direct_estimates(context) if run.job.direct else {}
+    estimates = _direct_estimates(context) if run.job.direct and run.job.direct.methods else {}
     for name, found in estimates.items():
         energy = found.energy(states, run.job.build_lattice())
         columns[f"direct_{name}"], errors[f"direct_{name}"] = energy

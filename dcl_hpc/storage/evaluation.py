@@ -40,9 +40,9 @@ def coupling_fields(pairs, bond, true, field, recovered: dict) -> dict[str, Fiel
     }
     about = {
         "value": (("pair",), "coupling by {}, J"),
-        "error": (("pair",), "standard error over configurations of the coupling by {}, J"),
+        "error": (("pair",), "standard error of the coupling by {}, J"),
         "field": (("site",), "field by {}, J"),
-        "field_error": (("site",), "standard error over configurations of the field by {}, J"),
+        "field_error": (("site",), "standard error of the field by {}, J"),
     }
     for name, found in recovered.items():
         for what, (axes, text) in about.items():
