@@ -1,13 +1,13 @@
 r"""Pseudo-likelihood of a glass: every bond has a coupling, and every site a field, of its own.
 
-For two states and :math:`E = -T \left( \sum_{(ij)} K_{ij} s_i s_j + \sum_i H_i s_i \right)` the conditional of a
-site is logistic,
+For two states and :math:`E = -T ( \sum_{(ij)} K_{ij} s_i s_j + \sum_i H_i s_i )` the conditional of a site
+is logistic,
 
 .. math:: P(s_i \mid \text{all others}) = \left[ 1 + e^{-2 s_i (\sum_j K_{ij} s_j + H_i)} \right]^{-1},
 
-and the logarithm of the product over sites and samples is concave (P. Ravikumar, M. Wainwright and J. Lafferty,
-Ann. Stat. 38, 1287 (2010); E. Aurell and M. Ekeberg, PRL 108, 090201 (2012)). Both ends of a bond share its
-coupling. Errors are Godambe's, see `likelihood`.
+and the logarithm of the product over sites and samples is concave (P. Ravikumar, M. Wainwright and
+J. Lafferty, Ann. Stat. 38, 1287 (2010); E. Aurell and M. Ekeberg, PRL 108, 090201 (2012)). Both ends of a
+bond share its coupling. Errors are Godambe's, see `likelihood`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -91,7 +91,7 @@ class Spins:
 
 @dataclass(frozen=True)
 class Bonds:
-    """Products of the spins of pairs of sites, and spins of single sites: what `likelihood.fit` fits to `Spins`.
+    """Products of the spins of pairs of sites, and spins of single sites, for fits to `Spins`.
 
     Parameters
     ----------

@@ -79,7 +79,8 @@ def calibrate(
     observations : Samples or Spins
         Without a given field.
     law : LocalEnergy or BondEnergy
-        The interactions, of a `LocalEnergy` in a window that the observations' holds; none, for the scale alone.
+        The interactions, of a `LocalEnergy` in a window that the observations' holds; none, for the scale
+        alone.
     rows : ndarray of int, shape (m,)
         Samples for which the learned energy is known, each once.
     given : ndarray of float32, shape (m, n_sites, n_states)

@@ -94,7 +94,7 @@ def fit(observations, interactions, start=None) -> Fit:
 
 
 def _evaluation(observations, interactions):
-    """What `maximise` takes: by bonds, or by states of stars if these are few, else by the windows' states."""
+    """What `maximise` takes: by bonds, by states of stars if these are few, or by the windows' states."""
     if isinstance(interactions, Bonds):
         return interactions.evaluation(observations)
     n_samples, n = len(observations.states), len(interactions) + observations.has_given

@@ -84,8 +84,8 @@ def _direct(job) -> Iterator[str]:
     if job.direct and job.is_glass:
         if job.direct.methods or job.direct.method != "bonds":
             yield (
-                "direct: clusters and tables take the energy to be the same everywhere; of edwards_anderson the "
-                "method is 'bonds', and methods is left out"
+                "direct: clusters and tables take the energy to be the same everywhere; for edwards_anderson "
+                "take method = 'bonds', and leave methods out"
             )
         elif not job.uses_direct:
             yield "direct: add 'direct' to sweep.energies, or leave it out"

@@ -112,7 +112,7 @@ def _kept(found: Calibration) -> tuple[dict, dict[str, np.ndarray]]:
     law, covariance = found.law, found.covariance
     if isinstance(law, BondEnergy):
         bonds = law.interactions
-        return {"interactions": []}, {
+        return {"interactions": [], "bonds": len(bonds)}, {
             "pairs": bonds.pairs, "sites": bonds.sites, "coupling": found.correction.coupling,
             "projection": found.projection, "covariance": covariance,
         }  # fmt: skip
@@ -131,7 +131,7 @@ def _plain(value: float) -> float | None:
 
 
 def _interactions(context, output: str, states: np.ndarray, blocks: np.ndarray) -> LocalEnergy | BondEnergy:
-    """The interactions that the observations call for, of a glass of each bond; none if they cannot be found."""
+    """What the observations call for, of a glass a coupling for each bond; nothing if it cannot be found."""
     job, lattice, q = context.run.job, context.run.job.build_lattice(), context.run.job.hamiltonian.n_states
     # they are the same for all energies that are calibrated with the same observations
     key = "interactions", identity.read(context.run.path("observe")).uuid, len(states)

@@ -47,14 +47,15 @@ def _fit_bonds(context: Context, output: str, most: int) -> None:
     bonds = found.interactions
     settings = {"method": "bonds", "samples": len(states), "interactions": [], "fields": found.symmetry}
     arrays = {
-        "pairs": bonds.pairs, "sites": bonds.sites, "coupling": found.coupling, "covariance": found.covariance,
+        "pairs": bonds.pairs, "sites": bonds.sites,
+        "coupling": found.coupling, "covariance": found.covariance,
     }  # fmt: skip
     wall = time.monotonic() - started
     weights.save(run.path(output), run.attributes(output), settings, arrays, {}, 1, 1, wall)
     error = np.sqrt((found.error**2).mean())
     context.log(
-        f"{title}: {len(bonds.pairs)} couplings of bonds from {len(states)} configurations, error {error:.4f} J,"
-        f" {wall:.1f} s; {found.symmetry}"
+        f"{title}: {len(bonds.pairs)} couplings of bonds from {len(states)} configurations, "
+        f"error {error:.4f} J, {wall:.1f} s; {found.symmetry}"
     )
 
 

@@ -181,7 +181,18 @@ def test_glass_needs_tiles_of_its_own(job_file):
     assert "own lattice only" in refusal(job_file, *GLASS, "sweep.shapes=[[6, 6], [8, 8]]")
     job, _ = load(job_file, (GLASS[0], "ednn.shared=false"))
     assert job.uses_ednn
-    assert "everywhere" in refusal(job_file, *GLASS, "direct.samples=1000")
+    assert "add 'direct' to sweep.energies" in refusal(job_file, *GLASS, "direct.samples=1000")
+
+
+def test_direct_estimates_of_glasses_are_of_bonds(job_file):
+    """They are where sweeps want them, and no others; of what is the same everywhere there are no bonds."""
+    glass = *GLASS, "sweep.energies=['true', 'direct']"
+    job, _ = load(job_file, glass)
+    assert job.direct.method == "bonds" and job.direct.methods == ()
+    assert "take method = 'bonds'" in refusal(job_file, *glass, "direct.method=clusters")
+    assert "leave methods out" in refusal(job_file, *glass, "direct.methods=['table']")
+    assert "take 'clusters'" in refusal(job_file, "sweep.energies=['direct']", "direct.method=bonds")
+    assert load(job_file, ("sweep.energies=['direct']",))[0].direct.method == "clusters"
 
 
 def test_own_tiles_know_one_lattice(job_file):
