@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from ..inference.bonds import Bonds
+from ..inference.glass import BondEnergy
 from ..physics.codes import all_states
 from ..physics.lattice import Lattice
 from ..sampling.compiled import njit
@@ -115,8 +116,7 @@ class DirectBonds(BondTables):
     Parameters
     ----------
     lattice : Lattice
-    arrays : dict of str to ndarray
-        What the file of the estimate has.
+    found : BondEnergy
 
     Attributes
     ----------
@@ -124,10 +124,10 @@ class DirectBonds(BondTables):
         Standard errors of couplings and fields, in J.
     """
 
-    def __init__(self, lattice: Lattice, arrays: dict):
-        bonds, covariance = Bonds(lattice.n_sites, arrays["pairs"], arrays["sites"]), arrays["covariance"]
-        super().__init__(lattice, bonds, arrays["coupling"])
-        self._spread, self.bond_errors = BondSpread(bonds, covariance), (bonds, np.sqrt(np.diag(covariance)))
+    def __init__(self, lattice: Lattice, found: BondEnergy):
+        super().__init__(lattice, found.interactions, found.coupling)
+        self._spread = BondSpread(found.interactions, found.covariance)
+        self.bond_errors = found.interactions, found.error
 
     def errors(self, states: np.ndarray) -> np.ndarray:
         """See `BondSpread.errors`."""
@@ -140,4 +140,11 @@ class DirectBonds(BondTables):
 
 def of_run(run) -> DirectBonds:
     """The direct estimate of a run's glass; raises UserError if it is not there."""
-    return DirectBonds(run.job.build_lattice(), load(run.require("direct"))[1])
+    return DirectBonds(run.job.build_lattice(), read_bonds(run))
+
+
+def read_bonds(run) -> BondEnergy:
+    """What the direct estimate of a run's glass found; raises UserError if it is not there."""
+    settings, arrays, _ = load(run.require("direct"))
+    bonds = Bonds(run.job.build_lattice().n_sites, arrays["pairs"], arrays["sites"])
+    return BondEnergy(bonds, arrays["coupling"], arrays["covariance"], settings["fields"])

@@ -57,7 +57,7 @@ class _Clusters:
 
     def __init__(self, lattice: Lattice, n_states: int, settings: dict, arrays: dict):
         self._lattice, self._n_states, self._functions = lattice, n_states, settings["functions"]
-        self._terms, self._covariance = settings["interactions"], arrays["covariance"][1:, 1:]
+        self._settings, self._covariance = settings, arrays["covariance"][1:, 1:]
         self.tables = tile_model(lattice, n_states, settings["offsets"], arrays["table"])
 
     def spread(self, rows) -> Spread:
@@ -68,7 +68,7 @@ class _Clusters:
         """The interactions by themselves; without any, what single bonds and sites have of the energy."""
         if (found := functions_of(self._lattice, self._n_states, self._functions)) is not None:
             window, functions = found
-            table = -functions @ np.array([term["coupling"] for term in self._terms])
+            table = -functions @ np.array([term["coupling"] for term in self._settings["interactions"]])
             return Guide.of_tiles(self._lattice, self._n_states, window.offsets, table)
         return Guide.of_pairs(energy)
 

@@ -102,7 +102,8 @@ def _seams(states, lattice, n_states, leading) -> list[Finding]:
             found.append(Finding(
                 "seam", f"neighbours across the edges of axis {axis} have the correlation {seam:.4f}, others "
                 f"{bulk:.4f} ({abs(z):.0f} standard errors): if lattice.shape is right and its axes are in "
-                "order, the edges are open, not periodic; set lattice.boundary = \"open\""))  # fmt: skip
+                "order, the edges are open, not periodic, lattice.boundary = \"open\", or the law differs "
+                "from place to place, hamiltonian.disorder = true"))  # fmt: skip
     return found
 
 
@@ -145,9 +146,9 @@ def _translations(states, lattice, n_states, leading) -> list[Finding]:
     )
     text = (
         f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: its shape or kind is "
-        "wrong, or the law differs from place to place, or snapshots are more alike than their order shows "
-        "(write those of a chain after each other); fits that take it to be the same everywhere find "
-        f"interactions that do not exist{hint}"
+        "wrong, or the law differs from place to place (hamiltonian.disorder = true), or snapshots are more "
+        "alike than their order shows (write those of a chain after each other); fits that take it to be the "
+        f"same everywhere find interactions that do not exist{hint}"
     )
     return [Finding("translation", text)]
 

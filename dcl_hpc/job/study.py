@@ -64,7 +64,7 @@ class Job(AnyJob):
         if section is None or not {"lattice", "hamiltonian"} <= info.data.keys():
             return section  # what they depend on is wrong and told of
         lattice, model = info.data["lattice"].build(), info.data["hamiltonian"]
-        glass = isinstance(model, EdwardsAnderson)
+        glass = _differs(model)
         if info.field_name == "rnn":
             return defaults.rnn(section, lattice, glass)
         if info.field_name == "direct":
@@ -225,12 +225,12 @@ class Job(AnyJob):
     @property
     def is_glass(self) -> bool:
         """Whether couplings differ from bond to bond."""
-        return isinstance(self.hamiltonian, EdwardsAnderson)
+        return _differs(self.hamiltonian)
 
     @property
     def realizations(self) -> tuple[int, ...]:
         """Numbers of the realizations of an ensemble; empty for a single system."""
-        return self.hamiltonian.numbers if self.is_glass else ()
+        return self.hamiltonian.numbers if isinstance(self.hamiltonian, EdwardsAnderson) else ()
 
     def of(self, realization: int) -> "Job":
         """The job of one realization of an ensemble: that of a single glass with this `instance`."""
@@ -240,7 +240,7 @@ class Job(AnyJob):
     @property
     def stream_seed(self) -> int:
         """Seed of all random streams but the couplings'; every realization has its own."""
-        number = self.hamiltonian.instance if self.is_glass else 0
+        number = getattr(self.hamiltonian, "instance", 0)
         if number == 0:
             return self.seed
         sequence = np.random.SeedSequence(self.seed, spawn_key=(number,))
@@ -288,3 +288,8 @@ class Job(AnyJob):
     ) -> dict:
         """See `AnyJob.dependencies`."""
         return dependencies.dependencies(self, output, sections, changed, imported)
+
+
+def _differs(model) -> bool:
+    """Whether a section describes a law that differs from place to place."""
+    return isinstance(model, EdwardsAnderson) or getattr(model, "disorder", False)

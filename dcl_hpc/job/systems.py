@@ -104,6 +104,17 @@ class Unknown(Section):
 
     kind: Literal["unknown"] = Field(description="a law that is not known: all is learned from snapshots")
     states: int = Field(2, ge=2, le=254, description="number of states of a site")
+    disorder: bool = Field(
+        False,
+        description="whether each bond may have a coupling and each site a field of its own, as in a glass; "
+        "of two states",
+    )
+
+    @model_validator(mode="after")
+    def _of_spins(self):
+        if self.disorder and self.states != 2:
+            raise ValueError(f"disorder = true needs states = 2, not {self.states}")
+        return self
 
     @property
     def n_states(self) -> int:

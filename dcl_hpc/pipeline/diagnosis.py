@@ -42,6 +42,6 @@ def warnings(run) -> list[str]:
     if job.uses_rnn and observed["samples"] < needed:
         found.append(
             f"{observed['samples']} snapshots are few for the RNN, which learns well from {needed} or more; "
-            'direct estimates need less: ednn.fit = "clusters"'
+            + ('direct estimates need less: ednn.fit = "clusters"' if uniform else "'direct' needs less")
         )
     return found

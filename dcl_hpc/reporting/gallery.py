@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..energy.factory import LEARNED
-from . import explanation, figures, lattices, novelty, recovery
+from . import bonds, explanation, figures, lattices, novelty, recovery
 from .page import Figure, save
 from .system import System
 
@@ -18,6 +18,8 @@ def draw(folder: Path, job, system: System, summary: dict) -> list[Figure]:
     learned = {name: system.errors[name] for name in LEARNED if name in system.errors}
     if learned:
         pages += _test_set(folder, system.energies, learned)
+    if system.bonds:
+        pages.append(_bonds(folder, lattice, system.bonds, job.units.energy))
     if summary["couplings"]:
         pages.append(_couplings(folder, system.couplings, summary["couplings"]))
     if system.histories:
@@ -71,12 +73,20 @@ def _test_set(folder, energies, errors) -> list[Figure]:
     return [predicted, levels]
 
 
+def _bonds(folder, lattice, found, unit: str) -> Figure:
+    return save(
+        folder / "bonds.png", "Couplings of bonds",
+        "Those that make the observations most likely, one of each bond; bars: standard errors.",
+        bonds.picture(lattice, found, unit),
+    )  # fmt: skip
+
+
 def _couplings(folder, couplings, errors) -> Figure:
     bond, true, found = (couplings[key] for key in ("bond", "true", "recovered"))
     return save(
         folder / "couplings.png", "Recovered couplings",
         "From energies of random configurations with one and two spins flipped; bars: standard error, "
-        "due to what is not pairwise in the learned energy.",
+        "by what is not pairwise in the learned energy and what observations tell.",
         recovery.recovered_couplings(bond, true, found, errors),
     )  # fmt: skip
 

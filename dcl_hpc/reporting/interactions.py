@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ..energy.bonds import read_bonds
+from ..energy.couplings import true_couplings, true_fields
 from ..energy.direct import CONVENTION
 from ..energy.factory import ENERGIES
 from ..errors import UserError
@@ -137,7 +139,7 @@ def read_interactions(run: Run, source: str | None = None) -> InteractionTable:
     if (source := source or there[0]) not in there:
         raise UserError(f"this job finds no interactions by {source!r}, but by {', '.join(map(repr, there))}")
     if run.job.is_glass:
-        return InteractionTable(source, _couplings(run, source))
+        return InteractionTable(source, _bonds(run) if source == "direct" else _couplings(run, source))
     if source in ENERGIES:
         rows = results.read_local_energy(run.require(ENERGIES[source].stage))["interactions"]
     else:
@@ -155,6 +157,28 @@ def _interaction(row: dict, geometry: Geometry, unit: str) -> Interaction:
     return Interaction(sites, row["coupling"], row["error"], tied, row["interaction"], about=about, unit=unit)
 
 
+def _bonds(run: Run) -> list[Interaction]:
+    """Couplings of bonds, and fields of sites if there are any, that the direct estimate of a glass found."""
+    found, lattice = read_bonds(run), run.job.build_lattice()
+    bonds, unit = found.interactions, run.job.units.energy
+    true = np.full(len(bonds), np.nan)
+    if run.job.has_truth:
+        hamiltonian = run.job.build_hamiltonian()
+        known = true_couplings(hamiltonian, bonds.pairs), true_fields(hamiltonian)[bonds.sites]
+        true = np.concatenate(known)
+    places = lattice.coordinates.tolist()
+    clusters = [*bonds.pairs.tolist(), *([site] for site in bonds.sites)]
+    rows = zip(clusters, found.coupling.tolist(), found.error.tolist(), true.tolist(), strict=True)
+    return [_of_sites([places[k] for k in sites], *row, unit) for sites, *row in rows]
+
+
+def _of_sites(sites, value: float, error: float, true: float, unit: str) -> Interaction:
+    """Of sites at these places of the lattice; an unknown true coupling is nan."""
+    places = tuple(map(tuple, sites))
+    text = f"[{' '.join(map(str, places))}]".replace(", ", ",")
+    return Interaction(places, value, error, text=text, true=None if np.isnan(true) else true, unit=unit)
+
+
 def _couplings(run: Run, source: str) -> list[Interaction]:
     """Of all pairs of sites that the evaluation looked at."""
     found = read_couplings(run.require("evaluate"))
@@ -163,10 +187,4 @@ def _couplings(run: Run, source: str) -> list[Interaction]:
     by = found["recovered"][source]
     sites = run.job.build_lattice().coordinates[found["pairs"]].tolist()
     rows = zip(sites, by["value"].tolist(), by["error"].tolist(), found["true"].tolist(), strict=True)
-    return [
-        Interaction(
-            (first := tuple(pair[0]), second := tuple(pair[1])), value, error,
-            text=f"[{first} {second}]".replace(", ", ","), true=true,
-        )
-        for pair, value, error, true in rows
-    ]  # fmt: skip
+    return [_of_sites(*row, run.job.units.energy) for row in rows]

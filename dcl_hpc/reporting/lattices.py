@@ -46,6 +46,8 @@ def bond_lines(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
     -------
     whole, halves : float64 (n, 2, 2)
         Each of two points (x, y).
+    direct : bool (n_bonds,)
+        Which bonds are whole ones; of the halves, those at the first sites come first.
     """
     steps = np.array(lattice.geometry.steps)
     first, k = np.nonzero(lattice.forward >= 0)
@@ -56,10 +58,17 @@ def bond_lines(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
     whole = np.stack([start, end], axis=1)[direct]
     there = np.stack([start, start + along / 2], axis=1)[~direct]
     back = np.stack([end, end - along / 2], axis=1)[~direct]
-    return whole, np.concatenate([there, back])
+    return whole, np.concatenate([there, back]), direct
 
 
-def draw(axis, lattice: Lattice, values: np.ndarray | None = None, bonds: bool = True, **style):
+def draw(
+    axis,
+    lattice: Lattice,
+    values: np.ndarray | None = None,
+    bonds: bool = True,
+    size: float | None = None,
+    **style,
+):
     """Draw a lattice of up to two axes, its sites as dots where they lie; absent sites stay blank.
 
     Parameters
@@ -69,6 +78,8 @@ def draw(axis, lattice: Lattice, values: np.ndarray | None = None, bonds: bool =
         Colours the sites: states, magnetizations, correlations with one site. Masked and nan ones are blank.
     bonds : bool
         Whether neighbours are joined.
+    size : float, optional
+        Width of a dot, in bonds; by default 0.3 if there is nothing else, and 0.8 if it shows a value.
     style
         For the dots, such as `cmap` and `norm`.
 
@@ -81,7 +92,7 @@ def draw(axis, lattice: Lattice, values: np.ndarray | None = None, bonds: bool =
 
     points = _plane(lattice, lattice.coordinates)
     if bonds:
-        whole, halves = bond_lines(lattice)
+        whole, halves, _ = bond_lines(lattice)
         axis.add_collection(LineCollection(whole, colors="#999999", linewidths=0.8, zorder=1))
         axis.add_collection(
             LineCollection(halves, colors="#bbbbbb", linewidths=0.8, linestyles="dotted", zorder=1)
@@ -89,12 +100,37 @@ def draw(axis, lattice: Lattice, values: np.ndarray | None = None, bonds: bool =
     low, high = points.min(axis=0) - 0.7, points.max(axis=0) + 0.7
     axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axis.axis("off")
-    # a dot is 0.3 of a bond wide if there is nothing else, and 0.8 if it shows a value
     box = axis.get_position()
     inches = axis.figure.get_size_inches() * [box.width, box.height]
-    width = (0.3 if values is None else 0.8) * 72 * min(inches / (high - low))
+    width = (size or (0.3 if values is None else 0.8)) * 72 * min(inches / (high - low))
     style = {"color": "#1f6fb4"} | style if values is None else {"c": values} | style
     return axis.scatter(*points.T, s=width**2, linewidths=0, zorder=2, **style)
+
+
+def draw_couplings(axis, lattice: Lattice, couplings: np.ndarray):
+    """Draw the bonds of a lattice of up to two axes in the colours of their couplings.
+
+    Parameters
+    ----------
+    axis : matplotlib Axes
+    couplings : float (n_bonds,)
+        In the order of `Lattice.bonds`.
+
+    Returns
+    -------
+    matplotlib LineCollection
+        For a colour bar.
+    """
+    from matplotlib.collections import LineCollection
+
+    whole, halves, direct = bond_lines(lattice)
+    largest = np.abs(couplings).max()
+    lines = LineCollection(np.concatenate([whole, halves]), cmap="coolwarm_r", linewidths=2.5, zorder=1)
+    lines.set(
+        array=np.concatenate([couplings[direct], np.tile(couplings[~direct], 2)]), clim=(-largest, largest)
+    )
+    axis.add_collection(lines)
+    return lines
 
 
 def observed_lattice(lattice: Lattice):

@@ -80,7 +80,7 @@ def _description(job, observed) -> str:
 
 def headline(summary: dict) -> str:
     """The table that ends a run, as text."""
-    from . import uncertainty
+    from . import bonds, uncertainty
     from .recovery import in_words
     from .sweeps import peak, size, warnings
 
@@ -110,6 +110,8 @@ def headline(summary: dict) -> str:
                 f"{origin}RMSE {_number(found, 'rmse', 3)} J (from its own errors "
                 f"{found['predicted_error']:.3f}), slope {_number(found, 'slope', 4)}"
             )
+        elif "bonds" in found:
+            lines.append(origin + bonds.in_words(found, energy))
         else:
             lines.append(f"{origin}{len(found['interactions'])} interactions")
     lines += [

@@ -4,13 +4,15 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from ..energy.bonds import read_bonds
 from ..energy.factory import ENERGIES, LEARNED
+from ..inference.glass import BondEnergy
 from ..pipeline.diagnosis import warnings
 from ..pipeline.lattice_study import calibrate_name
 from ..storage import results
 from ..storage.evaluation import plain, read_couplings
 from ..storage.observations import observed_rows
-from . import explanation, law, recovery, sweeps, tables
+from . import bonds, explanation, law, recovery, sweeps, tables
 from .agreement import agreement
 
 # Learned energies, and those of networks before their calibration.
@@ -40,6 +42,8 @@ class System:
         without one.
     couplings : dict, optional
         See `read_couplings`.
+    bonds : BondEnergy, optional
+        The direct estimate of a glass.
     checks : list of Check
         Tests of learned energies against snapshots.
     diagnosis : list of str
@@ -58,6 +62,7 @@ class System:
     local: dict | None = None
     direct: dict = field(default_factory=dict)
     couplings: dict | None = None
+    bonds: BondEnergy | None = None
     checks: list = field(default_factory=list)
     diagnosis: list = field(default_factory=list)
     learned_from: int = 0
@@ -78,6 +83,7 @@ def read_system(run) -> System:
         error = results.read_direct_error(run.path("evaluate")) if job.compares else None
         own = results.read_local_energy(run.path("direct"))
         found["direct"] = found.get("direct", {}) | {own["method"]: (own["interactions"], error)}
+        found["bonds"] = read_bonds(run) if job.is_glass else None
     trained = [name for name in job.learned if job.is_trained(name)]
     found["histories"] = {name: results.read_history(run.path(name)) for name in trained}
     calibrated = {name: calibrate_name(name) for name in job.learned if job.calibrates(name)}
@@ -159,6 +165,8 @@ def _direct(job, system) -> dict | None:
         | {"predicted_error": predicted, "interactions": interactions}
         for name, (interactions, predicted) in system.direct.items()
     }
+    if system.bonds:
+        found["bonds"] |= bonds.numbers(system.bonds)
     return {"samples": min(job.direct.samples, system.learned_from)} | found
 
 

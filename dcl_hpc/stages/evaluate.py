@@ -145,9 +145,11 @@ def _finish(context, states, ladder, columns, errors, recovered, started: float)
         layout[f"test/error/{name}"] = array_field(error, ("sample",), "standard error of the energy, J")
     if recovered:
         pairs, bond = _pairs(run.job)
-        hamiltonian = run.job.build_hamiltonian()
-        true = couplings.true_couplings(hamiltonian, pairs), couplings.true_fields(hamiltonian)
-        layout |= coupling_fields(pairs, bond, *true, recovered)
+        true = None
+        if run.job.has_truth:
+            hamiltonian = run.job.build_hamiltonian()
+            true = couplings.true_couplings(hamiltonian, pairs), couplings.true_fields(hamiltonian)
+        layout |= coupling_fields(pairs, bond, true, recovered)
     layout |= table_fields({name: local.table() for name, local in estimates.items()})
     found = {name: described(local)[:DESCRIBED] for name, local in estimates.items()}
     attributes = {

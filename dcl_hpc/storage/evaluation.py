@@ -19,25 +19,25 @@ def plain(energy: str) -> str:
     return f"{energy}_as_trained"
 
 
-def coupling_fields(pairs, bond, true, field, recovered: dict) -> dict[str, Field]:
+def coupling_fields(pairs, bond, true, recovered: dict) -> dict[str, Field]:
     """Data sets of recovered couplings.
 
     Parameters
     ----------
     pairs : int (n, 2)
     bond : bool (n,)
-    true : float64 (n,)
-        In J.
-    field : float64 (n_sites,)
-        True fields, in J.
+    true : tuple of float64 (n,) and float64 (n_sites,), optional
+        True couplings and fields in J, where they are known.
     recovered : dict of name to `energy.couplings.Recovered`
     """
     fields = {
         "pairs": array_field(pairs, ("pair", "site"), "two sites in raster order"),
         "bond": array_field(bond, ("pair",), "whether the lattice joins the sites"),
-        "true": array_field(true, ("pair",), "true coupling, J; bonds between the same two sites add up"),
-        "true_field": array_field(field, ("site",), "true field, J"),
     }
+    if true:
+        known = "true coupling, J; bonds between the same two sites add up"
+        fields["true"] = array_field(true[0], ("pair",), known)
+        fields["true_field"] = array_field(true[1], ("site",), "true field, J")
     about = {
         "value": (("pair",), "coupling by {}, J"),
         "error": (("pair",), "standard error of the coupling by {}, J"),
@@ -56,14 +56,16 @@ def read_couplings(path) -> dict | None:
     Returns
     -------
     dict or None
-        `pairs` int32 (n, 2), `bond` bool (n,), `true` float64 (n,) in J, and `recovered`: for each energy
-        a dict of `value`, `error` (n,), `field`, `field_error`, `true_field` (n_sites,), all in J.
+        `pairs` int32 (n, 2), `bond` bool (n,), `true` float64 (n,) in J, nan where it is not known, and
+        `recovered`: for each energy a dict of `value`, `error` (n,), `field`, `field_error`, `true_field`
+        (n_sites,), all in J.
     """
     with reading(path) as file:
         if GROUP not in file:
             return None
         group = file[GROUP]
-        result: dict = {name: group[name][()] for name in ("pairs", "bond", "true")}
+        result: dict = {name: group[name][()] for name in ("pairs", "bond")}
+        result["true"] = group["true"][()] if "true" in group else np.full(len(result["pairs"]), np.nan)
         field = group["true_field"][()] if "true_field" in group else 0.0  # older files have none
         result["recovered"] = {
             name: {what: data[()] for what, data in item.items()}

@@ -112,15 +112,6 @@ def observed(model, n, seed, temperature=2.5):
     return np.ascontiguousarray(chains.states.T)
 
 
-def arrays_of(found):
-    """What the file of a direct estimate has."""
-    bonds = found.interactions
-    return {
-        "pairs": bonds.pairs, "sites": bonds.sites,
-        "coupling": found.coupling, "covariance": found.covariance,
-    }  # fmt: skip
-
-
 def test_predicted_errors_are_those_of_energies():
     """z of energies and of recovered couplings, over independent observation sets."""
     lattice = Lattice((5, 5))
@@ -130,7 +121,7 @@ def test_predicted_errors_are_those_of_energies():
     wanted, some = couplings.true_couplings(hamiltonian, pairs), np.ascontiguousarray(states.T[:8])
     for seed in range(6):
         found = glass.fit(Spins.of(observed(true, 3000, seed), 2.5), lattice)
-        model = DirectBonds(lattice, arrays_of(found))
+        model = DirectBonds(lattice, found)
         z.append((model.energies(states) - true.energies(states)) / model.errors(states))
         recovered = couplings.recover(model, some, pairs)
         assert recovered.error.max() < 1e-5  # the same for all configurations
