@@ -48,7 +48,7 @@ batch = 100
 per_level = 5
 
 [sweep]
-energies = ["true", "rnn", "ednn"]
+energies = ["true", "rnn", "ednn", "direct"]
 temperatures = [2.0, 3.0, 4.0, 5.0]
 ladders = 2
 thermalization = 10
@@ -70,6 +70,8 @@ FILES = {
     "sweeps/true_4x4.h5",
     "sweeps/rnn_4x4.h5",
     "sweeps/ednn_4x4.h5",
+    "direct.h5",
+    "sweeps/direct_4x4.h5",
 }
 pytestmark = pytest.mark.mpi
 
