@@ -87,7 +87,7 @@ def test_snapshots_are_explained_and_one_law_for_all_is_refused(glass, run, tmp_
         return json.loads((made.folder / "report" / "summary.json").read_text())["explanation"][0]
 
     assert tested(run)["p"] > 1e-3
-    alike = JOB | {"name": "alike", "hamiltonian": {"kind": "unknown"}}
+    alike = JOB | {"name": "alike", "hamiltonian": {"kind": "unknown"}, "direct": {"side": 2}}
     other = dcl_hpc.start(alike, tmp_path).make(snapshots=glass[1])
     assert tested(other)["p"] < 1e-4
     assert "hamiltonian.disorder = true" in (other.folder / "report" / "index.html").read_text()

@@ -222,8 +222,10 @@ def test_snapshots_in_memory(ising, tmp_path):
     assert not (third.folder / "observations.h5").exists()
 
 
-def test_process_is_left_as_it_is(ising, tmp_path, caplog, capfd):
+def test_process_is_left_as_it_is(ising, tmp_path, caplog, capfd, monkeypatch):
     """Stages take no signal of the program that calls them, and print nothing: lines are logged."""
+    # the terminal's handler stays once a command was called in this process
+    monkeypatch.setattr(logging.getLogger("dcl_hpc"), "handlers", [])
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
     values = ISING | {"name": "quiet", "observe": ISING["observe"] | {"samples": 200}}
     with caplog.at_level(logging.INFO, "dcl_hpc"):

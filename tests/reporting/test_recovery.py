@@ -125,7 +125,7 @@ def test_through_the_file(tmp_path):
         for name, shift in (("rnn", 0.25), ("ednn", -1.0))
     }
     field = np.array([0.1, 0.0, -0.4, 0.0])
-    layout = coupling_fields(pairs, bond, true, field, recovered)
+    layout = coupling_fields(pairs, bond, (true, field), recovered)
     assert {"couplings/pairs", "couplings/true", "couplings/bond", "couplings/rnn/value"} <= layout.keys()
     write_file(tmp_path / "with.h5", layout, {}, total=1)
     write_file(tmp_path / "without.h5", {}, {}, total=1)
