@@ -7,7 +7,8 @@ is logistic,
 
 and the logarithm of the product over sites and samples is concave (P. Ravikumar, M. Wainwright and
 J. Lafferty, Ann. Stat. 38, 1287 (2010); E. Aurell and M. Ekeberg, PRL 108, 090201 (2012)). Both ends of a
-bond share its coupling. Errors are Godambe's, see `likelihood`.
+bond share its coupling. Errors are Godambe's, see `likelihood`. Where a sample has lost a site, those beside
+it are left out: what was there, and whether it acted, is not known.
 """
 
 from dataclasses import dataclass, field, replace
@@ -20,10 +21,12 @@ from ..sampling.compiled import njit
 from ..sampling.generator import OPTIONS
 from .samples import MIN_SAMPLES, NOTHING
 
+# Fewer groups of independent samples do not tell their own scatter.
+FEWEST = 10
 # Groups of samples whose scores are kept, at most: enough for the covariance of hundreds of couplings.
-GROUPS = 16_384
+GROUPS = 8192
 # Most states of the neighbours of a site that are counted.
-MOST_STATES = 3**8
+MOST_STATES = 2**10
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Spins:
             raise ValueError("all samples are equal; observe at a higher temperature")
         found, number = np.unique(np.arange(len(states)) if blocks is None else blocks, return_inverse=True)
         n_groups = min(GROUPS, len(found))
+        if n_groups < FEWEST:
+            raise ValueError(f"{n_groups} independent stretches tell no errors; observe {FEWEST} or more")
         return cls(states, temperature, number * n_groups // len(found), n_groups)
 
     @property
@@ -77,8 +82,8 @@ class Spins:
         return len(self.given) > 0
 
     def sum_of_squares(self, scores: np.ndarray) -> np.ndarray:
-        """Godambe's J, float64 (n, n), of scores (n_groups, n)."""
-        return scores.T @ scores
+        """Godambe's J, float64 (n, n), of scores (n_groups, n), whose sum is 0 as the fit has it."""
+        return scores.T @ scores * (self.n_groups / (self.n_groups - 1))
 
     def some(self, rows: np.ndarray, given: np.ndarray) -> "Spins":
         """Some of the samples, in the same groups, with a field that is given."""
@@ -140,9 +145,9 @@ class Bonds:
     def evaluation(self, observations: Spins):
         """What `likelihood.maximise` takes: by states of sites and their neighbours, if these are few."""
         most = self.around[0].shape[1]
-        if observations.has_given or 3**most > MOST_STATES:
+        if observations.has_given or 2**most > MOST_STATES:
             return partial(self._derivatives, observations)
-        counts = np.zeros((self.n_sites, 3**most, 2))
+        counts = np.zeros((self.n_sites, 2**most, 2))
         _count(observations.states, self.around[1], counts)
 
         def evaluate(k, stride):
@@ -169,11 +174,12 @@ class Bonds:
 
 @njit(inline="always", **OPTIONS)
 def _state_of(row, others):
-    """Number of the state of a site's neighbours, with the digit 2 for what is not there; 1 for a field."""
+    """Number of the state of a site's neighbours, of a field 1; -1 if one of them is lost."""
     code = 0
     for j in range(len(others)):
-        if others[j] >= 0:
-            code = 3 * code + (min(row[others[j]], 2) if others[j] < len(row) else 1)
+        if others[j] >= 0 and code >= 0:
+            state = row[others[j]] if others[j] < len(row) else 1
+            code = 2 * code + state if state < 2 else -1
     return code
 
 
@@ -190,8 +196,9 @@ def _count(states, others, counts):
     """Adds up how often each state of a site's neighbours and itself occurs."""
     for s in range(len(states)):
         for i in range(states.shape[1]):
-            if states[s, i] < 2:
-                counts[i, _state_of(states[s], others[i]), states[s, i]] += 1
+            code = _state_of(states[s], others[i])
+            if states[s, i] < 2 and code >= 0:
+                counts[i, code, states[s, i]] += 1
 
 
 @njit(**OPTIONS)
@@ -203,15 +210,14 @@ def _add_counted(counts, numbers, k, slopes, gradient, h):
         while count < len(twice) and numbers[i, count] >= 0:
             count += 1
         own = numbers[i, :count]
-        for code in range(3**count):
+        for code in range(2**count):
             n = counts[i, code, 0] + counts[i, code, 1]
             if n == 0:
                 continue
-            exponent, rest = 0.0, code
-            for j in range(count - 1, -1, -1):
-                twice[j] = (-2.0, 2.0, 0.0)[rest % 3]
+            exponent = 0.0
+            for j in range(count):
+                twice[j] = 4.0 * ((code >> (count - 1 - j)) & 1) - 2
                 exponent += k[own[j]] * twice[j]
-                rest //= 3
             slope = 0.0
             for state in range(2):
                 spin = 2.0 * state - 1
@@ -233,17 +239,15 @@ def _add_scores(states, groups, numbers, others, slopes, scores):
     n_sites = states.shape[1]
     for s in range(len(states)):
         for i in range(n_sites):
-            if states[s, i] > 1:
+            code = _state_of(states[s], others[i])
+            if states[s, i] > 1 or code < 0:
                 continue
-            slope = slopes[i, _state_of(states[s], others[i]), states[s, i]]
+            slope = slopes[i, code, states[s, i]]
             for j in range(numbers.shape[1]):
                 if numbers[i, j] < 0:
                     break
-                other = others[i, j]
-                if other == n_sites or states[s, other] == 1:
-                    scores[groups[s], numbers[i, j]] += 2 * slope
-                elif states[s, other] == 0:
-                    scores[groups[s], numbers[i, j]] -= 2 * slope
+                up = others[i, j] == n_sites or states[s, others[i, j]] == 1
+                scores[groups[s], numbers[i, j]] += 2 * slope if up else -2 * slope
 
 
 @njit(**OPTIONS)
@@ -260,12 +264,13 @@ def _add_derivatives(states, groups, numbers, others, given, k, scores, h):
         spins[-1] = 1.0
         row = scores[groups[s]]
         for i in range(n_sites):
-            if spins[i] == 0:
-                continue
-            count, exponent = counts[i], 0.0
+            count, exponent, lost = counts[i], 0.0, spins[i] == 0
             for j in range(count):
                 twice[j] = 2 * spins[others[i, j]]
                 exponent += k[numbers[i, j]] * twice[j]
+                lost |= twice[j] == 0
+            if lost:
+                continue
             if n_given:
                 twice[count] = np.float64(given[s, i, 1]) - np.float64(given[s, i, 0])
                 exponent += k[last] * twice[count]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from scipy.stats import chi2
 
 from ..physics.lattice import Lattice
 from ..physics.structure import Structure, half_space, spins_of
@@ -15,6 +16,8 @@ MEASURED, FEWEST = 20_000, 50
 SIGNIFICANT, IMPROBABLE = 5.0, 1e-6
 # Standard errors below which all correlations count as none, and the correlation of frozen neighbours.
 NOTHING, FROZEN = 4.0, 0.98
+# Probability of correlations that are none, below which there are some.
+DISORDERED = 1e-3
 # Sides below which places along an axis are not compared, and floats that are held at a time.
 SHORTEST, CHUNK = 4, 2**22
 
@@ -59,7 +62,7 @@ def diagnose(
     ]  # fmt: skip
     if len(states) < FEWEST or found:
         return found
-    found += _order(states, lattice, n_states, leading)
+    found += _order(states, lattice, n_states, leading) if uniform else _disorder(states, lattice)
     seams = _seams(states, lattice, n_states, leading) if uniform else []
     found += seams
     if uniform and not seams and not (lattice.open or lattice.absent or counts[n_states:].any()):
@@ -87,6 +90,23 @@ def _order(states, lattice, n_states, leading) -> list[Finding]:
                     "interaction to be learned; observe more, or at a lower temperature")]  # fmt: skip
 
 
+def _disorder(states, lattice: Lattice) -> list[Finding]:
+    """The same of single bonds, whose correlations may have any sign: by their squares."""
+    spins = np.where(states < 2, 2.0 * states - 1, 0.0)
+    correlation, n = np.zeros(len(lattice.bonds)), np.zeros(len(lattice.bonds))
+    for k, (i, j) in enumerate(lattice.bonds):
+        products = spins[:, i] * spins[:, j]
+        n[k] = max(np.count_nonzero(products), 1)
+        correlation[k] = products.sum() / n[k]
+    if len(n) and (typical := np.sqrt((correlation**2).mean())) > FROZEN:
+        return [Finding("cold", f"nearly all is ordered (correlation of neighbours {typical:.3f}, RMS): "
+                        "they hardly tell the law; observe at a higher temperature")]  # fmt: skip
+    if chi2.sf((n * correlation**2).sum(), len(n)) < DISORDERED:
+        return []
+    return [Finding("hot", "neighbours are no more correlated than chance has it, so there is no interaction "
+                    "to be learned; observe more, or at a lower temperature")]  # fmt: skip
+
+
 def _seams(states, lattice, n_states, leading) -> list[Finding]:
     """Whether neighbours across a periodic axis' seam are less correlated than others."""
     found = []
@@ -102,9 +122,15 @@ def _seams(states, lattice, n_states, leading) -> list[Finding]:
             found.append(Finding(
                 "seam", f"neighbours across the edges of axis {axis} have the correlation {seam:.4f}, others "
                 f"{bulk:.4f} ({abs(z):.0f} standard errors): if lattice.shape is right and its axes are in "
-                "order, the edges are open, not periodic, lattice.boundary = \"open\", or the law differs "
-                "from place to place, hamiltonian.disorder = true"))  # fmt: skip
+                "order, the edges are open, not periodic; set lattice.boundary = \"open\""
+                f"{_or_disorder(n_states)}"))  # fmt: skip
     return found
+
+
+def _or_disorder(n_states: int) -> str:
+    """What else it may be that places differ, and what to do."""
+    job = ' (hamiltonian.kind = "unknown" with disorder = true)' if n_states == 2 else ""
+    return f", or the law differs from place to place{job}"
 
 
 def _averages(states, n_states: int, groups: list[np.ndarray]) -> np.ndarray:
@@ -146,9 +172,9 @@ def _translations(states, lattice, n_states, leading) -> list[Finding]:
     )
     text = (
         f"{what} is not the same {where}, {low:.4f} to {high:.4f}, but the lattice is: its shape or kind is "
-        "wrong, or the law differs from place to place (hamiltonian.disorder = true), or snapshots are more "
-        "alike than their order shows (write those of a chain after each other); fits that take it to be the "
-        f"same everywhere find interactions that do not exist{hint}"
+        "wrong, or snapshots are more alike than their order shows (write those of a chain after each other)"
+        f"{_or_disorder(n_states)}; fits that take it to be the same everywhere find interactions that do "
+        f"not exist{hint}"
     )
     return [Finding("translation", text)]
 

@@ -6,11 +6,10 @@ import numpy as np
 from scipy.stats import chi2
 
 from ..physics.lattice import Lattice
+from ..physics.tiles import MAX_BONDS
 from . import likelihood
 from .bonds import Bonds, Spins
 
-# Most couplings and fields of a fit, whose information matrix has the square of that many entries.
-MOST = 4000
 # Probability of fields this large where there are none, below which they are taken for real.
 REAL = 0.01
 
@@ -50,15 +49,27 @@ def fit(observations: Spins, lattice: Lattice) -> BondEnergy:
         If there are too many couplings, or the samples do not determine them.
     """
     both, t = Bonds.of(lattice, fields=True), observations.temperature
-    if len(both) > MOST:
-        raise ValueError(f"{len(both)} couplings and fields are more than the {MOST} that can be fitted")
-    found, n = likelihood.fit(observations, both), len(both.pairs)
+    if len(both) > MAX_BONDS:
+        raise ValueError(f"{len(both)} couplings and fields are more than the {MAX_BONDS} that can be fitted")
+    if not len(both.pairs):
+        raise ValueError("the lattice joins no two sites")
+    found, n = _fit(observations, both), len(both.pairs)
     if _chance(found.parameters[n:], found.covariance[n:, n:]) < REAL:
         text = "sites have fields of their own"
         return BondEnergy(both, t * found.parameters, t**2 * found.covariance, text)
     bonds = Bonds.of(lattice, fields=False)
-    found = likelihood.fit(observations, bonds, found.parameters[:n])
+    found = _fit(observations, bonds, found.parameters[:n])
     return BondEnergy(bonds, t * found.parameters, t**2 * found.covariance, "no site has a field")
+
+
+def _fit(observations: Spins, bonds: Bonds, start=None) -> likelihood.Fit:
+    try:
+        return likelihood.fit(observations, bonds, start)
+    except ValueError:
+        raise ValueError(
+            "some sites hardly ever turn, or neighbours never without each other: their couplings cannot be "
+            "told; observe more, or at a higher temperature, or leave such sites out (lattice.absent)"
+        ) from None
 
 
 def _chance(values: np.ndarray, covariance: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..energy.factory import ENERGIES
+from ..physics.tiles import MAX_BONDS
 from . import needs
 from .defaults import MOST_STATES, tile_states
 
@@ -82,16 +83,28 @@ def _interactions(job) -> Iterator[str]:
 
 def _direct(job) -> Iterator[str]:
     if job.direct and job.is_glass:
+        given = job.direct.model_dump(exclude_defaults=True)
+        ignored = [key for key in ("side", "tile", "radius", "without") if key in given]
         if job.direct.methods or job.direct.method != "bonds":
             yield (
-                "direct: clusters and tables take the energy to be the same everywhere; for edwards_anderson "
+                "direct: clusters and tables take the energy to be the same everywhere; where it differs "
                 "take method = 'bonds', and leave methods out"
             )
+        elif ignored:
+            yield f"direct.{ignored[0]}: bonds join nearest neighbours and have no tile; leave it out"
         elif not job.uses_direct:
             yield "direct: add 'direct' to sweep.energies, or leave it out"
+        elif (n := job.build_lattice().n_sites + len(job.build_lattice().bonds)) > MAX_BONDS:
+            yield (
+                f"lattice.shape: {n} couplings and fields are more than the {MAX_BONDS} that 'direct' can "
+                "fit; take a part of the lattice with open edges, or other sweep.energies"
+            )
     elif job.direct:
         if job.direct.method == "bonds":
-            yield "direct.method: 'bonds' gives each its own coupling, for edwards_anderson; take 'clusters'"
+            yield (
+                "direct.method: 'bonds' gives each its own coupling, for edwards_anderson and unknown laws "
+                "with hamiltonian.disorder = true; take 'clusters'"
+            )
             return
         if not (job.uses_direct or job.direct.methods):
             yield "direct.methods: name one, or add 'direct' to sweep.energies"
@@ -105,8 +118,8 @@ def _direct(job) -> Iterator[str]:
     if job.uses_ednn and not job.ednn.is_network:
         if job.is_glass:
             yield (
-                f"ednn.fit = '{job.ednn.fit}' takes the energy to be the same everywhere; for "
-                "edwards_anderson take 'labels' or 'pseudolikelihood' with ednn.shared = false"
+                f"ednn.fit = '{job.ednn.fit}' takes the energy to be the same everywhere; where it differs "
+                "take 'labels' or 'pseudolikelihood' with ednn.shared = false"
             )
         else:
             offsets = job.ednn.offsets(job.build_lattice())
@@ -173,7 +186,7 @@ def _ednn(job) -> Iterator[str]:
     if job.is_glass and job.ednn.is_network and job.ednn.shared:
         yield (
             "sweep.energies: one EDNN shared by all tiles cannot represent quenched disorder; set "
-            "ednn.shared = false, or take ['true', 'rnn'] for edwards_anderson"
+            "ednn.shared = false, or leave 'ednn' out"
         )
     if not job.ednn.shared and not job.is_glass and job.shapes != (shape,):
         yield "sweep.shapes: with ednn.shared = false the EDNN knows the observed lattice only"

@@ -107,7 +107,7 @@ def direct(section: Direct, lattice: Lattice, n_states: int, glass: bool = False
         section = section.model_copy(update={"method": "bonds" if glass else "clusters"})
     if glass or section.method == "bonds":
         methods = () if section.methods == "auto" else section.methods
-        return section.model_copy(update={"tile": "ball", "radius": 1, "methods": methods})
+        return section.model_copy(update={"methods": methods})
     largest, tile = MOST_STATES, section.tile
     side, methods = section.side, section.methods
     if tile == "auto":

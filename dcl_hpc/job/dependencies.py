@@ -41,6 +41,8 @@ def dependencies(
             result[name] = _without(result[name], "calibrate")
             if not imported and result[name]["validation"] == "auto":
                 result[name]["validation"] = job.validation(name, job.observe.samples)
+            elif job.is_glass and result[name]["validation"] == "auto":  # earlier versions held out less
+                result[name]["unseen"] = True
     result = canonical(result)
     if changed:
         result = _only(result, job.model_dump(mode="json", exclude_defaults=True, context={"digest": True}))

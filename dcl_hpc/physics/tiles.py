@@ -12,6 +12,8 @@ from .lattice import Lattice
 MAX_TABLE = 2**24
 # Most states of a tile whose energies are all fitted: their information matrix is dense.
 MAX_FREE = 2**12
+# Most couplings and fields that are fitted one by one; their covariance has the square of that many entries.
+MAX_BONDS = 4000
 
 
 def box(dimension: int, focus: int, context: int) -> np.ndarray:

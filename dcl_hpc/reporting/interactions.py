@@ -110,8 +110,8 @@ class InteractionTable(Sequence[Interaction]):
 def sources(run: Run) -> list[str]:
     """By what a run finds interactions: "direct", "ednn", "rnn", or estimates that it compares with."""
     job = run.job
-    if job.is_glass:
-        return job.learned[::-1]
+    if job.is_glass:  # what networks have is in the evaluation
+        return [name for name in job.learned[::-1] if name == "direct" or job.compares]
     methods = [] if job.direct is None else list(job.direct.methods)
     own = ["direct"] * job.uses_direct + ["ednn"] * (job.uses_ednn and not job.ednn.is_network)
     return own + methods

@@ -33,7 +33,7 @@ def observed(run, most: int) -> tuple[np.ndarray, np.ndarray]:
     path = run.require("observe")
     with observed_rows(path, run.job.held_out) as source:
         states = source.read(0, min(source.n, most))[0]
-    return states, correlated_blocks(path)[: len(states)]
+    return states, correlated_blocks(path, len(states))
 
 
 def _fit_bonds(context: Context, output: str, most: int) -> None:

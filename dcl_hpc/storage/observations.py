@@ -53,14 +53,22 @@ def _held_out_axes(path, share: float) -> tuple[int, ...]:
     return (int(np.ceil(share * axes[0])), *axes[1:])
 
 
-def correlated_blocks(path) -> np.ndarray:
+def correlated_blocks(path, n: int | None = None) -> np.ndarray:
     """Number of the block of correlated configurations that each one is in, int64 (n,).
 
     Chains of the job's own are independent; of others any axis may be time.
+
+    Parameters
+    ----------
+    n : int, optional
+        How many of them, from the first one, are used: no fewer blocks are made of these than of all.
     """
     found, axes = Observations(path), leading_axes(path)
+    if n is not None:
+        inner = int(np.prod(axes[1:]))
+        axes = (-(-n // inner), *axes[1:]) if n >= inner else (n,)
     along = tuple(range(len(axes))) if found.source else (0,)
-    return blocks(axes, along, 2 * found.autocorrelation_time / found.thin)
+    return blocks(axes, along[: len(axes)], 2 * found.autocorrelation_time / found.thin)[:n]
 
 
 def observation_fields(

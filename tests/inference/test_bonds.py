@@ -43,6 +43,11 @@ def test_likelihood_is_that_of_all_conditionals(share, absent, monkeypatch):
         given = random.normal(size=(60, 12, 2)).astype(np.float32)
         spins, k = spins.some(np.arange(60), given), np.append(k, share)
 
+    told = states != ABSENT  # and all that the site has a function with
+    for i, j in functions.pairs:
+        told[:, i] &= states[:, j] != ABSENT
+        told[:, j] &= states[:, i] != ABSENT
+
     def logarithm(k):
         s = np.where(states == ABSENT, 0.0, 2.0 * states - 1)
         field = np.zeros(s.shape)
@@ -53,7 +58,7 @@ def test_likelihood_is_that_of_all_conditionals(share, absent, monkeypatch):
         exponent = 2 * s * field
         if share is not None:
             exponent += s * k[-1] * (given[:, :, 1] - given[:, :, 0])
-        return -(np.log1p(np.exp(-exponent)) * (s != 0)).sum()
+        return -(np.log1p(np.exp(-exponent)) * told).sum()
 
     value, scores, gradient, h = functions.evaluation(spins)(k, 1)
     scores = scores() if callable(scores) else scores
@@ -121,10 +126,10 @@ def test_copies_tell_nothing_new(make):
 
 def test_groups_are_whole_blocks(monkeypatch):
     """However few groups there are, and whatever the order of the samples."""
-    monkeypatch.setattr(bonds_module, "GROUPS", 7)
+    monkeypatch.setattr(bonds_module, "GROUPS", 11)
     blocks = np.random.default_rng(5).permutation(np.arange(300) // 4)
     found = Spins.of(np.random.default_rng(1).integers(0, 2, (300, 4), np.uint8), 1.0, blocks)
-    assert sorted(set(found.groups)) == list(range(found.n_groups)) == list(range(7))
+    assert sorted(set(found.groups)) == list(range(found.n_groups)) == list(range(11))
     assert all(len(set(found.groups[blocks == block])) == 1 for block in range(75))
 
 
@@ -134,15 +139,28 @@ def test_what_cannot_be_fitted_is_told(make, monkeypatch):
     states = make.sample(energy, TEMPERATURE, 200)
     with pytest.raises(ValueError, match="20 samples are too few"):
         Spins.of(states[:20], TEMPERATURE)
+    with pytest.raises(ValueError, match="4 independent stretches tell no errors"):
+        Spins.of(states, TEMPERATURE, np.arange(200) // 50)
+    with pytest.raises(ValueError, match="lattice joins no two sites"):
+        glass.fit(Spins.of(states[:, :2], TEMPERATURE), Lattice((2, 2), open=(0, 1), absent=(1, 2)))
     with pytest.raises(ValueError, match="all samples are equal"):
         Spins.of(states[:1].repeat(99, axis=0), TEMPERATURE)
     still = states.copy()
     still[:, [3, 4]] = 1  # neighbours: their coupling and fields cannot be told apart
     with pytest.raises(ValueError, match="observe more"):
         glass.fit(Spins.of(still, TEMPERATURE), lattice)
-    monkeypatch.setattr(glass, "MOST", 50)
+    monkeypatch.setattr(glass, "MAX_BONDS", 50)
     with pytest.raises(ValueError, match="75 couplings and fields are more than the 50"):
         glass.fit(Spins.of(states, TEMPERATURE), lattice)
+
+
+def test_lost_atoms_leave_errors_right(make):
+    """Where a tenth of all atoms is not seen, though they acted."""
+    lattice, energy, true = lattice_glass()
+    states, random = make.sample(energy, TEMPERATURE, 12_000), np.random.default_rng(6)
+    states[random.random(states.shape) < 0.1] = ABSENT
+    found = glass.fit(Spins.of(states, TEMPERATURE), lattice)
+    assert 0.8 < np.sqrt(np.mean(((found.coupling - true) / found.error) ** 2)) < 1.25
 
 
 def test_fewer_samples_than_couplings(make):

@@ -55,6 +55,20 @@ def test_offset_rows():
     assert found.kind == "translation" and "(1, -1)" in found.text and "triangular_rows" in found.text
 
 
+def test_disorder_is_looked_at_bond_by_bond():
+    """Couplings of both signs are no noise, though all correlations cancel; noise and frozen ones are."""
+    random = np.random.default_rng(2)
+    signs = random.choice([-1, 1], 64).astype(np.int8)
+    ordered, _ = snapshots(SQUARE, 3.0, records=3)
+    for states, expected in (
+        (ordered, []),
+        (random.integers(0, 2, (300, 64), np.uint8), ["hot"]),
+        (random.integers(0, 2, (300, 1), np.uint8).repeat(64, axis=1), ["cold"]),
+    ):
+        turned = ((2 * states.astype(np.int8) - 1) * signs > 0).astype(np.uint8)  # a gauge of the couplings
+        assert kinds(turned, SQUARE, (300,), uniform=False) == expected
+
+
 def test_nothing_to_learn():
     """States that never occur, no correlation at all, and complete order."""
     noise = np.random.default_rng(1).integers(0, 2, (2000, 64), np.uint8)

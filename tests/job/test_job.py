@@ -191,6 +191,8 @@ def test_direct_estimates_of_glasses_are_of_bonds(job_file):
     assert job.direct.method == "bonds" and job.direct.methods == ()
     assert "take method = 'bonds'" in refusal(job_file, *glass, "direct.method=clusters")
     assert "leave methods out" in refusal(job_file, *glass, "direct.methods=['table']")
+    assert "direct.side: bonds join nearest neighbours" in refusal(job_file, *glass, "direct.side=2")
+    assert "4800 couplings and fields are more than" in refusal(job_file, *glass, "lattice.shape=[40, 40]")
     assert "take 'clusters'" in refusal(job_file, "sweep.energies=['direct']", "direct.method=bonds")
     assert load(job_file, ("sweep.energies=['direct']",))[0].direct.method == "clusters"
 

@@ -10,6 +10,7 @@ from dcl_hpc.errors import UserError
 from dcl_hpc.job.dependencies import canonical
 from dcl_hpc.job.file import load
 from dcl_hpc.job.study import Job
+from dcl_hpc.pipeline.lattice_study import LATTICE
 
 from .asking import GLASS, OUTPUTS, REPOSITORY, dependencies, refusal
 
@@ -184,3 +185,6 @@ def test_rows_held_out(job_file, n, share):
     assert dependencies(job, "rnn")["rnn"]["validation"] == share
     glass = Job.load(job_file, [*settings, *GLASS, "ednn.shared=false"])
     assert glass.validation("rnn", n) == share
+    sections = LATTICE.stage("rnn").sections("rnn")
+    assert glass.dependencies("rnn", sections, imported=True)["rnn"]["unseen"]  # fewer were, earlier
+    assert "unseen" not in job.dependencies("rnn", sections, imported=True)["rnn"]

@@ -45,6 +45,8 @@ def test_interactions_are_looked_for_once(context, monkeypatch):
     with observations.observed_rows(context.run.path("observe"), 0) as source:
         states = source.read(0, source.n)[0]
     blocks = observations.correlated_blocks(context.run.path("observe"))
+    few = observations.correlated_blocks(context.run.path("observe"), 50)
+    assert len(few) == 50 and len(set(few)) >= 32
     first = calibrate._interactions(context, "calibrate_rnn", states, blocks)
     assert len(first.interactions)
     assert calibrate._interactions(context, "calibrate_ednn", states, blocks) is first
