@@ -148,12 +148,9 @@ def glass(shape, temperature: float) -> tuple[float, float]:
 @cache
 def _glass(shape: tuple[int, int]):
     """Its Hamiltonian."""
-    job = {"name": "g", "lattice": {"shape": shape}, "hamiltonian": GLASS["hamiltonian"]}
-    temperatures = {
-        "observe": {"temperature": 4.0},
-        "sweep": {"temperatures": [4.0, 5.0], "energies": ["true"]},
-    }
-    return dcl_hpc.Job(**job, **temperatures).build_hamiltonian()
+    job = Case(**GLASS, samples=1, shape=shape).job("glass", 1, True)
+    job["sweep"]["energies"] = ["true"]
+    return dcl_hpc.Job(**job).build_hamiltonian()
 
 
 GLASS = {

@@ -41,8 +41,8 @@ Made by `.venv/bin/python benchmarks/paper.py` from files of `benchmarks/results
 command, commit and machine. RMSE in J over the same number of configurations of each energy level, |du| in J
 per site. Networks are given as they were trained, which is the published method, and calibrated by the
 interactions that the snapshots call for. The paper ([arXiv:2003.02647](https://arxiv.org/abs/2003.02647)) has
-numbers for two of its results; the other rows have what its figures and text claim. In the variants the RNN was
-shown each observation as it was taken (`rnn.symmetric = false`). The job of a file is in its commit.
+numbers for two of its results; the other rows have what its figures and text claim. In the variants the RNN
+was shown each observation as it was taken (`rnn.symmetric = false`). The job of a file is in its commit.
 
 | there | the paper | here | numbers |
 |---|---|---|---|
