@@ -148,7 +148,7 @@ def glass(shape, temperature: float) -> tuple[float, float]:
 @cache
 def _glass(shape: tuple[int, int]):
     """Its Hamiltonian."""
-    job = Case(**GLASS, samples=1, shape=shape).job("glass", 1, True)
+    job = Case(**GLASS, samples=1000, shape=shape).job("glass", 1, True)
     job["sweep"]["energies"] = ["true"]
     return dcl_hpc.Job(**job).build_hamiltonian()
 
