@@ -9,8 +9,8 @@ one core for the fit alone; a peer that can be stopped is stopped at the limit, 
 that.
 Errors are those of the couplings of all pairs of sites, and of u(T) of chains by replica exchange with each
 energy, against exact values. Runs of FOLDER have the names of the cases: snapshots are theirs, and where one
-has an EDNN it is compared, too. Selected interactions are one law for all sites, which a glass has not. With
---into FILE each case is written as it ends, and those that FILE has are left out.
+has an EDNN it is compared, too. Selected interactions are one law for all sites; a glass, which has none, is
+fitted bond by bond. With --into FILE each case is written as it ends, and those that FILE has are left out.
 """
 
 import argparse
@@ -29,9 +29,12 @@ from inverse.pairs import PairsEnergy, energies_per_site
 from outcome import add_arguments, finish
 
 import dcl_hpc
+from dcl_hpc.energy.bonds import BondTables
 from dcl_hpc.energy.couplings import CONFIGURATIONS, recover, true_couplings
 from dcl_hpc.energy.true import TrueEnergy
 from dcl_hpc.errors import UserError
+from dcl_hpc.inference import glass
+from dcl_hpc.inference.bonds import Spins
 from dcl_hpc.inference.estimate import estimate
 from dcl_hpc.physics import exact
 from dcl_hpc.pipeline import opening
@@ -103,15 +106,21 @@ class System:
             "at": float(self.temperatures[worst]), "u": u.tolist(),
         } | ({} if seconds is None else {"seconds": seconds})  # fmt: skip
 
-    def selected(self) -> dict:
-        """What the interactions that the snapshots call for are off."""
-        job = self.run.job
-        offsets = job.direct.offsets(self.lattice)
-        estimate(job, "clusters", self.states[:200], offsets)  # compiled and warm
+    def own(self) -> dict:
+        """What the interactions that the snapshots call for are off, of a glass one of each bond."""
+        fit = self._bonds if self.run.job.is_glass else self._selected
+        fit(self.states[:200])  # compiled and warm
         started = time.process_time()
-        found = estimate(job, "clusters", self.states, offsets)
-        spent = time.process_time() - started
-        return self.errors(found.model(self.lattice), seconds=spent)
+        model = fit(self.states)
+        return self.errors(model, seconds=time.process_time() - started)
+
+    def _selected(self, states):
+        job = self.run.job
+        return estimate(job, "clusters", states, job.direct.offsets(self.lattice)).model(self.lattice)
+
+    def _bonds(self, states):
+        found = glass.fit(Spins.of(states, self.run.job.observe.temperature), self.lattice)
+        return BondTables(self.lattice, found.interactions, found.coupling)
 
     def ednn(self) -> dict | None:
         """The same of the run's EDNN, if it has one; seconds are those of all its stages."""
@@ -156,8 +165,7 @@ def compare(name: str, case: tuple, versions: dict, options, folder: Path) -> di
         run.make("observe", *(["ednn"] if options.quick else []))
     system = System(next(iter(run.realizations), run), n, 50 if options.quick else SWEEPS)
     rows = {"true": system.errors(TrueEnergy(system.hamiltonian))}
-    if run.job.direct:
-        rows["selected"] = system.selected()
+    rows["bonds" if run.job.is_glass else "selected"] = system.own()
     if found := system.ednn():
         rows["EDNN"] = found
     for peer in versions:
