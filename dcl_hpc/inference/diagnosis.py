@@ -16,6 +16,10 @@ MEASURED, FEWEST = 20_000, 50
 SIGNIFICANT, IMPROBABLE = 5.0, 1e-6
 # Standard errors below which all correlations count as none, and the correlation of frozen neighbours.
 NOTHING, FROZEN = 4.0, 0.98
+# Share of the squared correlations of others, below which those across the edges may be none.
+WEAK = 0.1
+# Bonds that are looked at one by one, and their share with correlations of either sign that tells disorder.
+MOST_BONDS, BOTH = 400, 0.1
 # Probability of correlations that are none, below which there are some.
 DISORDERED = 1e-3
 # Sides below which places along an axis are not compared, and floats that are held at a time.
@@ -28,7 +32,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"state", "seam", "translation", "hot", "cold"}
+    kind : {"state", "still", "seam", "signs", "translation", "hot", "cold"}
     text : str
         A sentence with what to do.
     """
@@ -62,10 +66,15 @@ def diagnose(
     ]  # fmt: skip
     if len(states) < FEWEST or found:
         return found
-    found += _order(states, lattice, n_states, leading) if uniform else _disorder(states, lattice)
-    seams = _seams(states, lattice, n_states, leading) if uniform else []
+    found += _still(states, lattice, n_states)
+    if not uniform:
+        return found + _disorder(states, lattice)
+    if signs := _signs(states, lattice, n_states, leading):
+        return found + signs
+    found += _order(states, lattice, n_states, leading)
+    seams = _seams(states, lattice, n_states, leading)
     found += seams
-    if uniform and not seams and not (lattice.open or lattice.absent or counts[n_states:].any()):
+    if not seams and not (lattice.open or lattice.absent or counts[n_states:].any()):
         found += _translations(states, lattice, n_states, leading)
     return found
 
@@ -90,21 +99,75 @@ def _order(states, lattice, n_states, leading) -> list[Finding]:
                     "interaction to be learned; observe more, or at a lower temperature")]  # fmt: skip
 
 
-def _disorder(states, lattice: Lattice) -> list[Finding]:
-    """The same of single bonds, whose correlations may have any sign: by their squares."""
+def _still(states, lattice: Lattice, n_states: int) -> list[Finding]:
+    """Sites that never change where others do."""
+    there = states < n_states
+    low = np.where(there, states, n_states).min(axis=0)
+    still = np.flatnonzero((low == np.where(there, states, 0).max(axis=0)) & there.any(axis=0))
+    if not 0 < len(still) < lattice.n_sites / 2:
+        return []
+    place, state = tuple(lattice.coordinates[still[0]].tolist()), low[still[0]]
+    more = f", and {len(still) - 1} more sites never change" * (len(still) > 1)
+    return [Finding("still", f"the site at {place} always has the state {state}{more}: what is not there "
+                    "goes into lattice.absent")]  # fmt: skip
+
+
+def _correlations(states, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean products of the spins of pairs of sites, and of how many snapshots, float64 (2, n_pairs)."""
     spins = np.where(states < 2, 2.0 * states - 1, 0.0)
-    correlation, n = np.zeros(len(lattice.bonds)), np.zeros(len(lattice.bonds))
-    for k, (i, j) in enumerate(lattice.bonds):
+    correlation, n = np.zeros((2, len(pairs)))
+    for k, (i, j) in enumerate(pairs):
         products = spins[:, i] * spins[:, j]
         n[k] = max(np.count_nonzero(products), 1)
         correlation[k] = products.sum() / n[k]
+    return correlation, n
+
+
+def _signs(states, lattice: Lattice, n_states: int, leading) -> list[Finding]:
+    """Whether parallel bonds have correlations of both signs, as no law that is the same everywhere makes."""
+    if n_states != 2:
+        return []
+    step = np.nonzero(lattice.forward >= 0)[1]  # as the bonds are ordered
+    some = np.arange(0, len(step), -(-len(step) // MOST_BONDS))
+    values = _averages(states, n_states, [lattice.bonds[k : k + 1] for k in some])
+    if np.isnan(values).any():
+        values = np.where(np.isnan(values), np.nanmean(values, axis=0), values)
+    mean = mean_of_batches(batches(values, leading, slice(2))[0])
+    z = mean.value / np.maximum(mean.error, 1e-300)
+    for k in np.unique(step):
+        own = z[step[some] == k]
+        if min(np.mean(own > SIGNIFICANT), np.mean(own < -SIGNIFICANT)) > BOTH:
+            low, high = np.quantile(mean.value[step[some] == k], [0, 1])
+            return [Finding(
+                "signs", f"bonds of one direction have correlations from {low:.2f} to {high:.2f}, as no law "
+                "makes them that is the same everywhere: set hamiltonian.disorder = true (of the kind "
+                "\"unknown\"), or mend the order of the sites")]  # fmt: skip
+    return []
+
+
+def _disorder(states, lattice: Lattice) -> list[Finding]:
+    """The same of single bonds, whose correlations may have any sign: by their squares."""
+    correlation, n = _correlations(states, lattice.bonds)
     if len(n) and (typical := np.sqrt((correlation**2).mean())) > FROZEN:
         return [Finding("cold", f"nearly all is ordered (correlation of neighbours {typical:.3f}, RMS): "
                         "they hardly tell the law; observe at a higher temperature")]  # fmt: skip
     if chi2.sf((n * correlation**2).sum(), len(n)) < DISORDERED:
-        return []
+        return _open(states, lattice)
     return [Finding("hot", "neighbours are no more correlated than chance has it, so there is no interaction "
                     "to be learned; observe more, or at a lower temperature")]  # fmt: skip
+
+
+def _open(states, lattice: Lattice) -> list[Finding]:
+    """Periodic axes across whose edges neighbours know nothing of each other."""
+    found = []
+    for axis, groups in Structure(lattice, 2).seams:
+        (seam, n), (bulk, _) = (_correlations(states, pairs) for pairs in groups)
+        weak = (seam**2).mean() < WEAK * (bulk**2).mean()
+        if weak and chi2.sf((n * seam**2).sum(), len(n)) > DISORDERED:
+            found.append(Finding(
+                "seam", f"no two neighbours across the edges of axis {axis} are correlated, as others are: "
+                'if the edges are open, set lattice.boundary = "open"'))  # fmt: skip
+    return found
 
 
 def _seams(states, lattice, n_states, leading) -> list[Finding]:

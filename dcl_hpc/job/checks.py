@@ -171,7 +171,7 @@ def _shapes(job) -> Iterator[str]:
         if len(other) != len(shape):
             yield f"sweep.shapes: {list(other)} has not the dimension of lattice.shape"
         elif job.is_glass and other != shape:
-            yield "sweep.shapes: a glass realization exists on its own lattice only"
+            yield "sweep.shapes: a glass realization exists on its own lattice only; leave it out"
         else:
             try:
                 job.build_lattice(other)

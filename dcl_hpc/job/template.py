@@ -25,7 +25,8 @@ KINDS = {
         _COMMON | {"name": "potts", "hamiltonian": {"kind": "potts", "states": 3, "form": "clock"}},
     ),
     "glass": (
-        "Realizations of the Edwards-Anderson glass, each learned by itself.",
+        "Realizations of the Edwards-Anderson glass, simulated and each learned by itself. For snapshots of "
+        "your own glass take a new job of snapshots, with disorder = true.",
         _COMMON
         | {
             "name": "glass",

@@ -7,20 +7,43 @@ from ..physics.lattice import Lattice
 from .figures import STYLE, plt
 from .lattices import can_draw, draw, draw_couplings
 
+# Couplings, and fields, that the page lists.
+SHOWN = 20
+# What they mean.
+CONVENTION = (
+    "E = - sum over bonds of coupling s s' - sum over sites of field s, s = -1 for state 0 and 1 for state 1:"
+    " a positive coupling favours equal states, a positive field state 1"
+)
 
-def numbers(found: BondEnergy) -> dict:
+
+def numbers(found: BondEnergy, lattice: Lattice) -> dict:
     """What summary.json tells of them.
 
     Returns
     -------
     dict
         `bonds`, how many couplings; `fields`, in words; `coupling_error`, RMS of the standard errors of
-        couplings, in J.
+        couplings, in J; `interactions`, the strongest couplings, and `strongest_fields`, with their `sites`,
+        `coupling` and `error`.
     """
     n = len(found.interactions.pairs)
     return {
         "bonds": n, "fields": found.symmetry, "coupling_error": float(np.sqrt((found.error[:n] ** 2).mean())),
+        "interactions": _strongest(found, lattice, slice(n)),
+        "strongest_fields": _strongest(found, lattice, slice(n, None)),
     }  # fmt: skip
+
+
+def _strongest(found: BondEnergy, lattice: Lattice, which: slice) -> list[dict]:
+    """Some of the couplings, the strongest ones, with the places of their sites."""
+    numbers = np.arange(len(found.coupling))[which]
+    clusters = [*found.interactions.pairs, *found.interactions.sites[:, None]]
+    return [
+        {"sites": (places := lattice.coordinates[clusters[k]].tolist()), "tied": 1,
+         "interaction": " ".join(str(tuple(place)).replace(" ", "") for place in places),
+         "coupling": float(found.coupling[k]), "error": float(found.error[k])}
+        for k in numbers[np.argsort(-np.abs(found.coupling[numbers]), kind="stable")][:SHOWN]
+    ]  # fmt: skip
 
 
 def in_words(found: dict, unit: str) -> str:

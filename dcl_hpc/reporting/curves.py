@@ -18,7 +18,7 @@ from ..storage.results import read_sweep
 from . import tables, uncertainty
 from .frames import data_frame
 from .novelty import Novelty
-from .sweeps import zero_error
+from .sweeps import turns_over, zero_error
 
 if TYPE_CHECKING:
     import pandas
@@ -178,7 +178,7 @@ def read_curves(run: Run, energy: str, shape: Shape) -> SweepCurves:
     n_sites = run.job.build_lattice(shape).n_sites
     columns = tables.sweep_table(series, n_sites, tables.zero(energy, hamiltonian), zero_error(run, energy))
     columns |= _bands(series, columns, n_sites)
-    overlap = tables.overlap_table(series, n_sites)
+    overlap = tables.overlap_table(series, n_sites, turns_over(run, energy, hamiltonian))
     return SweepCurves(
         energy, shape, **{name: np.array(columns[name]) for name in (*COLUMNS, *FLAGS)},
         overlap=None if overlap is None else {name: np.array(values) for name, values in overlap.items()},

@@ -21,13 +21,15 @@ def read_checks(run) -> list[Check]:
     return [read_check(run.path(check_name(*one))) for one in run.job.checks]
 
 
-def summarized(check: Check, warnings: list[str]) -> dict:
+def summarized(check: Check, warnings: list[str], form: str = "known") -> dict:
     """What summary.json and the page tell of a test.
 
     Parameters
     ----------
     warnings : list of str
         What the snapshots themselves tell.
+    form : {"known", "alike", "bonds"}
+        What an unknown law was taken for: the same everywhere, or couplings of single bonds.
     """
     columns = ("data", "data_error", "model", "model_error", "z")
     rows = zip(check.names, *(getattr(check, name).tolist() for name in columns), strict=True)
@@ -36,7 +38,7 @@ def summarized(check: Check, warnings: list[str]) -> dict:
         "temperature": check.temperature,
         **check.numbers,
         "explains": explains(check),
-        "sentence": sentence(check, warnings),
+        "sentence": sentence(check, warnings, form),
         "observables": [dict(zip(("name", *columns), row, strict=True)) for row in rows],
     }
 
@@ -46,7 +48,7 @@ def explains(check: Check) -> bool:
     return check.numbers["p"] >= CONTRADICTED
 
 
-def sentence(check: Check, warnings: list[str]) -> str:
+def sentence(check: Check, warnings: list[str], form: str = "known") -> str:
     """The result in plain words, with what may be wrong."""
     numbers, title = check.numbers, ENERGIES[check.energy].title
     name = Path(numbers["source"]).name
@@ -62,7 +64,7 @@ def sentence(check: Check, warnings: list[str]) -> str:
         )
     return (
         f"The energy by the {title} does not explain {those} ({shown}, {n}): {_deviations(check)}. "
-        f"Likely causes: {'; '.join(_causes(check, warnings))}."
+        f"Likely causes: {'; '.join(_causes(check, warnings, form))}."
     )
 
 
@@ -76,7 +78,7 @@ def _deviations(check) -> str:
     return ", ".join(said) or "many observables by a little each"
 
 
-def _causes(check, warnings) -> list[str]:
+def _causes(check, warnings, form: str) -> list[str]:
     """What would make the observables differ that do."""
     causes = [f"what the snapshots themselves tell ({len(warnings)} warnings)"] if warnings else []
     if check.numbers["source"]:
@@ -103,6 +105,10 @@ def _causes(check, warnings) -> list[str]:
             strength = "weak" if stronger.all() else "strong"
             causes.append(f"interactions all too {strength}, as of a network that was trained too little")
     causes = causes or ["an interaction that the energy lacks; tiles that are too small"]
+    if form == "bonds":
+        causes.append("interactions beyond nearest neighbours, which are not fitted where bonds differ")
+    elif form == "alike":
+        causes.append("a law that differs from place to place (hamiltonian.disorder = true)")
     return [*causes, "snapshots that are not all of one temperature, or not in equilibrium"]
 
 

@@ -16,6 +16,7 @@ from ..physics.geometry import Geometry
 from ..pipeline.run import Run
 from ..storage import results
 from ..storage.evaluation import read_couplings
+from .bonds import CONVENTION as BONDS
 from .frames import data_frame
 from .words import in_words
 
@@ -71,10 +72,12 @@ class InteractionTable(Sequence[Interaction]):
     source : str
         By what they were found.
     rows : iterable of Interaction
+    convention : str
+        What the couplings mean.
     """
 
-    def __init__(self, source: str, rows: Iterable[Interaction]):
-        self.source = source
+    def __init__(self, source: str, rows: Iterable[Interaction], convention: str = CONVENTION):
+        self.source, self.convention = source, convention
         self._rows = tuple(sorted(rows, key=lambda row: -abs(row.coupling)))
 
     @overload
@@ -103,7 +106,10 @@ class InteractionTable(Sequence[Interaction]):
         return data_frame({name: [getattr(row, name) for row in self._rows] for name in names})
 
     def __repr__(self) -> str:
-        lines = [f"{len(self)} interactions by {self.source}; {CONVENTION}", *map(str, self._rows[:SHOWN])]
+        lines = [
+            f"{len(self)} interactions by {self.source}; {self.convention}",
+            *map(str, self._rows[:SHOWN]),
+        ]
         return "\n".join(lines + ["..."] * (len(self) > SHOWN))
 
 
@@ -139,7 +145,8 @@ def read_interactions(run: Run, source: str | None = None) -> InteractionTable:
     if (source := source or there[0]) not in there:
         raise UserError(f"this job finds no interactions by {source!r}, but by {', '.join(map(repr, there))}")
     if run.job.is_glass:
-        return InteractionTable(source, _bonds(run) if source == "direct" else _couplings(run, source))
+        rows = _bonds(run) if source == "direct" else _couplings(run, source)
+        return InteractionTable(source, rows, BONDS)
     if source in ENERGIES:
         rows = results.read_local_energy(run.require(ENERGIES[source].stage))["interactions"]
     else:

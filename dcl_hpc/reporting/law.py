@@ -11,6 +11,7 @@ from ..physics.geometry import Geometry
 from ..pipeline.run import Run
 from ..sampling.streams import Purpose, generator
 from ..storage.observations import observed_rows
+from . import bonds
 from .pictures import picture
 from .words import in_words
 
@@ -76,12 +77,25 @@ def of_page(summary: dict, job) -> dict:
     """What the page says of the law: `interactions`, `compositions`, and the `convention` of signs."""
     if job is None:
         return {"interactions": [], "compositions": [], "convention": ""}
+    if job.is_glass:
+        return {"interactions": _of_bonds(summary), "compositions": [], "convention": bonds.CONVENTION}
     geometry = job.build_lattice().geometry
     return {
         "interactions": interactions(summary, geometry),
         "compositions": composed(summary, geometry),
         "convention": convention(job.hamiltonian.n_states),
     }
+
+
+def _of_bonds(summary: dict) -> list[dict]:
+    """The strongest couplings and fields of a glass, as `interactions`."""
+    found = (summary["direct"] or {}).get("bonds", {})
+    titles = {"interactions": "the strongest couplings of bonds", "strongest_fields": "the strongest fields"}
+    return [
+        {"title": title, "rows": [row | {"picture": None, "words": ""} for row in found[name]]}
+        for name, title in titles.items()
+        if found.get(name)
+    ]
 
 
 def interactions(summary: dict, geometry: Geometry) -> list[dict]:

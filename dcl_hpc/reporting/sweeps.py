@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..energy.bonds import read_bonds
 from ..energy.factory import ENERGIES
 from ..physics import exact
 from ..physics.shape import Shape
@@ -64,7 +65,7 @@ def _of_shape(run, shape, energies: list[str], novelty: Novelty) -> list[dict]:
                 **shared,
                 **table,
                 "reference_error": error,
-                "overlap": tables.overlap_table(series, n_sites),
+                "overlap": tables.overlap_table(series, n_sites, turns_over(run, energy, hamiltonian)),
                 "exchange": exchange(series) if run.job.sweep.exchange else None,
                 "max_abs_du": worst,
                 "t_at_max": at,
@@ -73,6 +74,14 @@ def _of_shape(run, shape, energies: list[str], novelty: Novelty) -> list[dict]:
             }
         )
     return result
+
+
+def turns_over(run, energy: str, hamiltonian) -> bool:
+    """Whether a law is known to be the same for a configuration of spins and its inverse."""
+    if hamiltonian is not None:
+        return (1, 0) in hamiltonian.symmetries
+    # of an unknown one if no field was found
+    return run.job.is_glass and energy == "direct" and not len(read_bonds(run).interactions.sites)
 
 
 def zero_error(run, energy: str) -> float:

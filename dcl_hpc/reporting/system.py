@@ -130,10 +130,19 @@ def numbers(run, system: System) -> dict:
         "levels": {name: _levels(errors) for name, errors in system.errors.items() if name in NETWORKS},
         "couplings": _couplings(job, system),
         "compositions": law.compositions(run),
-        "explanation": [explanation.summarized(check, system.diagnosis) for check in system.checks],
+        "explanation": [
+            explanation.summarized(check, system.diagnosis, _form(job)) for check in system.checks
+        ],
         "diagnosis": system.diagnosis,
         "sweeps": sweeps.summarized(system.sweeps),
     }
+
+
+def _form(job) -> str:
+    """See `explanation.summarized`."""
+    if job.has_truth:
+        return "known"
+    return "bonds" if job.is_glass else "alike" if job.hamiltonian.n_states == 2 else "known"
 
 
 def _accuracy(system, name: str) -> dict:
@@ -166,7 +175,7 @@ def _direct(job, system) -> dict | None:
         for name, (interactions, predicted) in system.direct.items()
     }
     if system.bonds:
-        found["bonds"] |= bonds.numbers(system.bonds)
+        found["bonds"] |= bonds.numbers(system.bonds, job.build_lattice())
     return {"samples": min(job.direct.samples, system.learned_from)} | found
 
 

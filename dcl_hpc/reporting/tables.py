@@ -132,12 +132,12 @@ def _blocks(data: np.ndarray, tau: float) -> list[np.ndarray]:
     return [part for ladder in data for part in np.array_split(ladder, n_blocks, axis=1)]
 
 
-def overlap_table(series, n_sites: int) -> dict | None:
+def overlap_table(series, n_sites: int, symmetric: bool = True) -> dict | None:
     r"""Overlaps of a glass with jackknife errors at every temperature of a sweep.
 
-    Without a field P(q) = P(-q) exactly, hence the distribution is symmetrised. Then all that is here depends
+    Without a field P(q) = P(-q) exactly, and the distribution is symmetrised. Then all that is here depends
     on q^2 alone, whose autocorrelation time sets the length of the blocks, and not on how often a replica
-    turns over as a whole.
+    turns over as a whole. Else that of q counts, too.
 
     The Binder parameter :math:`g = (3 - \langle q^4\rangle/\langle q^2\rangle^2)/2` (Binder, Z. Phys. B 43,
     119, 1981; for glasses Bhatt and Young, Phys. Rev. Lett. 54, 924, 1985) is 1 for a single pair of ground
@@ -147,6 +147,8 @@ def overlap_table(series, n_sites: int) -> dict | None:
     ----------
     series : SweepSeries
     n_sites : int
+    symmetric : bool
+        Whether a configuration and its inverse have the same energy.
 
     Returns
     -------
@@ -167,11 +169,15 @@ def overlap_table(series, n_sites: int) -> dict | None:
     table |= {name: [] for name in columns}
     for q in series.overlap[listed]:
         tau = autocorrelation_time(q.T**2)
+        if not symmetric:
+            tau = max(tau, autocorrelation_time(q.T))
         powers = np.stack([np.abs(q), q**2, q**4], axis=1)
         bins = bin_of[np.rint(n_sites * (1 + q) / 2).astype(int)]
         inside = bins[:, None] == np.arange(len(centres))[:, None]
         averages = zip(*jackknife(_overlap_averages, _blocks(powers, tau)), strict=True)
-        density = jackknife(lambda p: (p + p[..., ::-1]) / (2 * widths), _blocks(inside, tau))
+        density = jackknife(
+            lambda p: ((p + p[..., ::-1]) / 2 if symmetric else p) / widths, _blocks(inside, tau)
+        )
         table["autocorrelation_time"].append(tau)
         table["effective_samples"].append(q.size / (2 * tau))
         for name, (value, error) in zip(names, (*averages, density), strict=True):

@@ -52,7 +52,7 @@ def _fit_bonds(context: Context, output: str, most: int) -> None:
     }  # fmt: skip
     wall = time.monotonic() - started
     weights.save(run.path(output), run.attributes(output), settings, arrays, {}, 1, 1, wall)
-    error = np.sqrt((found.error**2).mean())
+    error = np.sqrt((found.error[: len(bonds.pairs)] ** 2).mean())
     context.log(
         f"{title}: {len(bonds.pairs)} couplings of bonds from {len(states)} configurations, "
         f"error {error:.4f} J, {wall:.1f} s; {found.symmetry}"

@@ -90,7 +90,7 @@ def test_snapshots_are_explained_and_one_law_for_all_is_refused(glass, run, tmp_
     alike = JOB | {"name": "alike", "hamiltonian": {"kind": "unknown"}, "direct": {"side": 2}}
     other = dcl_hpc.start(alike, tmp_path).make(snapshots=glass[1])
     assert tested(other)["p"] < 1e-4
-    assert "with disorder = true" in (other.folder / "report" / "index.html").read_text()
+    assert "(hamiltonian.disorder = true)" in (other.folder / "report" / "index.html").read_text()
 
 
 def test_networks_stand_beside(glass, tmp_path):

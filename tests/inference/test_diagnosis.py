@@ -45,7 +45,7 @@ def test_open_edges(axes):
     assert [one.kind for one in found] == ["seam"] * len(axes)
     assert all(f"axis {axis}" in one.text for axis, one in zip(axes, found, strict=True))
     assert kinds(states, lattice, leading) == []
-    assert kinds(states, SQUARE, leading, uniform=False) == []
+    assert kinds(states, SQUARE, leading, uniform=False) == ["seam"] * len(axes)
 
 
 def test_offset_rows():
@@ -67,6 +67,28 @@ def test_disorder_is_looked_at_bond_by_bond():
     ):
         turned = ((2 * states.astype(np.int8) - 1) * signs > 0).astype(np.uint8)  # a gauge of the couplings
         assert kinds(turned, SQUARE, (300,), uniform=False) == expected
+    turned = ((2 * ordered.astype(np.int8) - 1) * signs > 0).astype(np.uint8)
+    (found,) = diagnose(turned, SQUARE, 2, (300,))
+    assert found.kind == "signs" and "hamiltonian.disorder = true" in found.text
+
+
+def test_open_edges_of_disorder():
+    """Neighbours across them know nothing of each other, each pair with the sign that it may have."""
+    signs = np.random.default_rng(2).choice([-1, 1], 64).astype(np.int8)
+    states, leading = snapshots(Lattice((8, 8), open=(1,)), 3.0)
+    turned = ((2 * states.astype(np.int8) - 1) * signs > 0).astype(np.uint8)
+    (found,) = diagnose(turned, SQUARE, 2, leading, uniform=False)
+    assert found.kind == "seam" and "axis 1" in found.text
+    assert kinds(turned, Lattice((8, 8), open=(1,)), leading, uniform=False) == []
+
+
+def test_a_site_that_never_changes():
+    """It is named, also of three states, and where snapshots lack it."""
+    states, leading = snapshots(SQUARE, 4.0, records=5)
+    states[:, 11] = 1
+    for seen in (states, np.where(np.arange(500)[:, None] % 7, states, 255).astype(np.uint8)):
+        (found,) = [one for one in diagnose(seen, SQUARE, 2, leading) if one.kind == "still"]
+        assert "(1, 3) always has the state 1: what is not there goes into lattice.absent" in found.text
 
 
 def test_nothing_to_learn():
