@@ -14,6 +14,12 @@ from ..sampling.tile_tables import TileTables
 from ..storage.weights import load
 from .direct import at_most, independent
 
+# What stands beside couplings and fields wherever they are shown.
+CONVENTION = (
+    "E = - sum over bonds of coupling s s' - sum over sites of field s, s = -1 for state 0 and 1 for state 1:"
+    " a positive coupling favours equal states, a positive field state 1"
+)
+
 
 class BondTables(TileTables):
     """Energies and Metropolis sweeps of E = - sum_k J_k F_k, as tables of sites with their next neighbours.

@@ -9,11 +9,6 @@ from .lattices import can_draw, draw, draw_couplings
 
 # Couplings, and fields, that the page lists.
 SHOWN = 20
-# What they mean.
-CONVENTION = (
-    "E = - sum over bonds of coupling s s' - sum over sites of field s, s = -1 for state 0 and 1 for state 1:"
-    " a positive coupling favours equal states, a positive field state 1"
-)
 
 
 def numbers(found: BondEnergy, lattice: Lattice) -> dict:

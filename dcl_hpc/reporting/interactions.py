@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ..energy.bonds import CONVENTION as BONDS
 from ..energy.bonds import read_bonds
 from ..energy.couplings import true_couplings, true_fields
 from ..energy.direct import CONVENTION
@@ -16,7 +17,6 @@ from ..physics.geometry import Geometry
 from ..pipeline.run import Run
 from ..storage import results
 from ..storage.evaluation import read_couplings
-from .bonds import CONVENTION as BONDS
 from .frames import data_frame
 from .words import in_words
 

@@ -4,6 +4,7 @@ import base64
 
 import numpy as np
 
+from ..energy.bonds import CONVENTION as BONDS
 from ..energy.direct import convention
 from ..energy.factory import ENERGIES
 from ..inference.projection import forms, project
@@ -11,7 +12,6 @@ from ..physics.geometry import Geometry
 from ..pipeline.run import Run
 from ..sampling.streams import Purpose, generator
 from ..storage.observations import observed_rows
-from . import bonds
 from .pictures import picture
 from .words import in_words
 
@@ -78,7 +78,7 @@ def of_page(summary: dict, job) -> dict:
     if job is None:
         return {"interactions": [], "compositions": [], "convention": ""}
     if job.is_glass:
-        return {"interactions": _of_bonds(summary), "compositions": [], "convention": bonds.CONVENTION}
+        return {"interactions": _of_bonds(summary), "compositions": [], "convention": BONDS}
     geometry = job.build_lattice().geometry
     return {
         "interactions": interactions(summary, geometry),

@@ -238,6 +238,19 @@ def test_overlap_table_of_a_pair_of_ground_states():
         assert density == pytest.approx([3, *[0] * 11, 3]) and error == pytest.approx(np.zeros(13), abs=1e-14)
 
 
+def test_overlaps_in_a_field():
+    """P(q) is as it is where configurations differ from their inverse, and its width knows of turns."""
+    q = np.where(np.random.default_rng(6).random((2, 3, 400)) < 0.25, -0.5, 0.5)
+    table = overlap_table(with_overlaps(q), 4, symmetric=False)
+    p = (q < 0).mean(axis=(1, 2))
+    for density, error, share in zip(table["distribution"], table["distribution_error"], p, strict=True):
+        assert density == pytest.approx([0, 2 * share, 0, 2 * (1 - share), 0])
+        assert 0 < error[1] < 0.2
+    slow = np.repeat(q, 20, axis=2)
+    known, other = (overlap_table(with_overlaps(slow), 4, symmetric=s) for s in (True, False))
+    assert other["autocorrelation_time"][0] > 5 > known["autocorrelation_time"][0]
+
+
 def test_overlaps_of_zero():
     """Where all configurations are orthogonal the Binder parameter, which has no value, is 0."""
     table = overlap_table(with_overlaps(np.zeros((2, 3, 50))), 16)
