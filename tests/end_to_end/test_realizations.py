@@ -137,7 +137,7 @@ def test_chain_ends_well(chain, folder):
 def test_averages_are_those_of_the_realizations(summary, members):
     """Energies, specific heat, exact values, errors of the networks: means over the realizations' numbers."""
     assert summary["realizations"] == NUMBERS
-    assert [sweep["energy"] for sweep in summary["sweeps"]] == ["true", "rnn", "ednn"]
+    assert [sweep["energy"] for sweep in summary["sweeps"]] == ["true", "rnn", "ednn", "direct"]
     for k, sweep in enumerate(summary["sweeps"]):
         assert sweep["temperature"] == [2.0, 3.0, 4.0, 5.0] and sweep["shape"] == [4, 4]
         for name in ("u", "c"):

@@ -181,7 +181,8 @@ def test_glass_needs_tiles_of_its_own(job_file):
     assert "own lattice only" in refusal(job_file, *GLASS, "sweep.shapes=[[6, 6], [8, 8]]")
     job, _ = load(job_file, (GLASS[0], "ednn.shared=false"))
     assert job.uses_ednn
-    assert "add 'direct' to sweep.energies" in refusal(job_file, *GLASS, "direct.samples=1000")
+    job, _ = load(job_file, (*GLASS, "direct.samples=1000"))
+    assert not job.uses_direct
 
 
 def test_direct_estimates_of_glasses_are_of_bonds(job_file):
