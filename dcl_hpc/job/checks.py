@@ -92,7 +92,8 @@ def _direct(job) -> Iterator[str]:
             )
         elif ignored:
             yield f"direct.{ignored[0]}: bonds join nearest neighbours and have no tile; leave it out"
-        elif job.uses_direct and (n := job.build_lattice().n_sites + len(job.build_lattice().bonds)) > MAX_BONDS:
+        lattice = job.build_lattice()
+        if job.uses_direct and (n := lattice.n_sites + len(lattice.bonds)) > MAX_BONDS:
             yield (
                 f"lattice.shape: {n} couplings and fields are more than the {MAX_BONDS} that 'direct' can "
                 "fit; take a part of the lattice with open edges, or other sweep.energies"
