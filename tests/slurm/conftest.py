@@ -68,9 +68,15 @@ class Cluster:
         end = time.monotonic() + seconds
         while not condition():
             if self._lab.poll() is not None or time.monotonic() > end:
-                log = (self.folder / "log" / "slurmctld").read_text().splitlines()[-15:]
-                raise AssertionError("\n".join([self("squeue", "--states=all").stdout, *log]))
+                raise AssertionError(self._state())
             time.sleep(0.1)
+
+    def _state(self) -> str:
+        """Jobs, nodes and the ends of all daemons' logs."""
+        said = [self(*command).stdout for command in (("squeue", "--states=all"), ("sinfo", "-N", "-l"))]
+        for path in sorted(self.folder.glob("log/*")):
+            said += [f"--- {path.name}", *path.read_text(errors="replace").splitlines()[-25:]]
+        return "\n".join(said)
 
     def ranks(self, job: str) -> dict[int, int]:
         """Process id, as seen from here, of each rank of a job."""

@@ -47,7 +47,9 @@ JobAcctGatherType=jobacct_gather/none
 MailProg=/bin/true
 JobRequeue=1
 ReturnToService=2
-SlurmdTimeout=10
+# as Slurm's own: a machine that stands still for a while loses no node
+SlurmdTimeout=300
+MessageTimeout=60
 MinJobAge=3600
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0,bf_interval=2
 # more cores than there are
@@ -73,12 +75,21 @@ munged --foreground --force --num-threads=2 --key-file="$folder/munge/key" --soc
 until [ -S "$folder/munge/socket" ]; do sleep 0.05; done
 slurmctld -D -c </dev/null >/dev/null 2>&1 &
 
+# A shell is process 1 of a node: it reaps what jobs leave, and starts slurmd again should it end, as systemd does.
+# shellcheck disable=SC2016
+node='hostname "$1"
+mkdir -p "$2"
+while :; do
+    slurmd -D -N "$1" &
+    wait $!
+    code=$?
+    echo "$(date +%FT%T) slurmd ended with $code" >>"$3"
+    sleep 0.5
+done'
 declare -A running
 power_on() {
-    # a shell is process 1, which reaps what jobs leave
-    # shellcheck disable=SC2016
     unshare --uts --mount --pid --fork --kill-child --mount-proc \
-        bash -c 'hostname "$1"; mkdir -p "$2"; slurmd -D -N "$1" & wait' - "$1" "$folder/spool/$1" </dev/null >/dev/null 2>&1 &
+        bash -c "$node" - "$1" "$folder/spool/$1" "$folder/log/$1" </dev/null >/dev/null 2>&1 &
     running[$1]=$!
 }
 for name in "${names[@]}"; do power_on "$name"; done
