@@ -55,8 +55,10 @@ def draw(rows: dict, path: Path) -> None:
     ):
         values = [row[what] for row in rows.values()]
         axis.loglog(sites, values, "o-", color="C3", mfc="none")
-        axis.loglog(sites, [values[0] * n / sites[0] for n in sites], "k:", lw=0.8, label="as the sites")
-        axis.set(xlabel="sites", ylabel=label)
+        axis.loglog(sites, [values[-1] * n / sites[-1] for n in sites], "k:", lw=0.8, label="as the sites")
+        axis.set_xticks(sites, [f"{length}x{length}" for length in rows])
+        axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+        axis.set(xlabel="lattice", ylabel=label)
         axis.legend(frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
