@@ -24,11 +24,11 @@ from outcome import add_arguments, finish
 
 # Cases of the long form and of the quick one.
 KINDS = {
-    "jobs": (5000, 40),
-    "hdf5": (500, 6),
-    "imports": (500, 30),
+    "jobs": (5000, 20),
+    "hdf5": (500, 3),
+    "imports": (500, 10),
     "special": (100, 8),
-    "disk": (300, 2),
+    "disk": (300, 1),
     "signals": (200, 1),
     "kills": (100, 1),
 }

@@ -25,7 +25,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 # Direct estimates use no more than that.
-DIRECT = 1_000_000
+DIRECT = 10_000_000
 QUICK = (
     "lattice.shape=[6, 6]", "sweep.shapes=[[6, 6]]", "observe.thermalization=20", "rnn.hidden=8",
     "rnn.epochs=1", "labels.count=1000", "ednn.focus=1", "ednn.context=1", "ednn.hidden=[8]", "ednn.epochs=1",
