@@ -25,7 +25,7 @@ MOST, LOOKED_AT = 2**16, 400
 # Collective calls of one commit to a file.
 COMMIT = 5
 # Made by rank 0 alone.
-ALONE = ("report",)
+ALONE = ("direct", "report")
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ def loads(job, outputs, found: dict) -> dict[str, Load]:
             trials = [max(20, first // 2 >> k) for k in range(ROUNDS)] if job.sweep.rungs == "auto" else [0]
             steps = first + measured + sum(trials) * TRIAL_REPLICAS / replicas
             result[output] = Load(steps, replicas, calls=3 * steps, file=14 * measured * replicas)
+        elif stage == "direct":
+            result[output] = Load(1, min(job.direct.samples, job.observe.samples))
         else:  # evaluate, report
             result[output] = Load(1, job.levels.per_level)
     return result

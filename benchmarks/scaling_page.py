@@ -36,7 +36,7 @@ has, `unit` the work that is divided. The rest is counted:
 | calibrate | 1 | configurations asked about | configurations | none that count; rank 0 fits |
 | evaluate | 1 | configurations of each level | configurations | none that count |
 | sweep | sweeps and trial sweeps | replicas | replicas | three a sweep: all energies, and whether to stop |
-| report | 1 | nothing: rank 0 alone | | |
+| direct, report | 1 | nothing: rank 0 alone | | |
 
 A stage that is started by itself has `start` besides: Python, MPI and TensorFlow.
 
