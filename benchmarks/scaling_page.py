@@ -45,6 +45,8 @@ A stage that is started by itself has `start` besides: Python, MPI and TensorFlo
 {job}, one realization, short. Predicted over measured on some numbers of ranks, where measured are the
 seconds that each core was in use by the ranks: other programs may have run meanwhile. Ranks that wait
 spin, so an idle machine takes as long by the clock. Messages were tried on as many ranks, just before.
+Where ranks share cores, an empty message takes what the system needs to hand a core over, and more in the
+tries than between two pieces of work: sweeps of short steps on more ranks than cores are predicted too slow.
 
 {check}
 
