@@ -13,10 +13,7 @@ trainings.
 
 import argparse
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 if __name__ == "__main__":
@@ -29,7 +26,9 @@ if __name__ == "__main__":
     networks.start()  # imports TensorFlow quietly
 
 import numpy as np
+from gru_peers import keras_step, products, torch_step
 from outcome import add_arguments, finish, on_ranks
+from training_memory import peaks
 
 from dcl_hpc.cluster import mpi
 from dcl_hpc.energy import guided
@@ -57,23 +56,9 @@ HIDDEN, CHAINS, EACH, PAIRS, DATA = (256, 512), 512, (1, 16, 64, 256, 1024), 3, 
 PROCESSES, STAGES = True, ("observe", "train")
 STATES = np.random.default_rng(1).integers(0, 2, (100_000, SITES)).astype(np.uint8)
 SETTINGS = SimpleNamespace(
-    epochs=1,
-    validations=1,
-    learning_rate=2e-3,
-    warmup=0.05,
-    clip=1.0,
-    decay="cosine",
-    patience=None,
+    epochs=1, validations=1, learning_rate=2e-3, warmup=0.05, clip=1.0, decay="cosine", patience=None,
     average=0.0,
-)
-
-# A small process in between: the peak that the kernel reports includes that of the process that forked.
-LAUNCHER = (
-    sys.executable,
-    "-c",
-    "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
-    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
-)
+)  # fmt: skip
 
 
 class Source:
@@ -122,70 +107,9 @@ def training_step(net):
     return lambda: float(step(batch))
 
 
-def products(hidden: int, training: bool):
-    """The matrix products of the recurrence alone."""
-    h, d = tf.random.normal([SITES, BATCH, hidden]), tf.random.normal([SITES, BATCH, 3 * hidden])
-    w = tf.random.normal([hidden, 3 * hidden])
-
-    @tf.function(autograph=False)
-    def work():
-        results = []
-        for x, y in zip(tf.unstack(h), tf.unstack(d), strict=True):  # no two products are the same
-            results.append(tf.matmul(x, w))
-            if training:
-                results += [tf.matmul(y, w, transpose_b=True), tf.matmul(x, y, transpose_a=True)]
-        return tf.add_n([product[0, 0] for product in results])
-
-    return lambda: float(work())
-
-
 def log_prob(net):
     function, batch = tf.function(net.log_prob, autograph=False), tf.constant(STATES[:BATCH])
     return lambda: function(batch).numpy()
-
-
-def keras_step(hidden: int):
-    """The same step by keras.layers.GRU, 64 states in, a softmax out of each; None without Keras."""
-    try:
-        keras = tf.keras
-        model = keras.Sequential([keras.layers.GRU(hidden, return_sequences=True), keras.layers.Dense(2)])
-    except (ImportError, AttributeError):  # TensorFlow takes it from a package of its own
-        return None
-    optimizer = keras.optimizers.Adam(2e-3)
-    tokens = STATES[:BATCH].astype(np.int32)
-    inputs = tf.one_hot(np.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=2), 3)
-
-    @tf.function
-    def step():
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, model(inputs)))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss
-
-    return lambda: float(step())
-
-
-def torch_step(hidden: int):
-    """The same step by torch.nn.GRU, or None without PyTorch."""
-    try:
-        import torch
-    except ImportError:
-        return None
-    torch.set_num_threads(1)
-    gru, head = torch.nn.GRU(3, hidden), torch.nn.Linear(hidden, 2)
-    optimizer = torch.optim.Adam([*gru.parameters(), *head.parameters()], 2e-3)
-    tokens = torch.from_numpy(STATES[:BATCH].T.astype(np.int64))
-    inputs = torch.nn.functional.one_hot(torch.cat([torch.full((1, BATCH), 2), tokens[:-1]]), 3).float()
-
-    def step():
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(head(gru(inputs)[0]).reshape(-1, 2), tokens.reshape(-1))
-        loss.backward()
-        optimizer.step()
-        return float(loss)
-
-    return step
 
 
 def sweeps(chains: int, kind: str = "suffix"):
@@ -234,15 +158,13 @@ def training_table() -> dict:
     for hidden in HIDDEN:
         times = in_turn(
             {
-                "products": products(hidden, training=True),
+                "products": products(SITES, BATCH, hidden, training=True),
                 "train": training_step(network(hidden)),
-                "train_bfloat16": training_step(network(hidden, precision="bfloat16"))
-                if has_bfloat16()
-                else None,
-                "forward_products": products(hidden, training=False),
+                "train_bfloat16": has_bfloat16() and training_step(network(hidden, precision="bfloat16")),
+                "forward_products": products(SITES, BATCH, hidden, training=False),
                 "log_prob": log_prob(network(hidden)),
-                "keras": keras_step(hidden),
-                "torch": torch_step(hidden),
+                "keras": keras_step(STATES[:BATCH], hidden),
+                "torch": torch_step(STATES[:BATCH], hidden),
             }
         )
         row = {f"{name}_per_s": BATCH / float(np.median(t)) for name, t in times.items()}
@@ -307,15 +229,9 @@ def rank_work(backends: str) -> float:
 
 def backends() -> dict:
     """Time of a training step on two ranks of one thread by MPI itself, over that by Horovod."""
+    both = "--backend", "horovod,mpi"
     runs = [
-        on_ranks(
-            __file__,
-            2,
-            "--bind-to",
-            "core",
-            arguments=("--backend", "horovod,mpi"),
-            TF_NUM_INTRAOP_THREADS="1",
-        )
+        on_ranks(__file__, 2, "--bind-to", "core", arguments=both, TF_NUM_INTRAOP_THREADS="1")
         for _ in range(3)
     ]
     print("a step of two ranks by MPI over one by Horovod: " + ", ".join(f"{value:.2f}" for value in runs))
@@ -335,27 +251,6 @@ def two_ranks_vs_two_threads() -> float:
     for two_ranks, two_threads in pairs:
         print(f"two ranks {two_ranks:.0f}, two threads {two_threads:.0f} configurations/s")
     return float(np.median([a / b for a, b in pairs]))
-
-
-def memory_growth() -> dict:
-    """Peak memory of `train` on 2e6 configurations over that on 2e5."""
-    import tempfile
-
-    peaks = {}
-    with tempfile.TemporaryDirectory() as folder:
-        job = Path(folder) / "job.toml"
-        for n in DATA:
-            job.write_text(
-                f'name = "n{n}"\n[lattice]\nshape = {list(LATTICE.shape)}\n[hamiltonian]\nkind = "ising"\n'
-                f"[observe]\ntemperature = 4.0\nsamples = {n}\n"
-                "[rnn]\nhidden = 8\nepochs = 1\nbatch = 2000\n[sweep]\ntemperatures = [3.0, 4.0]\n"
-            )
-            for module in STAGES:
-                command = [sys.executable, "-m", f"dcl_hpc.{module}", str(job), "--runs", folder]
-                answer = subprocess.run([*LAUNCHER, *command], capture_output=True, text=True, check=True)
-            peaks[str(n)] = float(answer.stdout.split()[-1]) / 1024
-    print("peak memory of training, MiB: " + ", ".join(f"{m:.0f} ({n})" for n, m in peaks.items()))
-    return peaks
 
 
 def main() -> None:
@@ -380,14 +275,14 @@ def main() -> None:
         finish(monte_carlo(), "rnn.py --sweeps", options.json)
         return
     training = training_table()
-    smallest = training[str(HIDDEN[0])]
+    smallest = next(iter(training.values()))
     if smallest["train_vs_torch"] is None:
         print("PyTorch is not installed (pip install torch): no comparison with it")
     details = {"training": training, "variants": variants(), "monte_carlo": monte_carlo()}
     two_ranks = two_ranks_vs_two_threads()
     print(f"two ranks of one thread: {two_ranks:.2f} times one process with two threads")
-    details["peak_memory_mib"] = memory_growth()
-    peaks = list(details["peak_memory_mib"].values())
+    details["peak_memory_mib"] = peaks(LATTICE.shape, DATA, STAGES)
+    memory = list(details["peak_memory_mib"].values())
     result = {
         "train_fraction_of_gemm": min(row["train_fraction_of_gemm"] for row in training.values()),
         "train_vs_keras": smallest["train_vs_keras"],
@@ -395,7 +290,7 @@ def main() -> None:
         "two_ranks_vs_two_threads": two_ranks,
         "suffix_speedup": details["monte_carlo"]["suffix_speedup"],
         "sweep_vs_full_energies": details["monte_carlo"]["sweep_vs_full_energies"],
-        "memory_growth_10x_data": peaks[-1] / peaks[0],
+        "memory_growth_10x_data": memory[-1] / memory[0],
         "details": details,
     }
     finish(result, "rnn.py", options.json)

@@ -54,7 +54,10 @@ def numbers(value, name=""):
 def test_all_scripts_are_here():
     """A new benchmark needs a quick form, too."""
     peers = {"j1j2_ednn"}  # which need another program's data
-    shared = {"outcome", "work", "foreign", "scaling_model", "scaling_page", "scaling_ranks"}
+    shared = {
+        "foreign", "gru_peers", "outcome", "scaling_model", "scaling_page", "scaling_ranks",
+        "training_memory", "work",
+    }  # fmt: skip
     assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *peers, *shared}
 
 
