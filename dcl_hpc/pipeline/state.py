@@ -6,6 +6,8 @@ from ..errors import UserError
 from ..storage.progress import Progress
 
 UPDATE = "make it anew with --update (the old file is moved aside, not deleted)"
+# Of values that are no keys of a job file, but come from several.
+SAID = {"sweep.lengths": "the length of the sweep (thermalization, measured)"}
 
 
 class Outdated(UserError):
@@ -52,4 +54,4 @@ def first_difference(there, here, changed, where: str = "") -> str:
             if found:
                 return found
         return ""
-    return "" if there == here else f"{where} is {there} there and {here} in this job"
+    return "" if there == here else f"{SAID.get(where, where)} is {there} there and {here} in this job"

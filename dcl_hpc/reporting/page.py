@@ -109,6 +109,7 @@ def render(
         worth=worth,
         largest=np.argmax,
         propagated=[sweep for sweep in summary["sweeps"] if sweep.get("u_data_error")],
+        networks=job is None or job.trains_networks,
         trained=any(sweep.get("u_training_error") for sweep in summary["sweeps"]),
         bands=uncertainty.warnings(summary["sweeps"]),
         warnings=warnings(

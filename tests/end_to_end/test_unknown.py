@@ -103,6 +103,7 @@ def test_nothing_tells_of_a_truth(run):
     with h5py.File(run.folder / "observations.h5") as file:
         assert "validation" not in file
     text = re.sub('base64,[^"]*', "", (run.folder / "report" / "index.html").read_text())
+    assert "How far the curves can be wrong" in text and "seed of their training" not in text
     assert "exact" not in text and "RMSE" not in text and "true" not in text
     assert (
         "E = - coupling x sum over the lattice" in text
@@ -173,7 +174,8 @@ def test_all_energies_side_by_side(folder):
         band = [getattr(curves, f"{name}_{end}").tolist() for end in ("low", "high")]
         assert band == np.transpose(found[f"{name}_band_68"]).tolist()
     assert np.all(curves.u_data_error > 0) and np.all((curves.u_low < curves.u) & (curves.u < curves.u_high))
-    assert "How far the curves can be wrong" in (run.folder / "report" / "index.html").read_text()
+    page = (run.folder / "report" / "index.html").read_text()
+    assert "How far the curves can be wrong" in page and "seed of their training" in page
     assert all(sweep["u_band_68"] for sweep in summary["sweeps"])
 
 
