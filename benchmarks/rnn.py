@@ -244,8 +244,8 @@ def two_ranks_vs_two_threads() -> float:
     def rate(ranks: int, threads: int) -> float:
         if not PROCESSES:
             return rank_work("auto")
-        bind = "none" if threads > 1 else "core"
-        return on_ranks(__file__, ranks, "--bind-to", bind, TF_NUM_INTRAOP_THREADS=str(threads))
+        bound = "--bind-to", "none" if threads > 1 else "core"
+        return on_ranks(__file__, ranks, *bound, TF_NUM_INTRAOP_THREADS=str(threads))
 
     pairs = [(rate(2, 1), rate(1, 2)) for _ in range(PAIRS)]
     for two_ranks, two_threads in pairs:
@@ -281,8 +281,7 @@ def main() -> None:
     details = {"training": training, "variants": variants(), "monte_carlo": monte_carlo()}
     two_ranks = two_ranks_vs_two_threads()
     print(f"two ranks of one thread: {two_ranks:.2f} times one process with two threads")
-    details["peak_memory_mib"] = peaks(LATTICE.shape, DATA, STAGES)
-    memory = list(details["peak_memory_mib"].values())
+    details["peak_memory_mib"] = memory = peaks(LATTICE.shape, DATA, STAGES)
     result = {
         "train_fraction_of_gemm": min(row["train_fraction_of_gemm"] for row in training.values()),
         "train_vs_keras": smallest["train_vs_keras"],
@@ -290,7 +289,7 @@ def main() -> None:
         "two_ranks_vs_two_threads": two_ranks,
         "suffix_speedup": details["monte_carlo"]["suffix_speedup"],
         "sweep_vs_full_energies": details["monte_carlo"]["sweep_vs_full_energies"],
-        "memory_growth_10x_data": memory[-1] / memory[0],
+        "memory_growth_10x_data": memory[str(DATA[-1])] / memory[str(DATA[0])],
         "details": details,
     }
     finish(result, "rnn.py", options.json)
