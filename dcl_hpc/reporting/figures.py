@@ -155,12 +155,20 @@ def thermodynamics(
 
 
 def _band(axis, sweep: dict, name: str) -> None:
-    """Shade what the observations leave open with the Monte Carlo, 68 % and paler 95 %, where it is known."""
+    """Shade what the observations leave open with the Monte Carlo, 68 % and paler 95 %, where it is known.
+
+    Along the curve between the temperatures of the sweep, if there is one.
+    """
+    t, value, between = sweep["temperature"], sweep[name], sweep["curve"]
     for level in ("band_95", "band_68"):
-        if sweep.get(f"{name}_{level}"):
-            low, high = np.transpose(sweep[f"{name}_{level}"])
-            colour = COLOURS[sweep["energy"]]
-            axis.fill_between(sweep["temperature"], low, high, alpha=0.15, lw=0, color=colour)
+        if not sweep.get(f"{name}_{level}"):
+            continue
+        ends = np.transpose(sweep[f"{name}_{level}"])
+        along = t
+        if between and name in between:
+            along = between["temperature"]
+            ends = [np.add(between[name], np.interp(along, t, end - np.array(value))) for end in ends]
+        axis.fill_between(along, *ends, alpha=0.15, lw=0, color=COLOURS[sweep["energy"]])
 
 
 def overlaps(tables: dict):
