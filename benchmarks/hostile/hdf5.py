@@ -18,7 +18,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from stale import ENSEMBLE, SYSTEM, TINIEST
 
 from dcl_hpc.storage import identity
 from dcl_hpc.storage.store import Store
@@ -26,6 +25,7 @@ from dcl_hpc.storage.store import Store
 from .damages import CHANGES, RAW, WAYS, names_in
 from .interface import interface
 from .trial import SECONDS, Answer, Tally, command, forked
+from .ways import ENSEMBLE, SYSTEM, TINIEST
 
 # Of networks: TensorFlow is imported anew in each process.
 SLOW = 180.0
