@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from ..physics.lattice import Lattice
 from ..physics.structure import Structure, half_space, spins_of
-from ..sampling.comparison import Mean, batches, compare, mean_of_batches
+from ..sampling.comparison import Mean, compare, mean_of_series
 
 # Snapshots, from the first one on, that are looked at; fewer tell nothing.
 MEASURED, FEWEST = 20_000, 50
@@ -16,6 +16,8 @@ MEASURED, FEWEST = 20_000, 50
 SIGNIFICANT, IMPROBABLE = 5.0, 1e-6
 # Standard errors below which all correlations count as none, and the correlation of frozen neighbours.
 NOTHING, FROZEN = 4.0, 0.98
+# Autocorrelation times that a series is long at least, if its averages are known.
+LEAST_TIMES = 20
 # Share of the squared correlations of others, below which those across the edges may be none.
 WEAK = 0.1
 # Bonds that are looked at one by one, and their share with correlations of either sign that tells disorder.
@@ -32,7 +34,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"state", "still", "seam", "signs", "translation", "hot", "cold"}
+    kind : {"state", "still", "sum", "seam", "signs", "translation", "drift", "hot", "cold"}
     text : str
         A sentence with what to do.
     """
@@ -54,7 +56,7 @@ def diagnose(
         As the job has it.
     n_states : int
     leading : tuple of int
-        Axes of which n is made; see `comparison.batches`.
+        Axes of which n is made; see `comparison.mean_of_series`.
     uniform : bool
         Whether the law is the same everywhere; it is not in a glass.
     """
@@ -66,7 +68,7 @@ def diagnose(
     ]  # fmt: skip
     if len(states) < FEWEST or found:
         return found
-    found += _still(states, lattice, n_states)
+    found += _still(states, lattice, n_states) + _sums(states, n_states)
     if not uniform:
         return found + _disorder(states, lattice)
     if signs := _signs(states, lattice, n_states, leading):
@@ -85,7 +87,7 @@ def _order(states, lattice, n_states, leading) -> list[Finding]:
     values = structure.of(states.T)
     if np.isnan(values).any():
         return []
-    mean = mean_of_batches(batches(values, leading)[0])
+    mean = mean_of_series(values, leading)
     shells = [k for k, name in enumerate(structure.names) if name.startswith("correlation at")]
     nearest = mean.value[shells[0]]
     if nearest > FROZEN:
@@ -95,6 +97,11 @@ def _order(states, lattice, n_states, leading) -> list[Finding]:
     if z.max() >= NOTHING:
         return []
     shown = f"{nearest:.4f} +- {mean.error[shells[0]]:.4f}"
+    if mean.tau * LEAST_TIMES > len(states):
+        return [Finding(
+            "drift", f"snapshots are alike for {2 * mean.tau:.0f} of {len(states)} in their order, so that "
+            f"averages are hardly known (correlation of neighbours: {shown}): they are not in equilibrium, "
+            "not all of one temperature, or of too short a run")]  # fmt: skip
     return [Finding("hot", f"no correlation exceeds its error (of neighbours: {shown}), so there is no "
                     "interaction to be learned; observe more, or at a lower temperature")]  # fmt: skip
 
@@ -110,6 +117,18 @@ def _still(states, lattice: Lattice, n_states: int) -> list[Finding]:
     more = f", and {len(still) - 1} more sites never change" * (len(still) > 1)
     return [Finding("still", f"the site at {place} always has the state {state}{more}: what is not there "
                     "goes into lattice.absent")]  # fmt: skip
+
+
+def _sums(states, n_states: int) -> list[Finding]:
+    """Numbers of sites in a state that are the same in all snapshots."""
+    lost = (states >= n_states).any()
+    for state in range(1, n_states) if not lost else ():
+        counts = (states == state).sum(axis=1)
+        if np.ptp(counts) == 0 and 0 < counts[0] < states.shape[1]:
+            return [Finding(
+                "sum", f"every snapshot has {counts[0]} sites in state {state}: if that number is conserved, "
+                "they tell of no field, and predictions are for one that changes")]  # fmt: skip
+    return []
 
 
 def _correlations(states, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +151,7 @@ def _signs(states, lattice: Lattice, n_states: int, leading) -> list[Finding]:
     values = _averages(states, n_states, [lattice.bonds[k : k + 1] for k in some])
     if np.isnan(values).any():
         values = np.where(np.isnan(values), np.nanmean(values, axis=0), values)
-    mean = mean_of_batches(batches(values, leading, slice(2))[0])
+    mean = mean_of_series(values, leading, slice(2))
     z = mean.value / np.maximum(mean.error, 1e-300)
     for k in np.unique(step):
         own = z[step[some] == k]
@@ -177,8 +196,7 @@ def _seams(states, lattice, n_states, leading) -> list[Finding]:
         values = _averages(states, n_states, pairs)
         if np.isnan(values).any():
             continue
-        stretches, _ = batches(np.column_stack([values, values[:, 0] - values[:, 1]]), leading)
-        mean = mean_of_batches(stretches)
+        mean = mean_of_series(np.column_stack([values, values[:, 0] - values[:, 1]]), leading)
         seam, bulk, difference = mean.value
         z = difference / max(mean.error[2], 1e-300)
         if abs(z) > SIGNIFICANT and abs(seam) < abs(bulk):
@@ -220,10 +238,10 @@ def _translations(states, lattice, n_states, leading) -> list[Finding]:
     worst = None
     for what, where, groups in cases:
         values = _averages(states, n_states, groups)
-        stretches, _ = batches(values - values.mean(axis=1, keepdims=True), leading, slice(2))
-        mean = mean_of_batches(stretches)
-        nothing = Mean(0 * mean.value, 0 * mean.covariance, np.inf)
-        p = compare(mean, nothing, mean.covariance).p * len(cases)
+        moved = values - values.mean(axis=1, keepdims=True)
+        spread = _going_round(np.cov(moved.T))
+        nothing = Mean(np.zeros(len(spread)), 0 * spread, np.inf)
+        p = compare(moved, leading, nothing, spread).p * len(cases)
         means = values.mean(axis=0)
         if p < IMPROBABLE and (worst is None or np.ptp(means) > worst[0]):
             worst = np.ptp(means), what, where, means.min(), means.max()
@@ -240,6 +258,13 @@ def _translations(states, lattice, n_states, leading) -> list[Finding]:
         f"not exist{hint}"
     )
     return [Finding("translation", text)]
+
+
+def _going_round(covariance: np.ndarray) -> np.ndarray:
+    """What the covariance of places is if they are equal and go round: it depends on their distance alone."""
+    k = len(covariance)
+    distance = (np.arange(k) - np.arange(k)[:, None]) % k
+    return (np.bincount(distance.ravel(), covariance.ravel()) / k)[distance]
 
 
 def _cases(lattice: Lattice):

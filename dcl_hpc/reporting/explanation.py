@@ -90,10 +90,14 @@ def _causes(check, warnings, form: str) -> list[str]:
 
     pairs = [k for k, name in enumerate(check.names) if name.startswith("correlation at")]
     differ = [k for k in pairs if abs(check.z[k]) > NOTABLE]
+    if z.get("fluctuation of the energy", 0) > NOTABLE:
+        causes.append("snapshots of several temperatures, whose energies scatter more than they should")
     if off("correlation across"):
         causes.append("edges that are open, not periodic (lattice.boundary)")
     if off("magnetization", "share"):
         causes.append("a field that the energy lacks")
+        if not off("structure factor at k = 0"):
+            causes.append("snapshots of one phase only, where the energy goes through several")
     if off("product of three", "product of triangles") and not off("magnetization"):
         causes.append("an interaction of three sites")
     if off("product of plaquettes", "product of hexagons") and not differ:

@@ -1,28 +1,27 @@
-r"""Do two samples of the same observables have the same means? A z-score each, and one p-value for all.
+r"""Does a correlated series of observables have the means that a model predicts? A z each, and one p for all.
 
-Errors of correlated series come from the scatter of batches that are longer than their memory, or of chains.
-The difference of two means with unequal covariances is tested by Hotelling's :math:`T^2` with the degrees of
-freedom of Krishnamoorthy and Yu, Statistics and Probability Letters 66, 161 (2004).
+A series of n rows is worth :math:`n / g` independent ones, with the statistical inefficiency
+:math:`g = 1 + 2 \sum_t \rho(t)` of each observable, the sum up to Sokal's window (A. Sokal, in Functional
+Integration, ed. C. DeWitt-Morette et al., 1997, sec. 3). If the model is right, the variance of a mean is
+g / n times that of single configurations by the model. All observables are tested together by two
+statistics: the sum of squares over their principal components sees where many are off by a little, the
+largest deviation of any one where one thing is wrong and all else is right.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import fdtrc
+from scipy.special import fdtrc, stdtr
 
-from .statistics import autocorrelation_time
-
-# Batches of a series: no more are needed, and each is so many autocorrelation times long, unless the time is
-# that of independent data: 1/2, with some 2.4 / sqrt(n) of noise in each of several estimates.
-MOST_BATCHES, LENGTH, INDEPENDENT, NOISE = 2000, 20, 0.6, 8.0
-# So many chains are a batch each: their series may be shorter than their memory.
-ENOUGH = 250
+# The sum of autocorrelations ends at so many times the autocorrelation time that it has given.
+WINDOW = 5
 # Relative scatter of rounding errors.
 STILL = 1e-9
 # Components of less variance than this share of an average one are combinations of the others.
 LEAST_VARIANCE = 1e-6
-# Batches that each component is worth.
-PER_COMPONENT = 4
+# Observables of which a series has fewer independent values are not tested: their memory is hardly known.
+FEWEST = 10
+ALMOST_ONE = 1 - 1e-12
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,33 @@ class Mean:
 
 
 @dataclass(frozen=True)
+class SeriesMean:
+    """Means over a correlated series.
+
+    Attributes
+    ----------
+    value, error : float64 (n_observables,)
+        With standard errors by the scatter of the series itself.
+    tau : float
+        The largest autocorrelation time of all observables, in rows; 1/2 of independent ones.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    tau: float
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """Difference of two means.
+    """Difference between the means of a series and those of a model.
 
     Attributes
     ----------
     z : float64 (n_observables,)
-        In standard errors; 0 where neither side varies and both agree.
+        In the standard errors that the difference has if the model is right; 0 where nothing varies and both
+        agree.
     p : float
-        Probability of so large a difference of all observables together, or a larger one, if there is none.
+        Probability of so large differences, or larger ones, if the model is right.
     components : int
         Independent combinations of observables that were tested.
     """
@@ -73,94 +90,99 @@ def mean_of_batches(batches: np.ndarray) -> Mean:
     return Mean(batches.mean(axis=0), np.atleast_2d(np.cov(batches.T)) / n, n)
 
 
-def batches(values: np.ndarray, leading: tuple[int, ...], timed=slice(None)) -> tuple[np.ndarray, float]:
-    """Averages over stretches of a series that are as good as independent.
+def mean_of_series(rows: np.ndarray, leading: tuple[int, ...], timed=slice(None)) -> SeriesMean:
+    """Means over rows that may be correlated.
 
     Parameters
     ----------
-    values : ndarray, shape (n, n_observables)
+    rows : ndarray, shape (n, n_observables)
     leading : tuple of int
         The axes of which n is made. Rows may be correlated along any one of them.
     timed : index
-        Observables whose autocorrelation times are measured.
-
-    Returns
-    -------
-    batches : float64 (n_batches, n_observables)
-        A last stretch that is shorter than the others is left out.
-    tau : float
-        The largest autocorrelation time of all observables, in rows along the axis where it is the largest.
+        Observables whose inefficiency is measured; the largest stands for the others.
     """
-    series = values.reshape(*leading, values.shape[1])
-    times = [_time(np.moveaxis(series[..., timed], axis, 0)) for axis in range(len(leading))]
-    axis = int(np.argmax(times))
-    ordered = np.moveaxis(series, axis, len(leading) - 1).reshape(values.shape)
-    tau = times[axis]
-    independent = tau < INDEPENDENT + NOISE / np.sqrt(len(values))
-    length = max(1 if independent else int(np.ceil(LENGTH * tau)), len(values) // MOST_BATCHES)
-    if len(values) >= ENOUGH * leading[axis]:
-        length = leading[axis] * max(1, len(values) // leading[axis] // MOST_BATCHES)
-    length = max(1, min(length, len(values) // 2))
-    n = len(values) // length
-    return ordered[: n * length].reshape(n, length, -1).mean(axis=1), tau
+    known = _inefficiency(rows[:, timed], leading)
+    g = np.full(rows.shape[1], known.max(initial=1.0))
+    g[timed] = known
+    return SeriesMean(rows.mean(axis=0), rows.std(axis=0) * np.sqrt(g / len(rows)), float(g.max() / 2))
 
 
-def _time(series: np.ndarray) -> float:
-    """The largest autocorrelation time along the first axis of (n, ..., n_observables).
-
-    Where most series stand still, though not all at the same value, it is the series' length.
-    """
-    n, times = len(series), [0.5]
-    columns = series.reshape(n, -1, series.shape[-1])
-    scale = columns.std(axis=(0, 1))
-    moving = columns.std(axis=0) > STILL * scale
-    for k in np.flatnonzero(scale > STILL * np.abs(columns).max()) if n > 1 else ():
-        stuck = moving[:, k].mean() < 0.5
-        times.append(n if stuck else autocorrelation_time(columns[:, moving[:, k], k]))
-    return max(times)
-
-
-def compare(data: Mean, model: Mean, spread: np.ndarray, learning: np.ndarray | None = None) -> Comparison:
-    """Test whether two means agree.
+def compare(
+    rows: np.ndarray, leading: tuple[int, ...], model: Mean, spread: np.ndarray,
+    learning: np.ndarray | None = None,
+) -> Comparison:  # fmt: skip
+    """Test whether a series has the means of a model.
 
     Parameters
     ----------
-    data, model : Mean
+    rows, leading
+        See `mean_of_series`.
+    model : Mean
     spread : ndarray of float64, shape (n_observables, n_observables)
         Covariance of single configurations by the model; its principal components are tested.
     learning : ndarray, like `spread`, optional
         Covariance of the model's means due to the errors of what was learned.
     """
-    sides = [data, model]
-    if learning is not None:
-        sides.append(Mean(model.value, learning, np.inf))
-    difference = data.value - model.value
-    variance = np.diag(sum(side.covariance for side in sides))
-    z = np.where(variance > 0, difference / np.sqrt(np.where(variance > 0, variance, 1)), 0.0)
-    z = np.where((variance <= 0) & (np.abs(difference) > 1e-9), np.copysign(np.inf, difference), z)
-    basis = _components(spread, int(min(data.batches, model.batches) // PER_COMPONENT))
-    if np.any(np.isinf(z)) or basis.shape[1] == 0:
-        return Comparison(z, 0.0 if np.any(np.isinf(z)) else 1.0, 0)
-    parts = [basis.T @ side.covariance @ basis for side in sides]
-    inverse = np.linalg.inv(sum(parts))
-    moved = basis.T @ difference
-    statistic, k = moved @ inverse @ moved, basis.shape[1]
-    shares = [part @ inverse for part in parts]
-    scatter = sum(
-        (np.trace(share @ share) + np.trace(share) ** 2) / side.batches
-        for share, side in zip(shares, sides, strict=True)
-    )
-    freedom = max((k + k**2) / scatter, k)
-    scaled = statistic * (freedom - k + 1) / (freedom * k)
-    return Comparison(z, float(fdtrc(k, freedom - k + 1, scaled)), k)
+    n, m = rows.shape
+    basis = np.column_stack([np.eye(m), _components(spread)])
+
+    def variances(covariance):
+        return np.einsum("ik,ij,jk->k", basis, covariance, basis)
+
+    independent = n / _inefficiency(rows @ basis, leading)
+    own, by_chains = variances(spread) / independent, variances(model.covariance)
+    variance = own + by_chains + (0 if learning is None else variances(learning))
+    difference = (rows.mean(axis=0) - model.value) @ basis
+    varies = variance > 0
+    z = np.where(varies, difference / np.sqrt(np.where(varies, variance, 1)), 0.0)
+    z = np.where(~varies & (np.abs(difference) > STILL), np.copysign(np.inf, difference), z)
+    tested = varies & (independent >= min(FEWEST, n))
+    some = np.flatnonzero(tested[m:]) + m
+    if np.isinf(z).any() or not tested.any():
+        return Comparison(z[:m], 0.0 if np.isinf(z).any() else 1.0, 0)
+    with np.errstate(invalid="ignore"):  # Welch's degrees of freedom
+        freedom = variance**2 / (own**2 / independent + by_chains**2 / model.batches)
+    p = [_of_smallest((2 * stdtr(freedom, -np.abs(z)))[tested].min(), int(tested.sum()))]
+    if k := len(some):
+        p.append(float(fdtrc(k, k / (1 / freedom[some]).sum(), (z[some] ** 2).sum() / k)))
+    return Comparison(z[:m], _of_smallest(min(p), len(p)), k)
 
 
-def _components(spread: np.ndarray, most: int) -> np.ndarray:
-    """Principal components of the observables in units of their spread, columns, those that vary most."""
+def _of_smallest(p: float, n: int) -> float:
+    """Probability that the smallest of n independent probabilities is so small; of others it is less."""
+    return float(-np.expm1(n * np.log1p(-min(p, ALMOST_ONE))))
+
+
+def _inefficiency(rows: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:
+    """Rows that are worth an independent one, float64 (n_observables,), by the axis where they are most."""
+    found = [np.ones(rows.shape[1])]
+    for axis in range(len(leading)):
+        series = np.moveaxis(rows.reshape(*leading, -1), axis, 0)
+        series = series.reshape(leading[axis], -1, rows.shape[1])
+        found.append(np.array([_of_series(series[:, :, k]) for k in range(rows.shape[1])]))
+    return np.max(found, axis=0)
+
+
+def _of_series(series: np.ndarray) -> float:
+    """Inefficiency of one observable of several chains, (n_times, n_chains), about their common mean."""
+    n = len(series)
+    moved = series - series.mean()
+    if n < 2 or moved.std() <= STILL * np.abs(series).max(initial=0):
+        return 1.0
+    waves = np.fft.rfft(moved, 2 * n, axis=0)
+    correlation = np.fft.irfft((np.abs(waves) ** 2).sum(axis=1))[:n]
+    g = 2 * np.cumsum(correlation / correlation[0]) - 1
+    ended = np.arange(n) >= WINDOW * g / 2
+    end = int(ended.argmax()) if ended.any() else int(g.argmax())
+    # the mean is that of the same rows, which takes its own variance from each product
+    return max(1.0, g[end] / max(1 - (2 * end + 1) / series.size, 0.2))
+
+
+def _components(spread: np.ndarray) -> np.ndarray:
+    """Principal components of the observables in units of their spread, columns, of variance 1."""
     scale = np.sqrt(np.diag(spread))
     used = scale > 0
     scale = np.where(used, scale, 1)
     values, vectors = np.linalg.eigh(spread / np.outer(scale, scale))
-    order = np.argsort(-values)[: max(1, min(most, int((values > LEAST_VARIANCE).sum())))]
-    order = order[values[order] > LEAST_VARIANCE]
-    return (vectors / scale[:, None] * used[:, None])[:, order] / np.sqrt(values[order])
+    some = values > LEAST_VARIANCE
+    return (vectors / scale[:, None] * used[:, None])[:, some] / np.sqrt(values[some])

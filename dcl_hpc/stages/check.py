@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..physics.structure import Structure
 from ..pipeline.context import Context
 from ..pipeline.lattice_study import check_of
-from ..sampling.comparison import Mean, batches, compare, mean_of_batches
+from ..sampling.comparison import Mean, compare, mean_of_batches, mean_of_series
 from ..sampling.ladder import adapt
 from ..sampling.statistics import autocorrelation_time, chains_in_turn, too_short
 from ..sampling.streams import Purpose
@@ -190,18 +190,18 @@ def _compare(context, energy: str, number: int, temperature: float, model, simul
             f"check: {len(values)} snapshots are too few to test an energy with; give at least {FEWEST}, or "
             "raise check.held_out"
         )
-    stretches, tau = batches(values, _axes(values, leading))
-    data, chains = mean_of_batches(stretches), mean_of_batches(simulated.chains[:, used])
+    axes = _axes(values, leading)
+    data, chains = mean_of_series(values, axes), mean_of_batches(simulated.chains[:, used])
     square = np.ix_(used, used)
     learning = None if simulated.learning is None else simulated.learning[square]
-    result = compare(data, chains, simulated.spread[square], learning)
+    result = compare(values, axes, chains, simulated.spread[square], learning)
     error = Mean(chains.value, chains.covariance + (0 if learning is None else learning), np.inf).error
     own_tau = autocorrelation_time(simulated.energies)
     return Check(
         energy, temperature, [names[k] for k in used], [length for length, _ in structure.shells],
         data.value, data.error, chains.value, error, result.z,
         {
-            "p": result.p, "components": result.components, "snapshots": len(values), "data_tau": tau,
+            "p": result.p, "components": result.components, "snapshots": len(values), "data_tau": data.tau,
             "model_samples": simulated.energies.size, "learning": learning is not None,
             "lost": not bool(whole.all()), "source": run.job.check.sets[number - 1].source if number else "",
             "stuck": too_short(len(simulated.energies), own_tau),

@@ -27,7 +27,7 @@ class Check:
         Of the correlations among them.
     data, data_error, model, model_error, z : float64 (n_observables,)
         Means with their standard errors; the model's contain those of what was learned. z is their
-        difference in standard errors.
+        difference in the standard errors that it has if the energy is right.
     numbers : dict
         `p`, `components`, `snapshots`, `data_tau` (snapshots), `model_samples`, `learning` (whether errors
         of what was learned are known), `lost` (share of sites), `source`, `stuck`.
@@ -53,7 +53,7 @@ COLUMNS = {
     "data_error": "its standard error",
     "model": "mean by the energy",
     "model_error": "its standard error, with that of what was learned",
-    "z": "difference in standard errors",
+    "z": "difference in the standard errors that it has if the energy is right",
 }
 
 

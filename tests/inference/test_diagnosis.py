@@ -99,3 +99,21 @@ def test_nothing_to_learn():
     ordered = np.repeat(noise[:, :1], 64, axis=1)
     ordered[:30, 5] ^= 1
     assert kinds(ordered, SQUARE, (2000,)) == ["cold"]
+
+
+def test_a_conserved_number_is_told():
+    """All snapshots of a lattice gas at a given coverage; not if one of them has another."""
+    random = np.random.default_rng(6)
+    states = np.array([random.permutation(64) < 20 for _ in range(200)]).astype(np.uint8)
+    (found, *_) = diagnose(states, SQUARE, 2, (200,))
+    assert found.kind == "sum" and "every snapshot has 20 sites in state 1" in found.text
+    states[17, np.flatnonzero(states[17] == 0)[0]] = 1
+    assert "sum" not in kinds(states, SQUARE, (200,))
+
+
+def test_two_temperatures_one_after_the_other():
+    """Averages of which little is known are not taken for none."""
+    hot, cold = (snapshots(SQUARE, t)[0][:300] for t in (1e3, 2.6))
+    states = np.concatenate([hot, cold])
+    assert "hot" not in kinds(states, SQUARE, (600,))
+    assert kinds(np.concatenate([hot[:150]] * 2), SQUARE, (300,)) == ["hot"]

@@ -11,6 +11,7 @@ from dcl_hpc.storage.checks import BINS, Check
 
 NAMES = ["magnetization", "correlation at distance 1", "correlation at distance 2"]
 NAMES += ["structure factor at k = 0", "product of plaquettes", "correlation across the edges of axis 0"]
+NAMES += ["fluctuation of the energy"]
 NUMBERS = {
     "p": 0.34, "components": 6, "snapshots": 20_000, "data_tau": 0.5, "model_samples": 100_000,
     "learning": True, "lost": False, "source": "", "stuck": False,
@@ -44,7 +45,9 @@ def test_sentences(check):
     )
     assert "reach farther" in weak and "all too weak" in weak and "field" not in weak
     assert "all too strong" in explanation.sentence(check(1e-9, 0, -6.0), [])
-    assert "a field" in explanation.sentence(check(1e-9, -9.0), [])
+    alone, both = (explanation.sentence(check(1e-9, -9.0, 0, 0, z), []) for z in (0, -5.0))
+    assert "a field" in alone and "one phase only" in alone and "one phase only" not in both
+    assert "several temperatures" in explanation.sentence(check(1e-9, 0, 0, 0, 0, 0, 0, 8.0), [])
     assert "round a loop" in explanation.sentence(check(1e-9, 0, 0, 0, 0, 7.0), [])
     assert "open, not periodic" in explanation.sentence(check(0.0, 0, 0, 0, 0, 0, -40.0), [])
     other = explanation.sentence(replace(check(1e-9, 4.0, source="/x/cold.npy"), temperature=2.5), ["w"])
