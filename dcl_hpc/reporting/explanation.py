@@ -12,6 +12,9 @@ from .figures import COLOURS, NAMES, STYLE
 
 # Probabilities below which the snapshots contradict an energy, and below which that is open.
 CONTRADICTED, OPEN = 1e-3, 0.05
+# Autocorrelation time of independent snapshots, and how much larger the largest of several estimates is by
+# chance, times the root of their number.
+INDEPENDENT, NOISE = 0.6, 8.0
 # Standard errors that are worth a word, and observables of which one is said.
 NOTABLE, SHOWN = 3.5, 3
 
@@ -38,6 +41,7 @@ def summarized(check: Check, warnings: list[str], form: str = "known") -> dict:
         "temperature": check.temperature,
         **check.numbers,
         "explains": explains(check),
+        "worth": worth(check),
         "sentence": sentence(check, warnings, form),
         "observables": [dict(zip(("name", *columns), row, strict=True)) for row in rows],
     }
@@ -46,6 +50,12 @@ def summarized(check: Check, warnings: list[str], form: str = "known") -> dict:
 def explains(check: Check) -> bool:
     """Whether the snapshots do not contradict the energy."""
     return check.numbers["p"] >= CONTRADICTED
+
+
+def worth(check: Check) -> int | None:
+    """How many independent snapshots they are worth to the slowest observable; None if they are independent."""
+    n, tau = check.numbers["snapshots"], check.numbers["data_tau"]
+    return None if tau < INDEPENDENT + NOISE / np.sqrt(n) else max(1, round(n / (2 * tau)))
 
 
 def sentence(check: Check, warnings: list[str], form: str = "known") -> str:

@@ -14,6 +14,7 @@ SCRIPTS = {
     "direct": ({"samples", "ednn_rmse", "clusters_rmse", "pairwise_rmse", "data_sets"}, "median RMSE"),
     "ednn": ({"ednn_vs_true", "ednn_vs_multispin", "ns_per_flip", "details"}, "flips/ns"),
     "exact_checks": ({"command", "p_value", "largest_z", "ising_4x4"}, "largest |z| of u"),
+    "explained": ({"series", "cases"}, "5 % off"),
     "gpu": ({"device", "training", "flips_per_s"}, "of the peak"),
     "hardening": ({"seed", "jobs", "hdf5", "imports", "special", "disk", "signals", "kills"}, "untidy"),
     "learning": ({"job", "rows"}, "1000 observations, RMSE / J"),

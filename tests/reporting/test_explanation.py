@@ -64,6 +64,9 @@ def test_page_and_figure(check):
     assert "edges &lt;look&gt; open" in text and "Does the EDNN explain the snapshots?" in text
     assert "<td>0.30610 &plusmn; 0.00100</td>" in text and "<td>+6.1</td>" in text
     assert summary["explanation"][0]["explains"] is False
+    assert summary["explanation"][0]["worth"] is None and "are worth some" not in text
+    summary["explanation"] = [explanation.summarized(check(0.5, data_tau=10.0), [])]
+    assert "they are worth some 1000 independent ones" in page.render(summary, [], "text", "origin", "")
     drawn = explanation.figure(found)
     assert len(drawn.axes) == 3
     plt.close(drawn)
