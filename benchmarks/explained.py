@@ -3,8 +3,8 @@
     python benchmarks/explained.py [--series N] [--quick] [--json]
 
 Series of Ising configurations, some sweeps apart, are held against long chains of the true energy. Of series
-at the temperature of these chains the share with p < 0.001 and p < 0.05 should be no more than that; of series
-that are 5 % colder, whose law is 5 % stronger, it should be large.
+at the temperature of these chains the share with p < 0.001 and p < 0.05 should be no more than that; of
+series that are 5 % colder, whose law is 5 % stronger, it should be large.
 """
 
 import argparse

@@ -53,7 +53,7 @@ def explains(check: Check) -> bool:
 
 
 def worth(check: Check) -> int | None:
-    """How many independent snapshots they are worth to the slowest observable; None if they are independent."""
+    """How many independent snapshots the slowest observable takes them for; None if they are independent."""
     n, tau = check.numbers["snapshots"], check.numbers["data_tau"]
     return None if tau < INDEPENDENT + NOISE / np.sqrt(n) else max(1, round(n / (2 * tau)))
 
