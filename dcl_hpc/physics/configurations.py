@@ -202,6 +202,8 @@ class Configurations:
             return "configurations seem to be counted by the last axis: take numpy.moveaxis(array, -1, 0)"
         if found == whole[::-1]:
             return "its axes are swapped: transpose it"
+        if found[1:] == (1,):
+            return "put blanks or commas between the states of a configuration"
         side = round((found[-1] / cell) ** (1 / d)) if found else 0
         other = found[1 : d + 1] if len(found) == len(whole) + 1 and found[d + 1 :] in ((), (cell,)) else ()
         if len(found) == 2 and cell * side**d == found[1]:
@@ -220,7 +222,7 @@ class Configurations:
             row, site = np.argwhere(~good)[0]
             value = block[row, site]
             allowed = "-1 and 1, or 0 and 1" if q == 2 else f"0 ... {q - 1}"
-            lost = "; lost atoms are nan or 255" if value == -1 else ""
+            lost = "; add 1 to states that begin at -1; lost atoms are nan or 255" if value == -1 else ""
             raise UserError(
                 f"{self._where}: configuration {start + row} (counted from 0) has the value {value} at site "
                 f"{self._place(site)}; allowed are {allowed} for Q = {q} states, see hamiltonian.states of "

@@ -149,7 +149,8 @@ class OpenedRun:
         Parameters
         ----------
         stages : str
-            Of "observe", "rnn", "label", "ednn", "evaluate", "sweep", "report"; by default all in order.
+            Of those of the job, as `status` tells them: "observe", "direct", "rnn", "label", "ednn",
+            "calibrate", "committee", "evaluate", "check", "sweep", "report"; by default all in order.
         snapshots : array_like or path, optional
             Configurations of your own in place of observed ones; see `CheckedEnergy` for what an array may
             be, and the command observe for files. Atoms that are lost in some of them are masked in a masked

@@ -168,6 +168,7 @@ def test_ambiguous_hdf5(tmp_path):
         ((30, 8, 8), r"for a lattice of 8x8 set lattice\.shape = \[8, 8\]"),
         ((30, 64), r"for a lattice of 8x8 set lattice\.shape = \[8, 8\]"),
         ((30, 23), r"reshape it"),
+        ((30, 1), r"put blanks or commas between the states"),
         ((24,), r"reshape it"),
         ((30,), r"reshape it"),
         ((), r"reshape it"),
@@ -225,6 +226,7 @@ def test_wrong_value(tmp_path, monkeypatch, value, n_states):
     assert f"configuration 17 (counted from 0) has the value {float(value)} at site [2, 3]; " in message
     allowed = "-1 and 1, or 0 and 1" if n_states == 2 else "0 ... 2"
     assert f"allowed are {allowed} for Q = {n_states} states, see hamiltonian.states" in message
+    assert ("add 1 to states that begin at -1" in message) == (value == -1)
 
 
 @pytest.mark.parametrize("kind", ["npy", "txt"])
