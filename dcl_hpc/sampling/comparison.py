@@ -141,7 +141,8 @@ def compare(
     if np.isinf(z).any() or not tested.any():
         return Comparison(z[:m], 0.0 if np.isinf(z).any() else 1.0, 0)
     with np.errstate(invalid="ignore"):  # Welch's degrees of freedom
-        freedom = variance**2 / (own**2 / independent + by_chains**2 / model.batches)
+        uncertain = own**2 / independent + by_chains**2 / model.batches
+        freedom = variance**2 / np.maximum(uncertain, LEAST_VARIANCE * variance**2)
     p = [_of_smallest((2 * stdtr(freedom, -np.abs(z)))[tested].min(), int(tested.sum()))]
     if k := len(some):
         p.append(float(fdtrc(k, k / (1 / freedom[some]).sum(), (z[some] ** 2).sum() / k)))

@@ -126,3 +126,6 @@ def test_errors_of_what_was_learned_count():
     assert alone.z[0] == pytest.approx(0.3 * np.sqrt(1000), rel=0.1)
     assert known.z[0] == pytest.approx(0.3 / np.sqrt(0.051), rel=0.01)
     assert alone.p < 1e-9 < 0.1 < known.p
+    # where nothing but that is uncertain
+    still = compare(np.ones((50, 2)), (50,), KNOWN, np.zeros((2, 2)), np.eye(2))
+    assert still.z == pytest.approx([1, 1]) and 0.3 < still.p < 1
