@@ -109,7 +109,7 @@ def mean_of_series(rows: np.ndarray, leading: tuple[int, ...], timed=slice(None)
 
 def compare(
     rows: np.ndarray, leading: tuple[int, ...], model: Mean, spread: np.ndarray,
-    learning: np.ndarray | None = None,
+    learning: np.ndarray | None = None, whole: bool = True,
 ) -> Comparison:  # fmt: skip
     """Test whether a series has the means of a model.
 
@@ -122,6 +122,9 @@ def compare(
         Covariance of single configurations by the model; its principal components are tested.
     learning : ndarray, like `spread`, optional
         Covariance of the model's means due to the errors of what was learned.
+    whole : bool
+        Whether rows are of whole configurations. If sites were lost they scatter more than by the model, and
+        their own scatter counts where it is larger.
     """
     n, m = rows.shape
     basis = np.column_stack([np.eye(m), _components(spread)])
@@ -129,8 +132,11 @@ def compare(
     def variances(covariance):
         return np.einsum("ik,ij,jk->k", basis, covariance, basis)
 
-    independent = n / _inefficiency(rows @ basis, leading)
-    own, by_chains = variances(spread) / independent, variances(model.covariance)
+    combined, scatter = rows @ basis, variances(spread)
+    if not whole:
+        scatter = np.maximum(scatter, combined.var(axis=0))
+    independent = n / _inefficiency(combined, leading)
+    own, by_chains = scatter / independent, variances(model.covariance)
     variance = own + by_chains + (0 if learning is None else variances(learning))
     difference = (rows.mean(axis=0) - model.value) @ basis
     varies = variance > 0

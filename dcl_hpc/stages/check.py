@@ -194,12 +194,7 @@ def _compare(context, energy: str, number: int, temperature: float, model, simul
     data, chains = mean_of_series(values, axes), mean_of_batches(simulated.chains[:, used])
     square = np.ix_(used, used)
     learning = None if simulated.learning is None else simulated.learning[square]
-    spread = simulated.spread[square]
-    if not whole.all():  # averages over fewer sites scatter more than those of the model's configurations
-        own = np.diag(spread)
-        wider = np.sqrt(np.maximum(1, values.var(axis=0) / np.where(own > 0, own, np.inf)))
-        spread = spread * np.outer(wider, wider)
-    result = compare(values, axes, chains, spread, learning)
+    result = compare(values, axes, chains, simulated.spread[square], learning, bool(whole.all()))
     error = Mean(chains.value, chains.covariance + (0 if learning is None else learning), np.inf).error
     own_tau = autocorrelation_time(simulated.energies)
     return Check(

@@ -129,3 +129,18 @@ def test_errors_of_what_was_learned_count():
     # where nothing but that is uncertain
     still = compare(np.ones((50, 2)), (50,), KNOWN, np.zeros((2, 2)), np.eye(2))
     assert still.z == pytest.approx([1, 1]) and 0.3 < still.p < 1
+
+
+def test_lost_sites_scatter_more(values):
+    """The true law is not refused where three of ten sites were lost, as it were by the model's scatter."""
+    p, structure, random = probabilities(values, 1, 0, 0), Structure(LATTICE, 2), np.random.default_rng(8)
+    model = values[0][random.choice(len(p), 6000, p=p)]
+    chains, spread = mean_of_batches(model.reshape(300, 20, -1).mean(axis=1)), np.cov(model.T)
+    ps = {True: [], False: []}
+    for _ in range(40):
+        states = all_states(2, 16)[random.choice(len(p), 400, p=p)]
+        rows = structure.of(np.where(random.random(states.shape) < 0.3, 255, states).astype(np.uint8).T)
+        rows = rows[~np.isnan(rows).any(axis=1)]
+        for whole, found in ps.items():
+            found.append(compare(rows, (len(rows),), chains, spread, None, whole).p)
+    assert too_small(ps[True]) < 1e-6 and too_small(ps[False]) > 1e-3
