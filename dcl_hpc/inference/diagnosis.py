@@ -121,8 +121,9 @@ def _still(states, lattice: Lattice, n_states: int) -> list[Finding]:
 
 def _sums(states, n_states: int) -> list[Finding]:
     """Numbers of sites in a state that are the same in all snapshots."""
-    lost = (states >= n_states).any()
-    for state in range(1, n_states) if not lost else ():
+    if (states >= n_states).any():  # lost sites may have been in any state
+        return []
+    for state in range(1, n_states):
         counts = (states == state).sum(axis=1)
         if np.ptp(counts) == 0 and 0 < counts[0] < states.shape[1]:
             return [Finding(

@@ -21,7 +21,8 @@ STILL = 1e-9
 LEAST_VARIANCE = 1e-6
 # Observables of which a series has fewer independent values are not tested: their memory is hardly known.
 FEWEST = 10
-ALMOST_ONE = 1 - 1e-12
+# Degrees of freedom, and probability, beyond which more makes no difference.
+MOST_FREEDOM, ALMOST_ONE = 1e6, 1 - 1e-12
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Comparison:
 
     Attributes
     ----------
+    data : SeriesMean
+        Means of the series.
     z : float64 (n_observables,)
         In the standard errors that the difference has if the model is right; 0 where nothing varies and both
         agree.
@@ -79,6 +82,7 @@ class Comparison:
         Independent combinations of observables that were tested.
     """
 
+    data: SeriesMean
     z: np.ndarray
     p: float
     components: int
@@ -104,6 +108,11 @@ def mean_of_series(rows: np.ndarray, leading: tuple[int, ...], timed=slice(None)
     known = _inefficiency(rows[:, timed], leading)
     g = np.full(rows.shape[1], known.max(initial=1.0))
     g[timed] = known
+    return _mean(rows, g)
+
+
+def _mean(rows: np.ndarray, g: np.ndarray) -> SeriesMean:
+    """Means of rows of known inefficiencies."""
     return SeriesMean(rows.mean(axis=0), rows.std(axis=0) * np.sqrt(g / len(rows)), float(g.max() / 2))
 
 
@@ -135,24 +144,25 @@ def compare(
     combined, scatter = rows @ basis, variances(spread)
     if not whole:
         scatter = np.maximum(scatter, combined.var(axis=0))
-    independent = n / _inefficiency(combined, leading)
+    g = _inefficiency(combined, leading)
+    data, independent = _mean(rows, g[:m]), n / g
     own, by_chains = scatter / independent, variances(model.covariance)
     variance = own + by_chains + (0 if learning is None else variances(learning))
-    difference = (rows.mean(axis=0) - model.value) @ basis
+    difference = (data.value - model.value) @ basis
     varies = variance > 0
     z = np.where(varies, difference / np.sqrt(np.where(varies, variance, 1)), 0.0)
     z = np.where(~varies & (np.abs(difference) > STILL), np.copysign(np.inf, difference), z)
     tested = varies & (independent >= min(FEWEST, n))
     some = np.flatnonzero(tested[m:]) + m
     if np.isinf(z).any() or not tested.any():
-        return Comparison(z[:m], 0.0 if np.isinf(z).any() else 1.0, 0)
+        return Comparison(data, z[:m], 0.0 if np.isinf(z).any() else 1.0, 0)
     with np.errstate(invalid="ignore"):  # Welch's degrees of freedom
         uncertain = own**2 / independent + by_chains**2 / model.batches
-        freedom = variance**2 / np.maximum(uncertain, LEAST_VARIANCE * variance**2)
+        freedom = variance**2 / np.maximum(uncertain, variance**2 / MOST_FREEDOM)
     p = [_of_smallest((2 * stdtr(freedom, -np.abs(z)))[tested].min(), int(tested.sum()))]
     if k := len(some):
         p.append(float(fdtrc(k, k / (1 / freedom[some]).sum(), (z[some] ** 2).sum() / k)))
-    return Comparison(z[:m], _of_smallest(min(p), len(p)), k)
+    return Comparison(data, z[:m], _of_smallest(min(p), len(p)), k)
 
 
 def _of_smallest(p: float, n: int) -> float:
@@ -171,7 +181,11 @@ def _inefficiency(rows: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:
 
 
 def _of_series(series: np.ndarray) -> float:
-    """Inefficiency of one observable of several chains, (n_times, n_chains), about their common mean."""
+    """Inefficiency of one observable of several chains, (n_times, n_chains), about their common mean.
+
+    About each chain's own, as `autocorrelation_time` has it, chains that are shorter than their memory would
+    seem to forget.
+    """
     n = len(series)
     moved = series - series.mean()
     if n < 2 or moved.std() <= STILL * np.abs(series).max(initial=0):

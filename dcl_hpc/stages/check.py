@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..physics.structure import Structure
 from ..pipeline.context import Context
 from ..pipeline.lattice_study import check_of
-from ..sampling.comparison import Mean, compare, mean_of_batches, mean_of_series
+from ..sampling.comparison import Mean, compare, mean_of_batches
 from ..sampling.ladder import adapt
 from ..sampling.statistics import autocorrelation_time, chains_in_turn, too_short
 from ..sampling.streams import Purpose
@@ -181,8 +181,8 @@ def _compare(context, energy: str, number: int, temperature: float, model, simul
         parts = [_of_snapshots(structure, model, block, simulated.origin) for block in blocks]
     values, energies = (np.concatenate(column) for column in zip(*parts, strict=True))
     names = [*structure.names, "energy per site", "fluctuation of the energy"]
-    whole = ~np.isnan(energies)
-    used = np.arange(len(names)) if whole.all() else np.arange(len(names) - 2)
+    whole = not np.isnan(energies).any()
+    used = np.arange(len(names) if whole else len(names) - 2)
     kept = ~np.isnan(values[:, used]).any(axis=1)
     values = values[np.ix_(kept, used)]
     if len(values) < FEWEST:
@@ -190,24 +190,25 @@ def _compare(context, energy: str, number: int, temperature: float, model, simul
             f"check: {len(values)} snapshots are too few to test an energy with; give at least {FEWEST}, or "
             "raise check.held_out"
         )
-    axes = _axes(values, leading)
-    data, chains = mean_of_series(values, axes), mean_of_batches(simulated.chains[:, used])
+    chains = mean_of_batches(simulated.chains[:, used])
     square = np.ix_(used, used)
     learning = None if simulated.learning is None else simulated.learning[square]
-    result = compare(values, axes, chains, simulated.spread[square], learning, bool(whole.all()))
+    axes, spread = _axes(values, leading), simulated.spread[square]
+    result = compare(values, axes, chains, spread, learning, whole)
     error = Mean(chains.value, chains.covariance + (0 if learning is None else learning), np.inf).error
     own_tau = autocorrelation_time(simulated.energies)
     return Check(
         energy, temperature, [names[k] for k in used], [length for length, _ in structure.shells],
-        data.value, data.error, chains.value, error, result.z,
+        result.data.value, result.data.error, chains.value, error, result.z,
         {
-            "p": result.p, "components": result.components, "snapshots": len(values), "data_tau": data.tau,
-            "model_samples": simulated.energies.size, "learning": learning is not None,
-            "lost": not bool(whole.all()), "source": run.job.check.sets[number - 1].source if number else "",
+            "p": result.p, "components": result.components, "snapshots": len(values),
+            "data_tau": result.data.tau, "model_samples": simulated.energies.size,
+            "learning": learning is not None, "lost": not whole,
+            "source": run.job.check.sets[number - 1].source if number else "",
             "stuck": too_short(len(simulated.energies), own_tau),
         },
         _histogram(energies, simulated.energies, model.lattice.n_sites)
-        if whole.all() else None,
+        if whole else None,
     )  # fmt: skip
 
 
